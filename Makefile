@@ -28,3 +28,17 @@ lock: | $(UV)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header requirements.in -o requirements.lock
 	grep -vE '^(nvidia-|cuda-toolkit)' requirements.lock > requirements.txt
 	rm requirements.lock
+
+demo: $(STAMP)
+	$(BIN)/python -m jobs.predict --audio pipeline/demo/clips --out runs/demo --overwrite
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) runs

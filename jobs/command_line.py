@@ -1,0 +1,97 @@
+"""What the jobs share: options and profiles, Ray, and one sentence for a user's mistake."""
+
+import dataclasses
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tyro
+
+from pipeline.errors import UserError
+from pipeline.settings import PROFILES, Settings
+
+Job = TypeVar("Job")
+
+
+def run_job(job: Callable[[list[str]], None]) -> None:
+    """Run a job on the command line's arguments; a user's mistake becomes one sentence and exit status 1."""
+    try:
+        job(sys.argv[1:])
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(130)
+
+
+def parse(job: type[Job], arguments: list[str], prog: str) -> Job:
+    """Parse a job's options; ``--profile`` chooses the values of the settings that the others override.
+
+    Args:
+        job: A dataclass with the fields ``profile`` and ``settings``.
+        arguments: The command line's arguments.
+        prog: The command, as ``--help`` shows it.
+
+    Raises:
+        UserError: There is no such profile.
+    """
+    values: dict[str, Any] = {
+        field.name: tyro.MISSING
+        for field in dataclasses.fields(job)  # type: ignore[arg-type]
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    }
+    return tyro.cli(
+        job,
+        prog=prog,
+        args=arguments,
+        default=job(**values | {"settings": _profile(arguments)}),
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+
+
+def _profile(arguments: list[str]) -> Settings:
+    name = "demo"
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument == "--profile":
+            name = following
+        elif argument.startswith("--profile="):
+            name = argument.removeprefix("--profile=")
+    if name not in PROFILES:
+        raise UserError(f"--profile {name}: there is no such profile; the profiles are {', '.join(PROFILES)}.")
+    return PROFILES[name]()
+
+
+def require_shared_paths(paths: Mapping[str, str]) -> None:
+    """Refuse relative paths in a job that `ray job submit` started.
+
+    Args:
+        paths: Values by option.
+
+    Raises:
+        UserError: A path is relative.
+    """
+    if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
+        return
+    for option, path in paths.items():
+        if "://" not in path and not Path(path).is_absolute():
+            raise UserError(
+                f"{option} {path}: a submitted job runs in a copy of the working folder, so paths must be absolute, "
+                "on storage that every node mounts, or URIs such as s3://bucket/folder."
+            )
+
+
+def connect_to_ray() -> None:
+    """Connect to the cluster that RAY_ADDRESS names, or start Ray on this machine; workers' prints stay in its logs."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    import ray
+
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)

@@ -1,0 +1,80 @@
+"""Transcribe a folder of recordings and find the sensitive entities in them, with their times.
+
+python -m jobs.predict --audio FOLDER --out FOLDER [--profile demo|rtx4090|reference]
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+import tyro
+
+from jobs.command_line import connect_to_ray, parse, require_shared_paths, run_job
+from jobs.progress import track
+from pipeline import models, run_folder
+from pipeline.settings import Settings
+from pipeline.speech.audio import find_recordings
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Transcribe a folder of recordings and find the sensitive entities in them, with their times.
+
+    Every audio file of the folder and its subfolders is a recording, and the file's stem is its id. The out folder
+    gets the answer files task1_answer.txt and task2_answer.txt, the tables recordings, transcripts, entities and
+    failures (Parquet), summary.json and run.json. A recording that cannot be read is listed in failures and costs
+    only itself. An interrupted run goes on when the same command is given again.
+    """
+
+    audio: str
+    """Folder of recordings: wav, flac, mp3, ogg, opus, aiff, au, sph, w64, rf64, caf."""
+
+    out: str
+    """Folder for the results."""
+
+    profile: str = "demo"
+    """Set of values for all settings below: demo (small models, CPU), rtx4090 (the real models together on one
+    24 GB card) or reference (the reference method's settings). The defaults shown are those of the profile given."""
+
+    overwrite: bool = False
+    """Replace the run that the out folder holds."""
+
+    transcriptions_json: bool = False
+    """Write transcriptions_corrected.json too, transcripts and word times in the reference method's form."""
+
+    settings: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
+
+
+def main(arguments: list[str]) -> None:
+    """Run the job; see ``python -m jobs.predict --help``."""
+    start = time.perf_counter()
+    job = parse(Predict, arguments, "python -m jobs.predict")
+    require_shared_paths({"--audio": job.audio, "--out": job.out})
+    recordings = find_recordings(job.audio)
+    settings = replace(job.settings, models=models.locate(job.settings.models))
+    done = run_folder.open_run(job.out, job.audio, settings, job.overwrite)
+    if done:
+        print(f"Going on with an interrupted run: {len(done)} of {len(recordings)} recordings are finished.")
+    left = {recording_id: path for recording_id, path in recordings.items() if recording_id not in done}
+
+    connect_to_ray()
+    from pipeline import flow
+
+    with ThreadPoolExecutor(1) as background:
+        hashes = background.submit(models.sha256, settings.models)
+        for _ in track(flow.run(left, f"{job.out}/parts", settings), len(left), "recordings"):
+            pass
+        summary = run_folder.close_run(job.out, hashes.result(), time.perf_counter() - start)
+    if job.transcriptions_json:
+        run_folder.write_transcriptions_json(job.out)
+
+    print(
+        f"{summary['transcripts']} transcripts with {summary['entities']} entities, {summary['failures']} failures, "
+        f"from {summary['recordings']} recordings ({summary['audio_seconds']:.0f} s of audio) "
+        f"in {summary['seconds']['total']:.0f} s: {job.out}"
+    )
+
+
+if __name__ == "__main__":
+    run_job(main)

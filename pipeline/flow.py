@@ -1,0 +1,383 @@
+"""The whole stream as Ray Data stages.
+
+    paths -> decode -> Whisper -> Parakeet for English -> six adapters -> rules and times -> Parquet
+
+A row is a recording. It carries what the stages found out so far, or the failure that ended its way; a failed row
+passes the later stages untouched, so that every recording that came in goes out. Models load once in each actor.
+"""
+
+import hashlib
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import ray
+from ray.data import ActorPoolStrategy, DataContext, Dataset
+
+from pipeline import tables
+from pipeline.errors import UserError
+from pipeline.run_folder import RESULT
+from pipeline.settings import Decoding, Parakeet, Pool, Settings, Tagger, Whisper
+from pipeline.speech.audio import AudioError, decode, is_silent
+from pipeline.speech.language import language_of
+from pipeline.speech.words import Recognizer, Transcript, Word
+from pipeline.tagging.entities import Entity
+from pipeline.tagging.rules import apply_rules, load_rules
+from pipeline.tagging.times import entity_times
+
+STREAM = RESULT.append(pa.field("samples", pa.large_list(pa.float32())))
+
+Row = dict[str, Any]
+
+
+def load_whisper(model: str, settings: Whisper) -> Recognizer:
+    """Load the Whisper model of the settings' back end."""
+    from pipeline.speech import whisper
+
+    return whisper.load_whisper(model, settings)
+
+
+def load_parakeet(model: str, settings: Parakeet) -> Recognizer:
+    """Load the Parakeet model."""
+    from pipeline.speech import parakeet
+
+    return parakeet.Parakeet(model, settings)
+
+
+def load_tagger(base_model: str, adapters: str, settings: Tagger) -> Any:
+    """Load the base model with its adapters."""
+    from pipeline.tagging import tagger
+
+    return tagger.Tagger(base_model, adapters, settings)
+
+
+@dataclass(frozen=True)
+class Loaders:
+    """How an actor loads its model. Another recogniser or tagger takes part by its loader."""
+
+    whisper: Callable[[str, Whisper], Recognizer] = load_whisper
+    parakeet: Callable[[str, Parakeet], Recognizer] = load_parakeet
+    tagger: Callable[[str, str, Tagger], Any] = load_tagger
+
+
+def stream(blocks: Sequence[pa.Table], parts: str, settings: Settings, loaders: Loaders) -> Dataset:
+    """Lay out the stream; it runs while its output is read.
+
+    Args:
+        blocks: Tables of recording_id and path; a block is decoded by one task.
+        parts: Folder for the finished recordings, a path or URI that every node can write.
+        settings: All knobs; models as absolute paths.
+        loaders: How actors load their models.
+
+    Returns:
+        A dataset of the finished recordings, without their text.
+    """
+    models, whisper, parakeet, tagger = settings.models, settings.whisper, settings.parakeet, settings.tagger
+    return (
+        ray.data.from_arrow(list(blocks))
+        .map_batches(decode_batch, fn_args=(settings.decoding,), batch_size=None, **_TASK)
+        .map_batches(
+            Recognize,
+            fn_constructor_args=(loaders.whisper, models.whisper, whisper),
+            batch_size=whisper.batch_size,
+            **_actors(whisper.pool),
+        )
+        .map_batches(
+            RecognizeEnglish,
+            fn_constructor_args=(loaders.parakeet, models.parakeet, parakeet),
+            batch_size=parakeet.batch_size,
+            **_actors(parakeet.pool),
+        )
+        .map_batches(
+            Tag,
+            fn_constructor_args=(loaders.tagger, models.base_model, models.adapters, tagger),
+            batch_size=tagger.batch_size,
+            **_actors(tagger.pool),
+        )
+        .map_batches(settle, fn_args=(tagger.rules,), batch_size=None, **_TASK)
+        .map_batches(write_part, fn_args=(parts,), batch_size=None, **_TASK)
+    )
+
+
+def run(recordings: Mapping[str, str], parts: str, settings: Settings, loaders: Loaders | None = None) -> Iterator[Row]:
+    """Send recordings through the stream.
+
+    A recording that kills the process it is in takes its batch with it. The ones that did not come out are sent
+    again, each alone, and what kills its process then too has failed.
+
+    Args:
+        recordings: Paths or URIs by recording id.
+        parts: Folder for the finished recordings.
+        settings: All knobs; models as absolute paths.
+        loaders: How actors load their models.
+
+    Yields:
+        For each recording as it is finished: recording_id, duration_s, failed, entities (a count) and timings.
+
+    Raises:
+        UserError: The cluster lacks the GPUs or CPUs that the settings ask for.
+    """
+    check_resources(settings)
+    loaders = loaders or Loaders()
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.max_errored_blocks = -1
+
+    left = dict(recordings)
+    for rows_per_block, knobs in ((settings.whisper.batch_size, settings), (1, _one_by_one(settings))):
+        ids = list(left)
+        blocks = [
+            pa.table({"recording_id": some, "path": [left[i] for i in some]})
+            for some in (ids[i : i + rows_per_block] for i in range(0, len(ids), rows_per_block))
+        ]
+        if not blocks:
+            return
+        for batch in stream(blocks, parts, knobs, loaders).iter_batches(batch_size=None, batch_format="pyarrow"):
+            for row in batch.to_pylist():
+                if left.pop(row["recording_id"], None) is not None:
+                    yield row
+
+    lost = [_new_row(i, path) for i, path in left.items()]
+    for row in lost:
+        row["failure"] = {
+            "stage": "stream",
+            "error": "ProcessDied: twice, the second time on this recording alone",
+        }
+    if lost:
+        yield from write_part(_table(lost), parts).to_pylist()
+
+
+def check_resources(settings: Settings) -> None:
+    """Refuse a cluster on which the stream would wait for ever.
+
+    Raises:
+        UserError: The cluster lacks the GPUs or CPUs that the settings ask for.
+    """
+    have = ray.cluster_resources()
+    pools = [settings.whisper.pool, settings.parakeet.pool, settings.tagger.pool]
+    gpus = sum(_size(pool) * pool.num_gpus for pool in pools)
+    cpus = sum(_size(pool) * pool.num_cpus for pool in pools) + 1
+    if gpus > have.get("GPU", 0):
+        raise UserError(
+            f"The models ask for {gpus:g} GPUs and Ray has {have.get('GPU', 0):g}: take fewer "
+            "actors or smaller shares (--whisper.pool.actors, --whisper.pool.num-gpus, and the same of parakeet and "
+            "tagger), or --profile demo."
+        )
+    if cpus > have.get("CPU", 0):
+        raise UserError(
+            f"The models and one decoding task ask for {cpus:g} CPUs and Ray has {have.get('CPU', 0):g}: "
+            "take fewer actors or a smaller --whisper.pool.num-cpus (and the same of parakeet and tagger)."
+        )
+
+
+def decode_batch(batch: pa.Table, settings: Decoding) -> pa.Table:
+    """Decode files to mono 16 kHz samples; silent ones get their empty transcript here."""
+    rows = [_new_row(row["recording_id"], row["path"]) for row in batch.to_pylist()]
+
+    def work(some: list[Row]) -> None:
+        for row in some:
+            audio = decode(row["path"], settings)
+            row.update(duration_s=audio.duration_s, sample_rate=audio.sample_rate, channels=audio.channels)
+            if is_silent(audio.samples, settings.silence_dbfs):
+                _set_transcript(row, Transcript("", [], "silence"))
+            else:
+                row["samples"] = audio.samples
+
+    _attempt("decode", rows, work, Clock())
+    return _table(rows)
+
+
+class Recognize:
+    """Actor: Whisper hears every recording that is not silent and thereby tells its language."""
+
+    def __init__(self, load: Callable[[str, Whisper], Recognizer], model: str, settings: Whisper):
+        self.clock = Clock()
+        self.recognizer = load(model, settings)
+        self.clock.loaded()
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        rows = _rows(batch)
+
+        def work(some: list[Row]) -> None:
+            for row, heard in zip(some, self.recognizer.transcribe([row["samples"] for row in some]), strict=True):
+                _set_transcript(row, heard)
+
+        _attempt("whisper", [row for row in rows if row["samples"] is not None], work, self.clock)
+        return _table(rows)
+
+
+class RecognizeEnglish:
+    """Actor: Parakeet hears English recordings again; where it hears nothing, Whisper's transcript stays."""
+
+    def __init__(self, load: Callable[[str, Parakeet], Recognizer], model: str, settings: Parakeet):
+        self.clock = Clock()
+        self.recognizer = load(model, settings)
+        self.clock.loaded()
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        rows = _rows(batch)
+
+        def work(some: list[Row]) -> None:
+            for row, heard in zip(some, self.recognizer.transcribe([row["samples"] for row in some]), strict=True):
+                if heard.text:
+                    _set_transcript(row, heard)
+
+        english = [row for row in rows if row["samples"] is not None and row["language"] == "en"]
+        _attempt("parakeet", english, work, self.clock)
+        for row in rows:
+            row["samples"] = None
+        return _table(rows)
+
+
+class Tag:
+    """Actor: one base model with its adapters tags every transcript."""
+
+    def __init__(self, load: Callable[[str, str, Tagger], Any], base_model: str, adapters: str, settings: Tagger):
+        self.clock = Clock()
+        self.tagger = load(base_model, adapters, settings)
+        self.clock.loaded()
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        rows = _rows(batch)
+
+        def work(some: list[Row]) -> None:
+            for row, entities in zip(some, self.tagger.tag([row["text"] for row in some]), strict=True):
+                row["entities"] = [asdict(entity) for entity in entities]
+
+        _attempt("tagger", [row for row in rows if row["text"]], work, self.clock)
+        return _table(rows)
+
+
+def settle(batch: pa.Table, rules_file: Path | None) -> pa.Table:
+    """Apply the rules to the entities and give each entity the times of its words."""
+    rows, rules = _rows(batch), load_rules(rules_file)
+
+    def work(some: list[Row]) -> None:
+        for row in some:
+            words = [Word(**word) for word in row["words"]]
+            found = [
+                Entity(**{key: row_entity[key] for key in Entity.__dataclass_fields__})
+                for row_entity in row["entities"]
+            ]
+            row["entities"] = []
+            for entity in apply_rules(rules, found, row["language"]):
+                start_s, end_s = entity_times(words, entity.char_start, entity.char_end)
+                row["entities"].append(asdict(entity) | {"start_s": start_s, "end_s": end_s})
+
+    _attempt("rules", [row for row in rows if row["entities"]], work, Clock())
+    return _table(rows)
+
+
+def write_part(batch: pa.Table, parts: str) -> pa.Table:
+    """Write finished recordings as one Parquet file and hand on what the driver counts, without text."""
+    rows = _rows(batch)
+    ids = [row["recording_id"] for row in rows]
+    name = "part-" + hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
+    tables.write(tables.from_rows(rows, RESULT), parts, name)
+    return pa.table(
+        {
+            "recording_id": ids,
+            "duration_s": pa.array([row["duration_s"] for row in rows], pa.float64()),
+            "failed": [row["failure"] is not None for row in rows],
+            "entities": [sum(entity["kept"] for entity in row["entities"]) for row in rows],
+            "timings": pa.array([row["timings"] for row in rows], RESULT.field("timings").type),
+        }
+    )
+
+
+class Clock:
+    """Seconds that a worker took to load its model and then for each batch, shared out over the batch's rows."""
+
+    def __init__(self) -> None:
+        self.worker = uuid.uuid4().hex
+        self.start = time.perf_counter()
+        self.load_s = 0.0
+
+    def loaded(self) -> None:
+        """Note that the model is loaded."""
+        self.load_s = time.perf_counter() - self.start
+
+
+def _attempt(stage: str, rows: list[Row], work: Callable[[list[Row]], None], clock: Clock) -> None:
+    """Do a stage's work on the rows together; where that fails, on each alone, so that only the bad ones fail."""
+    rows = [row for row in rows if row["failure"] is None]
+    start = time.perf_counter()
+    try:
+        if rows:
+            work(rows)
+    except Exception:
+        for row in rows:
+            try:
+                work([row])
+            except Exception as error:
+                row["failure"] = {"stage": stage, "error": _without_text(error)}
+    seconds = (time.perf_counter() - start) / max(len(rows), 1)
+    for row in rows:
+        row["timings"].append({"stage": stage, "worker": clock.worker, "load_s": clock.load_s, "seconds": seconds})
+
+
+def _without_text(error: Exception) -> str:
+    """A failure's message: a library's own may quote a transcript, so it is replaced by the place of the error."""
+    if isinstance(error, AudioError):
+        return f"AudioError: {error}"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
+
+
+def _set_transcript(row: Row, transcript: Transcript) -> None:
+    row["language"] = language_of(transcript.text)
+    row["text"] = transcript.text
+    row["words"] = [asdict(word) for word in transcript.words]
+    row["recognizer"] = transcript.recognizer
+
+
+def _new_row(recording_id: str, path: str) -> Row:
+    row: Row = dict.fromkeys(STREAM.names)
+    return row | {"recording_id": recording_id, "path": path, "words": [], "entities": [], "timings": []}
+
+
+def _rows(batch: pa.Table) -> list[Row]:
+    rows = batch.drop_columns(["samples"]).to_pylist()
+    for row, samples in zip(rows, batch["samples"], strict=True):
+        row["samples"] = np.asarray(samples.values) if samples.is_valid else None
+    return rows
+
+
+def _table(rows: list[Row]) -> pa.Table:
+    return pa.Table.from_pylist(rows, schema=STREAM)
+
+
+def _one_by_one(settings: Settings) -> Settings:
+    return replace(
+        settings,
+        whisper=replace(settings.whisper, batch_size=1),
+        parakeet=replace(settings.parakeet, batch_size=1),
+        tagger=replace(settings.tagger, batch_size=1),
+    )
+
+
+def _size(pool: Pool) -> int:
+    gpus = int(ray.cluster_resources().get("GPU", 0))
+    return pool.actors or (max(gpus, 1) if pool.num_gpus else 1)
+
+
+def _actors(pool: Pool) -> dict[str, Any]:
+    # A task is not retried, for its recordings come again one by one; a dead actor is always replaced.
+    return {
+        "compute": ActorPoolStrategy(size=_size(pool)),
+        "num_cpus": pool.num_cpus,
+        "num_gpus": pool.num_gpus,
+        "batch_format": "pyarrow",
+        "max_restarts": -1,
+        "max_task_retries": 0,
+    }
+
+
+_TASK: dict[str, Any] = {"batch_format": "pyarrow", "num_cpus": 0.5, "max_retries": 1}

@@ -1,0 +1,98 @@
+"""Finding every model before the stream starts, so that a missing one costs a sentence and not an hour."""
+
+import hashlib
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
+
+from pipeline.errors import UserError
+from pipeline.settings import Models
+
+NO_ADAPTERS = "none"
+"""Value of the setting ``adapters`` with which the base model tags on its few-shot turns alone."""
+
+_NOT_LOADED = ["original/*", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx"]
+
+
+def locate(models: Models) -> Models:
+    """Find each model; hub names are looked up in the local hub cache and fetched where they are missing.
+
+    Returns:
+        The same settings with absolute paths, which must mean the same on every node of a cluster.
+
+    Raises:
+        UserError: A model is not there; the sentence says how to get it.
+    """
+    return replace(
+        models,
+        whisper=str(_locate("--whisper", models.whisper)),
+        parakeet=str(_nemo_file(_locate("--parakeet", models.parakeet), models.parakeet)),
+        base_model=str(_locate("--base-model", models.base_model)),
+        adapters=models.adapters if models.adapters == NO_ADAPTERS else str(_adapters(models.adapters)),
+    )
+
+
+def sha256(models: Models) -> dict[str, str]:
+    """Hash each located model: a file by its content, a folder by the names and contents of its files."""
+    return {name: _sha256(Path(path)) for name, path in asdict(models).items() if path != NO_ADAPTERS}
+
+
+def _sha256(path: Path) -> str:
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = (f"{file.relative_to(path).as_posix()} {_sha256(file)}\n" for file in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _locate(option: str, name: str) -> Path:
+    path = Path(name).expanduser()
+    if path.exists():
+        return path.resolve()
+    if name.count("/") != 1 or name.startswith((".", "~", "/")):
+        raise UserError(
+            f"{option} {name}: there is no such folder or file. Give a path, or a hub name (organisation/name)."
+        )
+    try:
+        try:
+            return Path(snapshot_download(name, local_files_only=True))
+        except LocalEntryNotFoundError:
+            return Path(snapshot_download(name, ignore_patterns=_NOT_LOADED))
+    except GatedRepoError:
+        why = "is gated: accept its licence on the hub and run `hf auth login`, then try again"
+    except RepositoryNotFoundError:
+        why = "is neither a path here nor a model on the hub (private models need `hf auth login`)"
+    except (OfflineModeIsEnabled, LocalEntryNotFoundError, HfHubHTTPError, OSError):
+        why = (
+            "is not on this machine and the hub cannot be reached: on a machine that can, run "
+            f"`hf download {name} --local-dir FOLDER`, copy the folder here and give {option} FOLDER"
+        )
+    raise UserError(f"{option} {name} {why}.")
+
+
+def _nemo_file(path: Path, name: str) -> Path:
+    if path.is_file():
+        return path
+    files = sorted(path.glob("*.nemo"))
+    if len(files) != 1:
+        raise UserError(f"--parakeet {name}: {len(files)} .nemo files in {path}, not one: give the file itself.")
+    return files[0]
+
+
+def _adapters(name: str) -> Path:
+    path = Path(name).expanduser()
+    if not path.is_dir():
+        raise UserError(
+            f"--adapters {name}: there is no such folder. `python -m jobs.finetune_taggers --out D` makes D/adapters; "
+            f"--adapters {NO_ADAPTERS} tags without adapters, on the base model's few-shot turns alone."
+        )
+    return path.resolve()

@@ -1,0 +1,132 @@
+"""Audio files: finding them, and decoding them to what recognisers take (mono, 16 kHz, float32)."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import fsspec
+import numpy as np
+import soundfile
+import soxr
+
+from pipeline.errors import UserError
+from pipeline.settings import Decoding
+
+SAMPLE_RATE = 16_000
+"""Sample rate of decoded audio, in Hz."""
+
+SUFFIXES = frozenset(
+    ["wav", "flac", "mp3", "ogg", "oga", "opus", "aif", "aiff", "au", "snd", "sph", "w64", "rf64", "caf", "raw", "pcm"]
+)
+"""File name suffixes taken as audio."""
+
+_HEADERLESS = frozenset(("raw", "pcm"))
+_POSSIBLE_SAMPLE_RATES = range(4_000, 384_001)
+_FRAMES_PER_READ = 1 << 20
+
+
+class AudioError(Exception):
+    """A recording that cannot be speech input; the message is the reason, without what was said in it."""
+
+
+@dataclass(frozen=True)
+class Audio:
+    """A decoded recording.
+
+    Attributes:
+        samples: Mono samples at 16 kHz, float32, shape (samples,), full scale at 1.
+        duration_s: Length of the file in seconds.
+        sample_rate: The file's own sample rate in Hz.
+        channels: The file's own number of channels.
+    """
+
+    samples: np.ndarray
+    duration_s: float
+    sample_rate: int
+    channels: int
+
+
+def find_recordings(folder: str) -> dict[str, str]:
+    """Find the audio files of a folder and its subfolders.
+
+    Args:
+        folder: A local path or an fsspec URI.
+
+    Returns:
+        Paths (or URIs) by recording id, which is the file's stem; sorted by path.
+
+    Raises:
+        UserError: There is no such folder, no audio in it, two files have one stem, or a stem cannot stand in a
+            line of an answer file.
+    """
+    fs, root = fsspec.url_to_fs(folder)
+    if not fs.isdir(root):
+        raise UserError(f"--audio {folder}: there is no such folder.")
+    recordings: dict[str, str] = {}
+    for file in sorted(fs.find(root)):
+        name = PurePosixPath(file)
+        if name.suffix.lower().removeprefix(".") not in SUFFIXES or name.name.startswith("."):
+            continue
+        path = file if "file" in fs.protocol else fs.unstrip_protocol(file)
+        if not name.stem.isprintable():
+            raise UserError(f"{path!r}: a file name with a tab or a line end cannot be a recording's id; rename it.")
+        if name.stem in recordings:
+            raise UserError(
+                f"{recordings[name.stem]} and {path} would both be recording {name.stem}: rename one of them."
+            )
+        recordings[name.stem] = path
+    if not recordings:
+        raise UserError(f"--audio {folder}: no audio in it (files named {', '.join(sorted(SUFFIXES))}).")
+    return recordings
+
+
+def decode(path: str, settings: Decoding) -> Audio:
+    """Decode a file with libsndfile, mix its channels by their mean, and resample with soxr.
+
+    Args:
+        path: A local path or an fsspec URI.
+        settings: The limits on duration.
+
+    Raises:
+        AudioError: The file is headerless, unreadable or without samples, holds values that are not finite, has an
+            impossible sample rate, or is shorter or longer than the settings allow.
+    """
+    if path.rpartition(".")[2].lower() in _HEADERLESS:
+        raise AudioError("raw PCM has no header, so its sample rate and format are unknown: convert it to WAV")
+    try:
+        with fsspec.open(path, "rb") as stream, soundfile.SoundFile(stream) as file:
+            rate, channels = file.samplerate, file.channels
+            if rate not in _POSSIBLE_SAMPLE_RATES:
+                raise AudioError(f"impossible sample rate: {rate} Hz")
+            resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+            frames = 0
+            parts: list[np.ndarray] = []
+            for block in file.blocks(_FRAMES_PER_READ, dtype="float32", always_2d=True):
+                frames += len(block)
+                if frames > settings.max_duration_s * rate:
+                    raise AudioError(f"longer than {settings.max_duration_s:g} s")
+                parts.append(resampler.resample_chunk(block.mean(axis=1)))
+            parts.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise AudioError(f"unreadable: {_reason(error)}") from None
+    samples = np.concatenate(parts)
+    if not frames:
+        raise AudioError("no samples")
+    if frames < settings.min_duration_s * rate:
+        raise AudioError(f"shorter than {settings.min_duration_s:g} s")
+    if not np.isfinite(samples).all():
+        raise AudioError("samples that are not finite numbers")
+    return Audio(samples, frames / rate, rate, channels)
+
+
+def is_silent(samples: np.ndarray, threshold_dbfs: float) -> bool:
+    """Say whether no 50 ms of the samples (mono, 16 kHz) are louder than a level in dB of full scale (RMS)."""
+    window = SAMPLE_RATE // 20
+    padded = np.pad(samples, (0, -len(samples) % window))
+    loudest = np.sqrt(np.square(padded.reshape(-1, window), dtype=np.float64).mean(axis=1).max())
+    return bool(loudest < 10 ** (threshold_dbfs / 20))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, soundfile.LibsndfileError):
+        return error.error_string.rstrip(".")
+    return getattr(error, "strerror", None) or type(error).__name__

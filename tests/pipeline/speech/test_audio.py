@@ -1,0 +1,172 @@
+"""Decoding: what opens becomes mono 16 kHz float32, what cannot be speech input is refused with a reason."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pipeline.errors import UserError
+from pipeline.settings import Decoding
+from pipeline.speech.audio import SAMPLE_RATE, AudioError, decode, find_recordings, is_silent
+
+LIMITS = Decoding()
+
+
+def tone(seconds: float, rate: int, hertz: float = 440.0) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
+
+
+def write(path: Path, samples: np.ndarray, rate: int, subtype: str = "PCM_16") -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, samples, rate, subtype=subtype)
+    return str(path)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000])
+def test_any_sample_rate_becomes_16_khz_and_keeps_pitch_and_duration(tmp_path, rate):
+    audio = decode(write(tmp_path / "a.wav", tone(1.5, rate), rate), LIMITS)
+    assert audio.samples.dtype == np.float32 and audio.samples.ndim == 1
+    assert audio.sample_rate == rate and audio.duration_s == pytest.approx(1.5, abs=1 / rate)
+    assert len(audio.samples) == pytest.approx(1.5 * SAMPLE_RATE, abs=1)
+    spectrum = np.abs(np.fft.rfft(audio.samples))
+    assert np.argmax(spectrum) * SAMPLE_RATE / len(audio.samples) == pytest.approx(440, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "subtype"),
+    [("wav", "PCM_U8"), ("wav", "PCM_24"), ("wav", "FLOAT"), ("wav", "ULAW"), ("flac", "PCM_24"), ("aiff", "PCM_16")]
+    + [("au", "PCM_16"), ("w64", "PCM_16"), ("rf64", "PCM_16"), ("caf", "PCM_16")]
+    + [("ogg", "VORBIS"), ("opus", "OPUS"), ("mp3", "MPEG_LAYER_III")],
+)
+def test_formats_of_libsndfile_decode_to_the_same_sound(tmp_path, suffix, subtype):
+    expected = tone(1.0, 48_000)
+    path = tmp_path / f"a.{suffix}"
+    container = {"opus": "OGG", "rf64": "RF64"}.get(suffix)
+    soundfile.write(path, expected, 48_000, subtype=subtype, format=container)
+    audio = decode(str(path), LIMITS)
+    assert audio.duration_s == pytest.approx(1.0, abs=0.06)
+    assert np.sqrt(np.mean(audio.samples[1600:14400] ** 2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
+
+
+def test_stereo_becomes_mono_by_the_mean_of_its_channels(tmp_path):
+    left, right = tone(0.5, SAMPLE_RATE, 440), tone(0.5, SAMPLE_RATE, 880)
+    audio = decode(write(tmp_path / "a.wav", np.stack([left, right], axis=1), SAMPLE_RATE), LIMITS)
+    assert audio.channels == 2
+    np.testing.assert_allclose(audio.samples, (left + right) / 2, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.wav", b"this is a text file", "unreadable"),
+        ("a.wav", b"", "unreadable"),
+        ("a.raw", b"\0" * 32_000, "no header"),
+        ("a.pcm", b"\0" * 32_000, "no header"),
+    ],
+)
+def test_files_that_are_no_audio_are_refused(tmp_path, name, content, reason):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(AudioError, match=reason):
+        decode(str(tmp_path / name), LIMITS)
+
+
+def test_recordings_without_samples_too_short_or_too_long_are_refused(tmp_path):
+    with pytest.raises(AudioError, match="no samples"):
+        decode(write(tmp_path / "none.wav", np.zeros(0), 16_000), LIMITS)
+    with pytest.raises(AudioError, match=r"shorter than 0\.1 s"):
+        decode(write(tmp_path / "short.wav", tone(0.099, 16_000), 16_000), LIMITS)
+    with pytest.raises(AudioError, match="longer than 2 s"):
+        decode(write(tmp_path / "long.wav", tone(2.1, 16_000), 16_000), Decoding(max_duration_s=2.0))
+    assert decode(write(tmp_path / "just.wav", tone(0.1, 16_000), 16_000), LIMITS).duration_s == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_samples_that_are_not_finite_are_refused(tmp_path, value):
+    samples = tone(0.5, 16_000)
+    samples[100] = value
+    with pytest.raises(AudioError, match="not finite"):
+        decode(write(tmp_path / "a.wav", samples, 16_000, "FLOAT"), LIMITS)
+
+
+def test_a_truncated_file_is_decoded_as_far_as_it_goes_or_refused(tmp_path):
+    path = Path(write(tmp_path / "a.flac", tone(5, 16_000), 16_000))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    try:
+        assert decode(str(path), LIMITS).duration_s < 5
+    except AudioError as error:
+        assert "unreadable" in str(error)
+
+
+def test_a_missing_file_is_refused_without_its_folder_in_the_reason(tmp_path):
+    with pytest.raises(AudioError, match="No such file") as caught:
+        decode(str(tmp_path / "secret" / "a.wav"), LIMITS)
+    assert "secret" not in str(caught.value)
+
+
+def test_audio_is_read_from_uris(tmp_path):
+    path = write(tmp_path / "a.wav", tone(0.5, 16_000), 16_000)
+    assert decode(f"file://{path}", LIMITS).duration_s == pytest.approx(0.5)
+
+
+def test_silence_is_what_is_never_louder_than_the_threshold():
+    quiet = np.full(16_000, 0.0005, np.float32)
+    assert is_silent(np.zeros(1_600, np.float32), -60)
+    assert is_silent(quiet, -60)
+    assert not is_silent(quiet, -80)
+    one_word = quiet.copy()
+    one_word[8_000:9_600] = tone(0.1, 16_000)
+    assert not is_silent(one_word, -60)
+
+
+def test_recordings_are_found_in_subfolders_and_named_by_their_stems(tmp_path):
+    for name in ("b/2.flac", "a/1.wav", "10.WAV"):
+        write(tmp_path / name, tone(0.2, 16_000), 16_000)
+    (tmp_path / "notes.txt").write_text("not audio")
+    (tmp_path / "._1.wav").write_text("a file system's own")
+    found = find_recordings(str(tmp_path))
+    assert {key: Path(path).name for key, path in found.items()} == {"1": "1.wav", "2": "2.flac", "10": "10.WAV"}
+
+
+def test_two_files_with_one_stem_are_an_error_that_names_both(tmp_path):
+    for name in ("a/1.wav", "b/1.flac"):
+        write(tmp_path / name, tone(0.2, 16_000), 16_000)
+    with pytest.raises(UserError, match=r"a/1\.wav.*b/1\.flac"):
+        find_recordings(str(tmp_path))
+
+
+def test_a_folder_that_is_missing_or_holds_no_audio_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="no such folder"):
+        find_recordings(str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="no audio"):
+        find_recordings(str(tmp_path))
+
+
+def test_a_file_name_that_would_break_a_line_of_an_answer_file_is_an_error(tmp_path):
+    write(tmp_path / "a\tb.wav", tone(0.2, 16_000), 16_000)
+    with pytest.raises(UserError, match="rename"):
+        find_recordings(str(tmp_path))
+
+
+def test_odd_real_files_have_the_right_duration_or_a_reason(shared):
+    """What opens has the duration and sample rate listed for it; what does not is refused."""
+    with (shared / "speech" / "odd.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    refused = {}
+    for row in rows:
+        try:
+            audio = decode(str(shared / "speech" / row["path"]), LIMITS)
+        except AudioError as error:
+            refused[Path(row["path"]).name] = str(error)
+        else:
+            assert audio.duration_s == pytest.approx(float(row["duration"]), abs=0.001), row["path"]
+            assert len(audio.samples) / SAMPLE_RATE == pytest.approx(audio.duration_s, abs=0.001), row["path"]
+            assert (audio.sample_rate, audio.channels) == (int(row["sample_rate"]), int(row["channels"])), row["path"]
+    assert len(rows) == 29
+    assert set(refused) == {"az_good_morning.pcm", "az_missing_wav_header.wav", "ps_awful.wav"} | {
+        "ps_bad.wav",
+        "ps_chan3_raw.raw",
+        "ps_null.wav",
+    }
+    assert "1092676 Hz" in refused["ps_awful.wav"] and refused["ps_null.wav"] == "no samples"
