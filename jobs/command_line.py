@@ -88,10 +88,13 @@ def require_shared_paths(paths: Mapping[str, str]) -> None:
 def connect_to_ray() -> None:
     """Connect to the cluster that RAY_ADDRESS names, or start Ray on this machine; workers' prints stay in its logs."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    warnings.filterwarnings("ignore", category=FutureWarning)
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     import ray
+    from ray.util.annotations import RayDeprecationWarning
 
+    warnings.filterwarnings("ignore", category=RayDeprecationWarning)
     if not ray.is_initialized():
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    import ray.data
+
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)

@@ -5,14 +5,14 @@ python -m jobs.predict --audio FOLDER --out FOLDER [--profile demo|rtx4090|refer
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import tyro
 
 from jobs.command_line import connect_to_ray, parse, require_shared_paths, run_job
 from jobs.progress import track
-from pipeline import models, run_folder
+from pipeline import demo, models, run_folder
 from pipeline.settings import Settings
 from pipeline.speech.audio import find_recordings
 
@@ -52,7 +52,9 @@ def main(arguments: list[str]) -> None:
     job = parse(Predict, arguments, "python -m jobs.predict")
     require_shared_paths({"--audio": job.audio, "--out": job.out})
     recordings = find_recordings(job.audio)
-    settings = replace(job.settings, models=models.locate(job.settings.models))
+    if job.profile == "demo":
+        demo.build_missing_models()
+    settings = models.locate(job.settings)
     done = run_folder.open_run(job.out, job.audio, settings, job.overwrite)
     if done:
         print(f"Going on with an interrupted run: {len(done)} of {len(recordings)} recordings are finished.")

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
+from ray.exceptions import ActorDiedError
 
 from pipeline import tables
 from pipeline.errors import UserError
@@ -85,20 +86,17 @@ def stream(blocks: Sequence[pa.Table], parts: str, settings: Settings, loaders: 
         .map_batches(
             Recognize,
             fn_constructor_args=(loaders.whisper, models.whisper, whisper),
-            batch_size=whisper.batch_size,
-            **_actors(whisper.pool),
+            **_actors(whisper.pool, whisper.batch_size),
         )
         .map_batches(
             RecognizeEnglish,
             fn_constructor_args=(loaders.parakeet, models.parakeet, parakeet),
-            batch_size=parakeet.batch_size,
-            **_actors(parakeet.pool),
+            **_actors(parakeet.pool, parakeet.batch_size),
         )
         .map_batches(
             Tag,
             fn_constructor_args=(loaders.tagger, models.base_model, models.adapters, tagger),
-            batch_size=tagger.batch_size,
-            **_actors(tagger.pool),
+            **_actors(tagger.pool, tagger.batch_size),
         )
         .map_batches(settle, fn_args=(tagger.rules,), batch_size=None, **_TASK)
         .map_batches(write_part, fn_args=(parts,), batch_size=None, **_TASK)
@@ -121,7 +119,7 @@ def run(recordings: Mapping[str, str], parts: str, settings: Settings, loaders: 
         For each recording as it is finished: recording_id, duration_s, failed, entities (a count) and timings.
 
     Raises:
-        UserError: The cluster lacks the GPUs or CPUs that the settings ask for.
+        UserError: The cluster lacks the GPUs or CPUs that the settings ask for, or a model cannot be loaded.
     """
     check_resources(settings)
     loaders = loaders or Loaders()
@@ -139,10 +137,14 @@ def run(recordings: Mapping[str, str], parts: str, settings: Settings, loaders: 
         ]
         if not blocks:
             return
-        for batch in stream(blocks, parts, knobs, loaders).iter_batches(batch_size=None, batch_format="pyarrow"):
-            for row in batch.to_pylist():
-                if left.pop(row["recording_id"], None) is not None:
-                    yield row
+        finished = stream(blocks, parts, knobs, loaders).iter_batches(batch_size=None, batch_format="pyarrow")
+        try:
+            for batch in finished:
+                for row in batch.to_pylist():
+                    if left.pop(row["recording_id"], None) is not None:
+                        yield row
+        except ActorDiedError as error:
+            raise _load_error(error) from None
 
     lost = [_new_row(i, path) for i, path in left.items()]
     for row in lost:
@@ -162,8 +164,8 @@ def check_resources(settings: Settings) -> None:
     """
     have = ray.cluster_resources()
     pools = [settings.whisper.pool, settings.parakeet.pool, settings.tagger.pool]
-    gpus = sum(_size(pool) * pool.num_gpus for pool in pools)
-    cpus = sum(_size(pool) * pool.num_cpus for pool in pools) + 1
+    gpus = sum(actors(pool) * pool.num_gpus for pool in pools)
+    cpus = sum(actors(pool) * pool.num_cpus for pool in pools) + 1
     if gpus > have.get("GPU", 0):
         raise UserError(
             f"The models ask for {gpus:g} GPUs and Ray has {have.get('GPU', 0):g}: take fewer "
@@ -331,6 +333,14 @@ def _without_text(error: Exception) -> str:
     return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
 
 
+def _load_error(error: ActorDiedError) -> UserError:
+    """Turn an actor's death in its constructor into a sentence: the last line of its traceback holds the cause."""
+    name, _, message = str(error).strip().splitlines()[-1].partition(": ")
+    if name.endswith(UserError.__name__):
+        return UserError(message)
+    return UserError(f"A model could not be loaded: {name.rpartition('.')[2]}: {message}")
+
+
 def _set_transcript(row: Row, transcript: Transcript) -> None:
     row["language"] = language_of(transcript.text)
     row["text"] = transcript.text
@@ -363,21 +373,23 @@ def _one_by_one(settings: Settings) -> Settings:
     )
 
 
-def _size(pool: Pool) -> int:
+def actors(pool: Pool) -> int:
+    """How many actors a pool has on this cluster: as many as set, else one for each GPU, else one."""
     gpus = int(ray.cluster_resources().get("GPU", 0))
     return pool.actors or (max(gpus, 1) if pool.num_gpus else 1)
 
 
-def _actors(pool: Pool) -> dict[str, Any]:
-    # A task is not retried, for its recordings come again one by one; a dead actor is always replaced.
+def _actors(pool: Pool, batch_size: int) -> dict[str, Any]:
+    """Options of a pool of actors; Ray replaces a dead actor and, here, gives its task one more try."""
+    # One recording at a time means one task at a time too, or a dying actor takes the next recording with it.
     return {
-        "compute": ActorPoolStrategy(size=_size(pool)),
+        "compute": ActorPoolStrategy(size=actors(pool), max_tasks_in_flight_per_actor=1 if batch_size == 1 else None),
+        "batch_size": batch_size,
+        "batch_format": "pyarrow",
         "num_cpus": pool.num_cpus,
         "num_gpus": pool.num_gpus,
-        "batch_format": "pyarrow",
-        "max_restarts": -1,
-        "max_task_retries": 0,
+        "max_task_retries": 1,
     }
 
 
-_TASK: dict[str, Any] = {"batch_format": "pyarrow", "num_cpus": 0.5, "max_retries": 1}
+_TASK: dict[str, Any] = {"batch_format": "pyarrow", "num_cpus": 0.5}

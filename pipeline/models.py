@@ -14,30 +14,30 @@ from huggingface_hub.errors import (
 )
 
 from pipeline.errors import UserError
-from pipeline.settings import Models
-
-NO_ADAPTERS = "none"
-"""Value of the setting ``adapters`` with which the base model tags on its few-shot turns alone."""
+from pipeline.settings import NO_ADAPTERS, Models, Settings
+from pipeline.tagging.groups import load_groups
 
 _NOT_LOADED = ["original/*", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx"]
 
 
-def locate(models: Models) -> Models:
+def locate(settings: Settings) -> Settings:
     """Find each model; hub names are looked up in the local hub cache and fetched where they are missing.
 
     Returns:
-        The same settings with absolute paths, which must mean the same on every node of a cluster.
+        The same settings with models as absolute paths, which must mean the same on every node of a cluster.
 
     Raises:
         UserError: A model is not there; the sentence says how to get it.
     """
-    return replace(
-        models,
+    models = settings.models
+    parakeet = _nemo_file(_locate("--parakeet", models.parakeet), models.parakeet)
+    found = Models(
         whisper=str(_locate("--whisper", models.whisper)),
-        parakeet=str(_nemo_file(_locate("--parakeet", models.parakeet), models.parakeet)),
+        parakeet=str(parakeet),
         base_model=str(_locate("--base-model", models.base_model)),
-        adapters=models.adapters if models.adapters == NO_ADAPTERS else str(_adapters(models.adapters)),
+        adapters=str(_adapters(models.adapters, settings.tagger.groups)),
     )
+    return replace(settings, models=found)
 
 
 def sha256(models: Models) -> dict[str, str]:
@@ -88,11 +88,17 @@ def _nemo_file(path: Path, name: str) -> Path:
     return files[0]
 
 
-def _adapters(name: str) -> Path:
+def _adapters(name: str, groups: Path | None) -> Path | str:
+    if name == NO_ADAPTERS:
+        return name
     path = Path(name).expanduser()
+    how = (
+        "`python -m jobs.finetune_taggers --out D` makes D/adapters; "
+        f"--adapters {NO_ADAPTERS} tags without adapters, on the base model's few-shot turns alone."
+    )
     if not path.is_dir():
-        raise UserError(
-            f"--adapters {name}: there is no such folder. `python -m jobs.finetune_taggers --out D` makes D/adapters; "
-            f"--adapters {NO_ADAPTERS} tags without adapters, on the base model's few-shot turns alone."
-        )
+        raise UserError(f"--adapters {name}: there is no such folder. {how}")
+    for group in load_groups(groups):
+        if not (path / group.name / "tagging.json").is_file():
+            raise UserError(f"--adapters {name}: no adapter folder for the group {group.name} in it. {how}")
     return path.resolve()

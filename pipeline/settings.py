@@ -13,6 +13,9 @@ import tyro
 
 from pipeline import demo
 
+NO_ADAPTERS = "none"
+"""Value of the setting ``adapters`` with which the base model tags on its few-shot turns alone."""
+
 
 @dataclass(frozen=True)
 class Models:
@@ -147,18 +150,18 @@ def demo_profile() -> Settings:
 def rtx4090_profile() -> Settings:
     """Cool-whisper, Parakeet TDT 0.6B and Llama 3.2 3B with six adapters, together on one 24 GB card."""
     return Settings(
-        whisper=Whisper(pool=Pool(num_gpus=0.3, num_cpus=1.0)),
-        parakeet=Parakeet(pool=Pool(num_gpus=0.3, num_cpus=1.0)),
-        tagger=Tagger(pool=Pool(num_gpus=0.4, num_cpus=1.0)),
+        whisper=Whisper(pool=Pool(num_gpus=0.33, num_cpus=1.0)),
+        parakeet=Parakeet(pool=Pool(num_gpus=0.33, num_cpus=1.0)),
+        tagger=Tagger(pool=Pool(num_gpus=0.33, num_cpus=1.0)),
     )
 
 
 def reference_profile() -> Settings:
     """The reference method: the same models, one recording at a time in recognition, 64 in tagging."""
     return Settings(
-        whisper=Whisper(batch_size=1, pool=Pool(num_gpus=0.3, num_cpus=1.0)),
-        parakeet=Parakeet(batch_size=1, pool=Pool(num_gpus=0.3, num_cpus=1.0)),
-        tagger=Tagger(batch_size=64, pool=Pool(num_gpus=0.4, num_cpus=1.0)),
+        whisper=Whisper(batch_size=1, pool=Pool(num_gpus=0.33, num_cpus=1.0)),
+        parakeet=Parakeet(batch_size=1, pool=Pool(num_gpus=0.33, num_cpus=1.0)),
+        tagger=Tagger(batch_size=64, pool=Pool(num_gpus=0.33, num_cpus=1.0)),
     )
 
 

@@ -1,8 +1,13 @@
 """What the tests share: the data beside the checkout, the small models and one Ray."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from pipeline.settings import Models, Parakeet, Settings, Tagger, Whisper
+
+pytest_plugins = ["tests.models", "tests.tagger_models"]
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +16,28 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("left out: it reads real data from ../shared, which is not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_settings(tiny_whisper, tiny_parakeet, tagger_folders) -> Settings:
+    """The demo profile's values on the tests' own tiny models."""
+    models = Models(str(tiny_whisper), str(tiny_parakeet), str(tagger_folders.base), str(tagger_folders.adapters))
+    return Settings(
+        models=models,
+        whisper=Whisper(backend="transformers", beam_size=1, dtype="float32", batch_size=8),
+        parakeet=Parakeet(batch_size=8),
+        tagger=Tagger(quantization="none", dtype="float32", batch_size=8, max_entities=4),
+    )
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """One Ray for all tests, with more logical CPUs than the machine may have."""
+    import ray
+
+    from jobs.command_line import connect_to_ray
+
+    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    connect_to_ray()
+    yield
+    ray.shutdown()

@@ -1,0 +1,166 @@
+"""The base model and the adapter folders that go with it.
+
+An adapter folder holds the files of PEFT and ``tagging.json``: what the adapter was trained to be told, and what
+identifies its base model. Inference tells it the same and refuses another base.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from safetensors import SafetensorError
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from pipeline.errors import UserError
+from pipeline.settings import NO_ADAPTERS
+from pipeline.settings import Tagger as TaggerSettings
+from pipeline.tagging.groups import Group
+from pipeline.tagging.prompts import Prompt, render
+
+def load_base(
+    base_model: str, settings: TaggerSettings, device: torch.device
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load the base model, in 4 bits where the settings say so, and its tokenizer.
+
+    Raises:
+        UserError: The model is not found, or 4 bits are asked for without a GPU.
+    """
+    dtype = getattr(torch, settings.dtype)
+    quantization = None
+    if settings.quantization == "nf4":
+        if device.type != "cuda":
+            raise UserError("--tagger.quantization nf4 needs a GPU: choose none to tag on the CPU.")
+        quantization = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=dtype,
+        )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base_model)
+        model = AutoModelForCausalLM.from_pretrained(
+            base_model, dtype=dtype, quantization_config=quantization, device_map={"": device}
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"The base model {base_model} (--base-model) could not be loaded: give a Transformers folder or a hub "
+            "name; Llama is gated, so ask for access on its hub page first, and offline give a copied folder."
+        ) from error
+    return model.eval(), tokenizer
+
+
+def load_adapters(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, adapters: str, groups: Sequence[Group]
+) -> tuple[PreTrainedModel | PeftModel, list[Prompt]]:
+    """Put the adapters of all groups on one base model, each under its group's name.
+
+    Args:
+        model: The base model.
+        tokenizer: Its tokenizer.
+        adapters: Folder with one adapter folder for each group, or ``none``.
+        groups: The groups to tag.
+
+    Returns:
+        The model with its adapters, and each group's prompt from its ``tagging.json``. With ``none``: the base
+        model as it is, and the groups' own prompts.
+
+    Raises:
+        UserError: An adapter is missing or damaged, or was trained on another base.
+    """
+    if adapters == NO_ADAPTERS:
+        return model, [Prompt.of(group) for group in groups]
+    identity = identify(model, tokenizer)
+    folders = {group.name: Path(adapters) / group.name for group in groups}
+    prompts = [read_tagging_json(folder, identity) for folder in folders.values()]
+    tagger: PeftModel | None = None
+    for name, folder in folders.items():
+        try:
+            if tagger is None:
+                tagger = PeftModel.from_pretrained(model, folder, adapter_name=name, torch_device=str(model.device))
+            else:
+                tagger.load_adapter(folder, adapter_name=name, torch_device=str(model.device))
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            raise UserError(f"{folder} holds no PEFT adapter that fits this base model: train it again.") from error
+    assert tagger is not None
+    return tagger.eval(), prompts
+
+
+def identify(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
+    """Return what tells base models apart: a hash of the tokenizer with its template, and one of a few weights.
+
+    The weights are those of the last norm in bfloat16: few, and the same under 4 bits or with adapters around them.
+    """
+    sample = Prompt("sample", {}, "system", ("question",))
+    spoken = json.dumps([sorted(tokenizer.get_vocab().items()), render(tokenizer, sample, "question")])
+    norm = [weight for name, weight in model.named_parameters() if name.endswith("norm.weight")][-1]
+    weights = norm.detach().to("cpu", torch.bfloat16).contiguous().view(torch.uint8).numpy().tobytes()
+    return {
+        "tokenizer_sha256": hashlib.sha256(spoken.encode()).hexdigest(),
+        "base_sha256": hashlib.sha256(weights).hexdigest(),
+    }
+
+
+def write_tagging_json(
+    folder: Path, prompt: Prompt, base_model: str, model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    """Write an adapter folder's ``tagging.json``.
+
+    Args:
+        folder: The adapter folder, which exists.
+        prompt: What the adapter was told in training.
+        base_model: Folder or hub name of the base, for people to read.
+        model: The base model, with or without adapters around it.
+        tokenizer: Its tokenizer.
+    """
+    content = {
+        "group": prompt.group,
+        "types": prompt.types,
+        "system": prompt.system,
+        "few_shot": list(prompt.examples),
+        "base_model": base_model,
+        **identify(model, tokenizer),
+    }
+    text = json.dumps(content, ensure_ascii=False, indent=2)
+    (folder / "tagging.json").write_text(text + "\n", encoding="utf-8")
+
+
+def read_tagging_json(folder: Path, identity: dict[str, str]) -> Prompt:
+    """Read the prompt from an adapter folder.
+
+    Args:
+        folder: The adapter folder.
+        identity: What ``identify`` says of the base model in use.
+
+    Raises:
+        UserError: The folder or its ``tagging.json`` is missing or damaged, or was made for another base.
+    """
+    if not folder.is_dir():
+        raise UserError(
+            f"There is no adapter folder {folder}: make it with jobs.finetune_taggers, or tag without adapters by "
+            f"--adapters {NO_ADAPTERS}."
+        )
+    file = folder / "tagging.json"
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        prompt = Prompt(content["group"], content["types"], content["system"], tuple(content["few_shot"]))
+        trained_on, expected = content["base_model"], {key: content[key] for key in identity}
+    except FileNotFoundError as error:
+        raise UserError(f"{file} is missing: copy the adapter folder whole, or train it again.") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file} is damaged: copy the adapter folder again, or train it again.") from error
+    for key, what in (("tokenizer_sha256", "tokenizer"), ("base_sha256", "weights")):
+        if expected[key] != identity[key]:
+            raise UserError(
+                f"The adapter {folder} was trained on {trained_on}, and --base-model has other {what}: give that base "
+                "model, or train the adapter on this one."
+            )
+    return prompt

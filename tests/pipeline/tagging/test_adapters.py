@@ -1,0 +1,142 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from pipeline import settings
+from pipeline.demo.tiny_tagger import build_tagger
+from pipeline.errors import UserError
+from pipeline.tagging.adapters import identify, load_adapters, load_base, read_tagging_json, write_tagging_json
+from pipeline.tagging.groups import load_groups
+from pipeline.tagging.prompts import Prompt
+from tests.tagger_models import TaggerFolders
+
+CPU = torch.device("cpu")
+GROUPS = load_groups()
+
+
+def fresh_base(folders: TaggerFolders, dtype: str = "float32"):
+    return load_base(str(folders.base), settings.Tagger(quantization="none", dtype=dtype), CPU)
+
+
+@pytest.fixture()
+def copied(tagger_folders: TaggerFolders, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tagger_folders.adapters, tmp_path / "adapters"))
+
+
+@pytest.fixture(scope="session")
+def identity(tagger_folders: TaggerFolders) -> dict[str, str]:
+    return identify(*fresh_base(tagger_folders))
+
+
+def test_one_base_carries_all_adapters(tagger_folders: TaggerFolders):
+    base, tokenizer = fresh_base(tagger_folders)
+    weights = sum(parameter.numel() for parameter in base.parameters())
+    model, prompts = load_adapters(base, tokenizer, str(tagger_folders.adapters), GROUPS)
+    of_adapters = sum(parameter.numel() for name, parameter in model.named_parameters() if "lora_" in name)
+    assert list(model.peft_config) == [prompt.group for prompt in prompts] == [group.name for group in GROUPS]
+    assert sum(parameter.numel() for parameter in model.parameters()) == weights + of_adapters
+    assert of_adapters > 0
+
+
+def test_adapters_differ_and_keep_to_themselves(tagger_folders: TaggerFolders):
+    base, tokenizer = fresh_base(tagger_folders)
+    model, prompts = load_adapters(base, tokenizer, str(tagger_folders.adapters), GROUPS)
+    ids = torch.tensor([tokenizer("hello doctor")["input_ids"]])
+
+    def logits(group: str) -> torch.Tensor:
+        model.set_adapter(group)
+        with torch.inference_mode():
+            return model(input_ids=ids).logits
+
+    first = {prompt.group: logits(prompt.group) for prompt in prompts}
+    again = {prompt.group: logits(prompt.group) for prompt in reversed(prompts)}
+    for group, values in first.items():
+        assert torch.equal(values, again[group])
+        assert not any(torch.allclose(values, others) for other, others in first.items() if other != group)
+
+
+def test_without_adapters_the_groups_speak_for_themselves(tagger_folders: TaggerFolders):
+    base, tokenizer = fresh_base(tagger_folders)
+    model, prompts = load_adapters(base, tokenizer, "none", GROUPS)
+    assert model is base
+    assert prompts == [Prompt.of(group) for group in GROUPS]
+
+
+def test_inference_is_told_what_training_wrote(tmp_path: Path, tagger_base, tagger_tokenizer):
+    told = Prompt("times", {"DATE": "a day"}, "find days 找日期", ("on <DATE>Friday</DATE>",))
+    write_tagging_json(tmp_path, told, "some/base", tagger_base, tagger_tokenizer)
+    assert read_tagging_json(tmp_path, identify(tagger_base, tagger_tokenizer)) == told
+    written = json.loads((tmp_path / "tagging.json").read_text(encoding="utf-8"))
+    assert written["base_model"] == "some/base"
+    assert written["few_shot"] == ["on <DATE>Friday</DATE>"]
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_a_base_is_the_same_in_every_precision(tagger_folders, identity, dtype: str):
+    assert identify(*fresh_base(tagger_folders, dtype)) == identity
+
+
+def test_a_base_is_the_same_with_adapters_around_it(tagger_folders, identity):
+    base, tokenizer = fresh_base(tagger_folders)
+    model, _ = load_adapters(base, tokenizer, str(tagger_folders.adapters), GROUPS)
+    assert identify(model, tokenizer) == identity
+
+
+def test_a_model_of_the_same_seed_is_the_same_and_another_is_not(tagger_folders, tmp_path: Path, identity):
+    for seed in (0, 1):
+        build_tagger(tmp_path / f"base{seed}", tmp_path / f"adapters{seed}", seed)
+    same, other = (
+        identify(AutoModelForCausalLM.from_pretrained(tmp_path / f"base{seed}"), fresh_base(tagger_folders)[1])
+        for seed in (0, 1)
+    )
+    assert same == identity != other
+
+
+def test_another_base_is_refused(tagger_folders: TaggerFolders, tmp_path: Path):
+    build_tagger(tmp_path / "base", tmp_path / "adapters", seed=1)
+    base, tokenizer = fresh_base(TaggerFolders(tmp_path / "base", tmp_path / "adapters"))
+    with pytest.raises(UserError, match=r"names was trained on base, and --base-model has other weights"):
+        load_adapters(base, tokenizer, str(tagger_folders.adapters), GROUPS)
+
+
+def test_another_tokenizer_is_refused(tagger_folders: TaggerFolders):
+    base, tokenizer = fresh_base(tagger_folders)
+    tokenizer.chat_template = tokenizer.chat_template.replace("|end_header_id|>\n\n", "|end_header_id|>\n")
+    with pytest.raises(UserError, match="--base-model has other tokenizer"):
+        load_adapters(base, tokenizer, str(tagger_folders.adapters), GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (lambda folder: shutil.rmtree(folder), "There is no adapter folder"),
+        (lambda folder: (folder / "tagging.json").unlink(), "is missing"),
+        (lambda folder: (folder / "tagging.json").write_text("{}"), "is damaged"),
+        (lambda folder: (folder / "tagging.json").write_text("{"), "is damaged"),
+        (lambda folder: (folder / "adapter_config.json").unlink(), "holds no PEFT adapter"),
+        (lambda folder: (folder / "adapter_model.safetensors").unlink(), "holds no PEFT adapter"),
+        (lambda folder: (folder / "adapter_model.safetensors").write_bytes(b"torn"), "holds no PEFT adapter"),
+    ],
+)
+@pytest.mark.parametrize("group", ["names", "times"])
+def test_a_harmed_adapter_folder_is_named(tagger_folders, copied: Path, group: str, harm, says: str):
+    harm(copied / group)
+    base, tokenizer = fresh_base(tagger_folders)
+    with pytest.raises(UserError) as error:
+        load_adapters(base, tokenizer, str(copied), GROUPS)
+    assert str(copied / group) in str(error.value)
+    assert says in str(error.value)
+
+
+def test_a_missing_base_is_named(tmp_path: Path):
+    with pytest.raises(UserError, match=r"nowhere \(--base-model\)"):
+        load_base(str(tmp_path / "nowhere"), settings.Tagger(quantization="none"), CPU)
+
+
+def test_four_bits_need_a_gpu(tagger_folders):
+    with pytest.raises(UserError, match="needs a GPU"):
+        load_base(str(tagger_folders.base), settings.Tagger(quantization="nf4"), CPU)

@@ -1,0 +1,166 @@
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from pipeline.tagging.constraint import Constraint, Vocabulary
+from pipeline.tagging.entities import Span, parse
+from pipeline.tagging.prompts import completion, guard
+
+TYPES = ["ID", "ID_NUMBER", "LOCATION-OTHER"]
+hostile = st.text(st.sampled_from("ab Z.>-_/‹é\u0301\u200d👩🏽שלום壓𠮷\t\n\u3000"), max_size=12)
+quick = settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture(scope="session", params=["tiny", "whisper"])
+def any_vocabulary(request) -> tuple[PreTrainedTokenizerFast, Vocabulary]:
+    if request.param == "tiny":
+        return request.getfixturevalue("tagger_tokenizer"), request.getfixturevalue("vocabulary")
+    folder = request.getfixturevalue("shared") / "tokenizers" / "whisper-multilingual-tokenizer"
+    whisper = AutoTokenizer.from_pretrained(folder)
+    return whisper, Vocabulary(whisper, "<|endoftext|>")
+
+
+def follow(constraint: Constraint, written: bytes) -> bool:
+    """Whether an answer is legal, a byte at a time, with the end of the turn after it."""
+    state = constraint.start
+    for byte in written:
+        state = constraint.legal(state).get(constraint.vocabulary.ids[bytes([byte])])
+        if state is None:
+            return False
+    return constraint.vocabulary.end in constraint.legal(state)
+
+
+def words(constraint: Constraint, state=Constraint.start) -> set[bytes]:
+    return {constraint.vocabulary.bytes[token] for token in constraint.legal(state)}
+
+
+@quick
+@given(text=hostile, seed=st.integers(0, 2**32), cap=st.integers(0, 3))
+def test_whatever_is_chosen_the_text_comes_back(any_vocabulary, text: str, seed: int, cap: int):
+    constraint = Constraint(any_vocabulary[1], text, TYPES, cap)
+    choose = random.Random(seed)
+    written, state, steps = b"", constraint.start, 0
+    while state is not None:
+        token, state = choose.choice(list(constraint.legal(state).items()))
+        written += constraint.vocabulary.bytes[token]
+        steps += 1
+    back, spans = parse(written.decode())
+    assert back == text
+    assert len(spans) <= cap
+    assert all(span.type in TYPES for span in spans)
+    assert steps <= len(written) + 1
+
+
+@quick
+@given(text=hostile, data=st.data())
+def test_every_tagging_is_legal_in_the_tokens_of_the_tokenizer(any_vocabulary, text: str, data: st.DataObject):
+    tagger_tokenizer, vocabulary = any_vocabulary
+    marked = [i for i, c in enumerate(text) if c == "\u0301"]  # an entity does not part a letter from its accent
+    cuts = sorted(data.draw(st.sets(st.sampled_from([i for i in range(len(text) + 1) if i not in marked]), max_size=4)))
+    spans = [
+        Span(data.draw(st.sampled_from(TYPES)), start, end)
+        for start, end in zip(cuts[::2], cuts[1::2], strict=False)
+        if text[start:end] == text[start:end].strip()
+    ]
+    tagged = completion(text, spans)
+    state = Constraint.start
+    constraint = Constraint(vocabulary, text, TYPES, 8)
+    for token in tagger_tokenizer(tagged, add_special_tokens=False)["input_ids"]:
+        assert token in constraint.legal(state)
+        state = constraint.legal(state)[token]
+    assert vocabulary.end in constraint.legal(state)
+
+
+@pytest.mark.parametrize(
+    ("answer", "legal"),
+    [
+        ("Ann Lee ", True),
+        ("Ann <ID>Lee</ID> ", True),
+        ("<ID>A</ID><ID_NUMBER>nn</ID_NUMBER> Lee ", True),
+        ("<LOCATION-OTHER>Ann Lee</LOCATION-OTHER> ", True),
+        ("Ann Lee", False),  # the end comes at the end of the text
+        ("Ann Lea ", False),
+        ("Ann <ID>Lee", False),
+        ("Ann <ID>Lee </ID>", False),  # no space at an edge
+        ("Ann<ID> Lee</ID> ", False),
+        ("Ann <ID></ID>Lee ", False),
+        ("Ann <ID>Lee</ID_NUMBER> ", False),
+        ("<ID>Ann <ID>Lee</ID></ID> ", False),
+        ("Ann <NAME>Lee</NAME> ", False),
+        ("<ID>A</ID><ID>n</ID><ID>n</ID><ID>L</ID>ee ", False),  # three at most
+    ],
+)
+def test_which_answers_are_legal(vocabulary, answer: str, legal: bool):
+    assert follow(Constraint(vocabulary, "Ann Lee ", TYPES, 3), answer.encode()) == legal
+
+
+def test_a_tag_stands_between_characters(vocabulary):
+    for text in ("壓力", "🩺ok", "e\u0301a"):
+        constraint = Constraint(vocabulary, text, TYPES, 3)
+        first = text[:2] if text[1] == "\u0301" else text[0]
+        for length in range(len(first.encode())):
+            inside = f"<ID>{first}".encode()[: 4 + length] + b"</ID>"
+            assert not follow(constraint, inside + text.encode()[length:])
+        assert follow(constraint, f"<ID>{first}</ID>{text[len(first) :]}".encode())
+
+
+def test_tokens_may_join_a_tag_and_text(vocabulary):
+    joined = [token for token in vocabulary.ids if token.startswith((b" <", b">,", b">."))]
+    assert joined
+    constraint = Constraint(vocabulary, "a b", TYPES, 3)
+    state = constraint.legal(constraint.start)[vocabulary.ids[b"a"]]
+    assert b" <" in words(constraint, state)
+
+
+def test_after_the_last_entity_only_copying_is_legal(vocabulary):
+    constraint = Constraint(vocabulary, "abc", TYPES, 0)
+    assert words(constraint) <= {b"a", b"ab", b"abc"}
+
+
+def test_an_empty_text_ends_at_once(vocabulary):
+    assert words(Constraint(vocabulary, "", TYPES, 3)) == {b""}
+
+
+def test_a_literal_tag_opener_needs_its_stand_in(vocabulary):
+    with pytest.raises(ValueError, match="stand-in"):
+        Constraint(vocabulary, "a < b", TYPES, 3)
+    assert follow(Constraint(vocabulary, guard("a < b"), TYPES, 3), guard("a < b").encode())
+
+
+def test_legal_tokens_come_in_ascending_order(any_vocabulary):
+    legal = list(Constraint(any_vocabulary[1], "Ann Lee", TYPES, 3).legal(Constraint.start))
+    assert legal == sorted(legal)
+    assert len(legal) > 2
+
+
+def test_special_tokens_are_never_text(vocabulary, tagger_tokenizer):
+    assert not set(tagger_tokenizer.all_special_ids) & set(vocabulary.ids.values())
+
+
+def test_real_transcripts_are_followed_in_real_tokens(any_vocabulary, shared):
+    tagger_tokenizer, vocabulary = any_vocabulary
+    lines = (shared / "corpus" / "train2" / "task1_answer.txt").read_text(encoding="utf-8").splitlines()
+    for line in lines[::45]:
+        text = guard(line.partition("\t")[2])
+        constraint = Constraint(vocabulary, text, TYPES, 3)
+        state = constraint.start
+        for token in tagger_tokenizer(text, add_special_tokens=False)["input_ids"]:
+            state = constraint.legal(state)[token]
+        assert vocabulary.end in constraint.legal(state)
+
+
+def test_a_tokenizer_that_is_not_byte_level_is_refused():
+    words_only = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"a": 0, "end": 1}, "a")))
+    with pytest.raises(ValueError, match="byte-level"):
+        Vocabulary(words_only, "end")
+
+
+def test_an_end_of_turn_of_several_tokens_is_refused(tagger_tokenizer):
+    with pytest.raises(ValueError, match="not one token"):
+        Vocabulary(tagger_tokenizer, "the end")

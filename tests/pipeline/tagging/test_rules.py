@@ -1,0 +1,151 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.tagging.entities import Entity
+from pipeline.tagging.groups import load_groups
+from pipeline.tagging.rules import Rule, apply_rules, load_rules
+
+RULES = load_rules()
+TYPES = {type_: group.name for group in load_groups() for type_ in group.types}
+ONE = """
+- name: tea is no profession
+  languages: [en, zh]
+  types: [PROFESSION]
+  pattern: ^tea$
+  case: ignore
+  action: retype
+  to: SET
+  examples:
+    hits: [tea]
+    spares: [teacher]
+"""
+
+
+def entity(type_: str, text: str) -> Entity:
+    return Entity(type_, TYPES[type_], text, 5, 5 + len(text), 0.7, "adapter")
+
+
+def outcome(text: str, type_: str, language: str) -> str | None:
+    """The type that an entity has after the built-in rules, or None where it is dropped."""
+    kept = [entity.type for entity in apply_rules(RULES, [entity(type_, text)], language) if entity.kept]
+    assert len(kept) <= 1
+    return kept[0] if kept else None
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+class TestBuiltInRules:
+    def test_it_hits_and_spares_its_examples(self, rule: Rule):
+        assert rule.hits and rule.spares
+        for language in rule.languages:
+            for type_ in rule.types:
+                for text in rule.hits:
+                    before, *after = apply_rules([rule], [entity(type_, text)], language)
+                    assert not before.kept
+                    assert [new.type for new in after] == ([rule.to] if rule.to else [])
+                for text in rule.spares:
+                    assert apply_rules([rule], [entity(type_, text)], language) == [entity(type_, text)]
+
+    def test_it_leaves_other_types_and_languages_alone(self, rule: Rule):
+        for text in rule.hits:
+            for language in {"en", "zh"} - rule.languages:
+                given = entity(min(rule.types), text)
+                assert apply_rules([rule], [given], language) == [given]
+            other = entity("USERNAME", text)
+            assert apply_rules([rule], [other], min(rule.languages)) == [other]
+
+    def test_its_types_exist(self, rule: Rule):
+        assert (rule.types | ({rule.to} if rule.to else set())) <= set(TYPES)
+
+
+@pytest.mark.parametrize(
+    ("text", "type_", "language", "becomes"),
+    [
+        ("3095", "CITY", "en", "ZIP"),
+        ("3095", "CITY", "zh", "CITY"),
+        ("10617", "ZIP", "zh", "ZIP"),  # a Taiwanese post code has five or six digits
+        ("10617", "ZIP", "en", None),
+        ("Larkfield Hospital", "ORGANIZATION", "en", "HOSPITAL"),
+        ("Pain Clinic", "ORGANIZATION", "en", "DEPARTMENT"),
+        ("Larkfield Hospital Pain Clinic", "ORGANIZATION", "en", "HOSPITAL"),
+        ("know", "DATE", "en", "DATE"),
+        ("then again", "DATE", "en", "DATE"),
+    ],
+)
+def test_rules_together(text: str, type_: str, language: str, becomes: str | None):
+    assert outcome(text, type_, language) == becomes
+
+
+def test_a_retyped_entity_stands_beside_the_original():
+    given = [entity("AGE", "41"), entity("DATE", "every day"), entity("TIME", "noon")]
+    age, original, new, time = apply_rules(RULES, given, "en")
+    assert (age, time) == (given[0], given[2])
+    assert original == Entity("DATE", "times", "every day", 5, 14, 0.7, "adapter", kept=False)
+    assert new == Entity("SET", "times", "every day", 5, 14, 0.7, "rule", kept=True)
+
+
+def test_an_entity_is_not_retyped_into_one_that_is_there():
+    result = apply_rules(RULES, [entity("DATE", "every day"), entity("SET", "every day")], "en")
+    assert [(found.type, found.kept) for found in result] == [("DATE", False), ("SET", True)]
+
+
+def test_what_was_dropped_before_is_left_alone():
+    (dropped,) = apply_rules(RULES, [entity("PROFESSION", "patient")], "en")
+    assert apply_rules(RULES, [dropped], "en") == [dropped]
+
+
+def test_no_black_list_contradicts_many_labels_of_the_training_corpus(shared):
+    labels = [
+        line.split("\t")
+        for split in ("train1", "train2")
+        for line in (shared / "corpus" / split / "task2_answer.txt").read_text(encoding="utf-8").splitlines()
+    ]
+    labels = [(fields[1], fields[4].strip()) for fields in labels if fields[1] in TYPES]
+    changed = [
+        (type_, text)
+        for type_, text in labels
+        for language in [("zh" if any("一" <= character <= "鿿" for character in text) else "en")]
+        if outcome(text, type_, language) != type_
+    ]
+    assert len(labels) > 1000
+    assert changed == []
+
+
+def test_a_file_of_ones_own_and_an_empty_one(tmp_path: Path):
+    file = tmp_path / "rules.yaml"
+    file.write_text(ONE, encoding="utf-8")
+    (rule,) = load_rules(file)
+    assert (rule.name, rule.to, rule.types) == ("tea is no profession", "SET", {"PROFESSION"})
+    file.write_text("[]", encoding="utf-8")
+    assert load_rules(file) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (ONE, "name: x", "holds no list of rules"),
+        (ONE, "- x", "rule 1"),
+        (ONE, ONE + ONE, "two rules are called 'tea is no profession'"),
+        ("pattern: ^tea$", "pattern: ^(tea$", "no regular expression"),
+        ("pattern: ^tea$", "pattern: 42", "`pattern:`"),
+        ("case: ignore", "case: lower", "`case:`"),
+        ("action: retype", "action: drop", "to"),
+        ("action: retype", "action: delete", "`action:`"),
+        ("  to: SET\n", "", "missing or unknown: to"),
+        ("  case: ignore\n", "", "missing or unknown: case"),
+        ("  case: ignore\n", "  case: ignore\n  weight: 3\n", "missing or unknown: weight"),
+        ("[en, zh]", "[en, de]", "`languages:`"),
+        ("[PROFESSION]", "PROFESSION", "`types:`"),
+        ("[teacher]", "[1]", "`examples:`"),
+        ("    spares: [teacher]\n", "", "`examples:`"),
+    ],
+)
+def test_a_malformed_file_is_named_with_its_rule(tmp_path: Path, old: str, new: str, says: str):
+    assert old in ONE
+    file = tmp_path / "rules.yaml"
+    file.write_text(ONE.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        load_rules(file)
+    assert str(file) in str(error.value)
+    assert says in str(error.value)

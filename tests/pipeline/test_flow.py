@@ -1,0 +1,201 @@
+"""The stream: every recording leaves it, a bad one costs only itself, and each actor loads its model once."""
+
+import os
+import sys
+
+import cloudpickle
+import numpy as np
+import pyarrow as pa
+import pytest
+import soundfile
+
+from pipeline import flow, tables
+from pipeline.errors import UserError
+from pipeline.run_folder import RESULT
+from pipeline.settings import Models, Parakeet, Pool, Settings, Tagger, Whisper
+from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
+from pipeline.tagging.entities import Entity
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not import the tests
+
+POISON, BROKEN, MANDARIN, MUTE = (round(16_000 * seconds) for seconds in (0.31, 0.32, 0.33, 0.34))
+"""Lengths in samples by which the stand-in recognisers know what to do with a recording."""
+
+
+class Hearer:
+    """Stands in for a recogniser where a test needs what no real one does at will: to die, or to fail."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def transcribe(self, batch):
+        if any(len(audio) == POISON for audio in batch):
+            os._exit(1)
+        if any(len(audio) == BROKEN for audio in batch):
+            raise ValueError("the secret name is Lee")
+        return [self.hear(len(audio)) for audio in batch]
+
+    def hear(self, length: int) -> Transcript:
+        if self.name == "whisper":
+            text = "王小明 早安" if length == MANDARIN else "call mister Lee"
+        else:
+            text = "" if length == MUTE else "Call Mr Lee"
+        return transcript_from_pieces([Piece(text, 0.0, 0.2)], 0.3, self.name)
+
+
+class NameTagger:
+    def tag(self, transcripts):
+        return [
+            [Entity("PATIENT", "names", "Lee", text.index("Lee"), text.index("Lee") + 3, 0.9, "adapter")]
+            if "Lee" in text
+            else []
+            for text in transcripts
+        ]
+
+
+LOADERS = flow.Loaders(
+    whisper=lambda model, settings: Hearer("whisper"),
+    parakeet=lambda model, settings: Hearer("parakeet"),
+    tagger=lambda base_model, adapters, settings: NameTagger(),
+)
+SETTINGS = Settings(whisper=Whisper(batch_size=4), parakeet=Parakeet(batch_size=4), tagger=Tagger(batch_size=4))
+
+
+def record(folder, lengths: dict[str, int]) -> dict[str, str]:
+    """Write noise of the given lengths in samples; 0 stands for a file that is no audio."""
+    generator = np.random.default_rng(0)
+    paths = {}
+    for name, length in lengths.items():
+        path = folder / f"{name}.wav"
+        if length:
+            soundfile.write(path, generator.normal(0, 0.1, length), 16_000)
+        else:
+            path.write_text("not audio")
+        paths[name] = str(path)
+    return paths
+
+
+def run(recordings, folder, settings=SETTINGS, loaders=LOADERS):
+    """Run the stream; give what the driver saw and what was written, by recording id."""
+    seen = list(flow.run(recordings, str(folder), settings, loaders))
+    assert sorted(row["recording_id"] for row in seen) == sorted(recordings), "each recording leaves once"
+    written = tables.read(str(folder), RESULT).to_pylist()
+    return {row["recording_id"]: row for row in seen}, {row["recording_id"]: row for row in written}
+
+
+@pytest.fixture(scope="module")
+def mixed(ray_cluster, tmp_path_factory):
+    """A run over recordings of every fate: heard in each language, unreadable, silent, breaking, and deadly."""
+    folder = tmp_path_factory.mktemp("mixed")
+    lengths = {"bad": 0, "breaking": BROKEN, "deadly": POISON, "zh": MANDARIN, "mute": MUTE}
+    recordings = record(folder, lengths | {f"en{i}": 8_000 + i for i in range(9)})
+    soundfile.write(folder / "silent.wav", np.zeros((44_100, 2)), 44_100)
+    return run(recordings | {"silent": str(folder / "silent.wav")}, folder / "parts")
+
+
+def test_every_recording_is_either_transcribed_or_failed_with_a_reason(mixed):
+    seen, written = mixed
+    assert {name for name, row in seen.items() if row["failed"]} == {"bad", "breaking", "deadly"}
+    for name, row in written.items():
+        assert (row["failure"] is None) == (row["text"] is not None) == (not seen[name]["failed"])
+
+
+def test_an_unreadable_recording_costs_only_itself(mixed):
+    assert mixed[1]["bad"]["failure"]["stage"] == "decode"
+    assert "unreadable" in mixed[1]["bad"]["failure"]["error"]
+
+
+def test_a_recording_on_which_a_model_fails_costs_only_itself_and_its_text_stays_out_of_the_message(mixed):
+    failure = mixed[1]["breaking"]["failure"]
+    assert failure["stage"] == "whisper" and failure["error"].startswith("ValueError in test_flow.py")
+    assert "Lee" not in failure["error"]
+
+
+def test_a_recording_that_kills_the_process_costs_only_itself(mixed):
+    assert mixed[1]["deadly"]["failure"]["stage"] == "stream"
+    assert all(mixed[1][f"en{i}"]["text"] == "Call Mr Lee" for i in range(9))
+
+
+def test_english_is_heard_again_by_parakeet_and_mandarin_is_not(mixed):
+    assert (mixed[1]["en0"]["language"], mixed[1]["en0"]["recognizer"]) == ("en", "parakeet")
+    assert (mixed[1]["zh"]["language"], mixed[1]["zh"]["recognizer"]) == ("zh", "whisper")
+
+
+def test_whispers_transcript_stays_where_parakeet_hears_nothing(mixed):
+    assert (mixed[1]["mute"]["text"], mixed[1]["mute"]["recognizer"]) == ("call mister Lee", "whisper")
+
+
+def test_silence_has_an_empty_transcript_and_knows_its_file(mixed):
+    row = mixed[1]["silent"]
+    assert (row["text"], row["words"], row["entities"]) == ("", [], [])
+    assert (row["duration_s"], row["sample_rate"], row["channels"]) == (1.0, 44_100, 2)
+
+
+def test_entities_have_the_times_of_their_words(mixed):
+    (entity,) = mixed[1]["en3"]["entities"]
+    word = mixed[1]["en3"]["words"][2]
+    assert word["text"] == entity["text"] == "Lee"
+    assert (entity["start_s"], entity["end_s"]) == (word["start_s"], word["end_s"])
+    assert mixed[0]["en3"]["entities"] == 1 and mixed[0]["zh"]["entities"] == 0
+
+
+def test_rules_take_part_in_the_stream(tmp_path):
+    words = [{"text": "nurse", "char_start": 0, "char_end": 5, "start_s": 0.25, "end_s": 0.5, "confidence": None}]
+    entity = {"type": "PROFESSION", "group": "profession", "text": "nurse", "char_start": 0, "char_end": 5}
+    entity |= {"confidence": None, "source": "adapter", "kept": True}
+    row = dict.fromkeys(flow.STREAM.names) | {"recording_id": "1", "path": "1.wav", "text": "nurse", "language": "en"}
+    row |= {"words": words, "entities": [entity], "timings": []}
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(
+        "- {name: no nurses, languages: [en], types: [PROFESSION], pattern: nurse, case: match, action: drop,"
+        " examples: {hits: [nurse], spares: [cook]}}\n"
+    )
+    batch = pa.Table.from_pylist([row], schema=flow.STREAM)
+    (settled,) = flow.settle(batch, rules)["entities"].to_pylist()
+    assert [(e["kept"], e["start_s"], e["end_s"]) for e in settled] == [(False, 0.25, 0.5)]
+
+
+def test_forty_recordings_load_each_model_once_and_the_real_loaders_tag_what_they_heard(
+    ray_cluster, tiny_settings, tmp_path
+):
+    recordings = record(tmp_path, {str(i): 8_000 + 600 * i for i in range(40)})
+    seen, written = run(recordings, tmp_path / "parts", tiny_settings, flow.Loaders())
+    loads = {(timing["stage"], timing["worker"]) for row in seen.values() for timing in row["timings"] if timing["load_s"]}
+    assert sorted(stage for stage, _ in loads) == ["parakeet", "tagger", "whisper"]
+    assert not any(row["failed"] for row in seen.values())
+    assert any(row["entities"] for row in written.values())
+    for row in written.values():
+        for entity in row["entities"]:
+            assert row["text"][entity["char_start"] : entity["char_end"]] == entity["text"]
+            assert 0 <= entity["start_s"] <= entity["end_s"] <= row["duration_s"]
+
+
+def test_a_model_that_cannot_be_loaded_is_one_sentence(ray_cluster, tmp_path):
+    def refuse(base_model, adapters, settings):
+        raise UserError("--adapters D: made for another base model.")
+
+    def crash(base_model, adapters, settings):
+        raise OSError("file is truncated")
+
+    recordings = record(tmp_path, {"1": 8_000})
+    loaders = (LOADERS.whisper, LOADERS.parakeet)
+    with pytest.raises(UserError, match=r"^--adapters D: made for another base model\.$"):
+        list(flow.run(recordings, str(tmp_path / "parts"), SETTINGS, flow.Loaders(*loaders, refuse)))
+    with pytest.raises(UserError, match="could not be loaded: OSError: file is truncated"):
+        list(flow.run(recordings, str(tmp_path / "parts"), SETTINGS, flow.Loaders(*loaders, crash)))
+
+
+@pytest.mark.parametrize("pool", [Pool(num_gpus=0.5), Pool(actors=100)])
+def test_a_cluster_that_is_too_small_is_refused_instead_of_waited_for(ray_cluster, pool):
+    with pytest.raises(UserError, match="Ray has"):
+        flow.check_resources(Settings(models=Models(), tagger=Tagger(pool=pool)))
+
+
+def test_with_a_gpu_each_pool_has_an_actor_for_every_gpu(ray_cluster, monkeypatch):
+    monkeypatch.setattr(flow.ray, "cluster_resources", lambda: {"GPU": 3.0, "CPU": 48.0})
+    from pipeline.settings import rtx4090_profile
+
+    settings = rtx4090_profile()
+    pools = [settings.whisper.pool, settings.parakeet.pool, settings.tagger.pool]
+    assert [flow.actors(pool) for pool in pools] == [3, 3, 3]
+    flow.check_resources(settings)

@@ -1,0 +1,74 @@
+"""Models are looked for before the stream starts, and a missing one is a sentence that says how to get it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.models import locate, sha256
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch, tmp_path):
+    import huggingface_hub.constants as hub
+
+    monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+def with_model(settings, **models):
+    return replace(settings, models=replace(settings.models, **models))
+
+
+def test_folders_and_files_become_absolute_paths(tiny_settings, monkeypatch):
+    folder = Path(tiny_settings.models.whisper)
+    monkeypatch.chdir(folder.parent)
+    assert locate(with_model(tiny_settings, whisper=folder.name)).models == tiny_settings.models
+
+
+def test_a_folder_with_one_nemo_file_stands_for_the_file(tiny_settings, tmp_path):
+    (tmp_path / "p.nemo").write_bytes(b"")
+    assert locate(with_model(tiny_settings, parakeet=str(tmp_path))).models.parakeet == str(tmp_path / "p.nemo")
+    (tmp_path / "q.nemo").write_bytes(b"")
+    with pytest.raises(UserError, match=r"--parakeet .*2 \.nemo files"):
+        locate(with_model(tiny_settings, parakeet=str(tmp_path)))
+
+
+def test_a_hub_name_in_the_cache_becomes_its_snapshot(tiny_settings, tmp_path):
+    repository = tmp_path / "hub" / "models--org--tiny"
+    snapshot = repository / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    assert locate(with_model(tiny_settings, base_model="org/tiny")).models.base_model == str(snapshot)
+
+
+@pytest.mark.parametrize("option", ["whisper", "parakeet", "base_model", "adapters"])
+def test_a_missing_model_is_a_sentence_that_names_its_option(tiny_settings, option):
+    with pytest.raises(UserError, match=rf"^--{option.replace('_', '-')} nowhere: there is no such folder"):
+        locate(with_model(tiny_settings, **{option: "nowhere"}))
+
+
+def test_a_hub_name_that_cannot_be_fetched_says_how_to_bring_it(tiny_settings):
+    with pytest.raises(UserError, match=r"--whisper org/model is not on this machine.*hf download org/model"):
+        locate(with_model(tiny_settings, whisper="org/model"))
+
+
+def test_a_group_without_an_adapter_folder_is_named(tiny_settings, tmp_path):
+    with pytest.raises(UserError, match="no adapter folder for the group names"):
+        locate(with_model(tiny_settings, adapters=str(tmp_path)))
+    assert locate(with_model(tiny_settings, adapters="none")).models.adapters == "none"
+
+
+def test_a_models_hash_is_of_its_names_and_contents(tiny_settings, tmp_path):
+    hashes = sha256(with_model(tiny_settings, adapters="none").models)
+    assert set(hashes) == {"whisper", "parakeet", "base_model"}
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "weights").write_bytes(b"1")
+    one, other = (sha256(replace(tiny_settings.models, whisper=str(tmp_path / name))) for name in ("a", "b"))
+    assert one == other
+    (tmp_path / "b" / "weights").write_bytes(b"2")
+    assert sha256(replace(tiny_settings.models, whisper=str(tmp_path / "b"))) != one

@@ -1,0 +1,50 @@
+"""Settings: every profile loads, and every knob is documented."""
+
+import dataclasses
+import inspect
+
+import pytest
+
+from pipeline import settings
+from pipeline.settings import PROFILES, Settings
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_profile_loads(name):
+    assert isinstance(PROFILES[name](), Settings)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_models_of_a_profile_share_one_card(name):
+    loaded = PROFILES[name]()
+    shares = [pool.num_gpus for pool in (loaded.whisper.pool, loaded.parakeet.pool, loaded.tagger.pool)]
+    assert sum(shares) <= 1
+    assert len(set(shares)) == 1, "unequal shares can be packed so that the last model fits no card"
+
+
+def test_the_demo_needs_no_gpu_and_no_download():
+    demo = PROFILES["demo"]()
+    assert demo.tagger.quantization == "none" and demo.whisper.dtype == "float32"
+    assert all(path.startswith("/") for path in dataclasses.astuple(demo.models))
+
+
+def test_the_reference_has_the_references_settings():
+    reference = PROFILES["reference"]()
+    assert reference.models.whisper == "andybi7676/cool-whisper"
+    assert (reference.whisper.beam_size, reference.whisper.language) == (5, "zh")
+    assert reference.whisper.condition_on_previous_text
+    assert (reference.whisper.batch_size, reference.parakeet.batch_size, reference.tagger.batch_size) == (1, 1, 64)
+
+
+def knobs():
+    for kind in vars(settings).values():
+        if dataclasses.is_dataclass(kind):
+            for field in dataclasses.fields(kind):
+                if field.default_factory is dataclasses.MISSING:
+                    yield pytest.param(kind, field.name, id=f"{kind.__name__}.{field.name}")
+
+
+@pytest.mark.parametrize(("kind", "name"), knobs())
+def test_every_knob_is_documented(kind, name):
+    after = inspect.getsource(kind).split(f"    {name}: ", 1)[1].split("\n", 1)[1]
+    assert after.lstrip().startswith('"""')
