@@ -87,7 +87,7 @@ def transcript_from_pieces(pieces: Sequence[Piece], duration_s: float, recognize
 
     Control characters and Unicode line or paragraph separators become spaces, runs of spaces one space, so that
     a transcript is one line. Inside a piece time runs evenly over the characters that are not spaces. Times are
-    kept within the recording, and no word starts before the one in front of it.
+    kept within the recording and rounded to milliseconds, and no word starts before the one in front of it.
 
     Args:
         pieces: The recogniser's pieces, in the order of the text.
@@ -121,6 +121,6 @@ def transcript_from_pieces(pieces: Sequence[Piece], duration_s: float, recognize
         end_s = min(max(times[end - 1][1], start_s), duration_s)
         known = [time[2] for time in times[start:end] if time[2] is not None]
         confidence = min(known) if known else None
-        words.append(Word(match.group(), start, end, start_s, end_s, confidence))
+        words.append(Word(match.group(), start, end, round(float(start_s), 3), round(float(end_s), 3), confidence))
         earliest = start_s
     return Transcript(transcript, words, recognizer)

@@ -26,6 +26,7 @@ from pipeline.settings import Tagger as TaggerSettings
 from pipeline.tagging.groups import Group
 from pipeline.tagging.prompts import Prompt, render
 
+
 def load_base(
     base_model: str, settings: TaggerSettings, device: torch.device
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -160,7 +160,9 @@ def test_forty_recordings_load_each_model_once_and_the_real_loaders_tag_what_the
 ):
     recordings = record(tmp_path, {str(i): 8_000 + 600 * i for i in range(40)})
     seen, written = run(recordings, tmp_path / "parts", tiny_settings, flow.Loaders())
-    loads = {(timing["stage"], timing["worker"]) for row in seen.values() for timing in row["timings"] if timing["load_s"]}
+    loads = {
+        (timing["stage"], timing["worker"]) for row in seen.values() for timing in row["timings"] if timing["load_s"]
+    }
     assert sorted(stage for stage, _ in loads) == ["parakeet", "tagger", "whisper"]
     assert not any(row["failed"] for row in seen.values())
     assert any(row["entities"] for row in written.values())

@@ -1,0 +1,111 @@
+"""Whisper through CTranslate2, the format that cool-whisper is published in."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from pipeline.errors import UserError
+from pipeline.settings import Whisper
+from pipeline.speech.audio import SAMPLE_RATE
+from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
+
+_GAP_S = 30
+"""Silence before each recording of a joined batch. faster-whisper shortens a long first word after a pause; with
+a pause before every recording its times do not depend on the recording in front of it."""
+
+NO_SPEECH = 0.6
+LOW_LOG_PROBABILITY = -1.0
+"""Text is dropped as imagined where the probability of no speech is above the one and the mean log probability of
+the text below the other: the thresholds of OpenAI's Whisper, which batches in faster-whisper leave out."""
+
+
+class FasterWhisper:
+    """Whisper through faster-whisper: greedy or beam search without sampling, word times from cross-attention.
+
+    Recordings that fit the model's window go through together, longer ones one at a time, window by window. With
+    batches of one, every recording goes window by window, as in the reference method.
+
+    Args:
+        model: A folder as the CTranslate2 converter makes it, with tokenizer.json beside.
+        settings: Language, beams, conditioning, and precision on a GPU; the CPU computes in float32.
+        device: ``cuda`` or ``cpu``; the GPU where there is one.
+
+    Raises:
+        UserError: The model cannot be told to write the language.
+    """
+
+    name = "whisper"
+
+    def __init__(self, model: str, settings: Whisper, device: str | None = None):
+        import ctranslate2
+        from faster_whisper import BatchedInferencePipeline, WhisperModel
+
+        device = device or ("cuda" if ctranslate2.get_cuda_device_count() else "cpu")
+        self._settings = settings
+        self._model = WhisperModel(model, device=device, compute_type=settings.dtype if device == "cuda" else "float32")
+        self._batches = BatchedInferencePipeline(self._model)
+        # CTranslate2 takes a model for multilingual if its vocabulary holds the empty token, as OpenAI's does; any
+        # other would write English, with no more than a warning of faster-whisper.
+        if not self._model.model.is_multilingual and settings.language != "en":
+            raise UserError(
+                f"--whisper {model} is for English alone (CTranslate2 finds no empty token in its vocabulary.json), so "
+                f"it cannot write --whisper.language {settings.language}: give a multilingual model."
+            )
+        if settings.language not in self._model.supported_languages:
+            raise UserError(f"--whisper.language {settings.language}: Whisper has no such language; give zh or en.")
+
+    def transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
+        """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
+        window = self._model.feature_extractor.n_samples
+        short = [i for i, audio in enumerate(batch) if len(audio) <= window and self._settings.batch_size > 1]
+        pieces = dict(zip(short, self._hear_together([batch[i] for i in short]), strict=True)) if short else {}
+        return [
+            transcript_from_pieces(
+                pieces[i] if i in pieces else self._hear_windows(audio), len(audio) / SAMPLE_RATE, self.name
+            )
+            for i, audio in enumerate(batch)
+        ]
+
+    def _hear_together(self, batch: list[np.ndarray]) -> list[list[Piece]]:
+        joined: list[np.ndarray] = []
+        clips: list[dict[str, float]] = []
+        end_s = 0
+        for audio in batch:
+            start_s, end_s = end_s + _GAP_S, end_s + _GAP_S + -(-len(audio) // SAMPLE_RATE)
+            joined += [
+                np.zeros(_GAP_S * SAMPLE_RATE, np.float32),
+                audio,
+                np.zeros(-len(audio) % SAMPLE_RATE, np.float32),
+            ]
+            clips.append({"start": start_s, "end": start_s + len(audio) / SAMPLE_RATE})
+        segments, _ = self._batches.transcribe(
+            np.concatenate(joined), clip_timestamps=clips, batch_size=len(batch), **self._options()
+        )
+        pieces: dict[int, list[Piece]] = {int(clip["start"]): [] for clip in clips}
+        for segment in segments:
+            start_s = segment.seek // self._model.frames_per_second
+            pieces[start_s] += self._pieces([segment], start_s)
+        return list(pieces.values())
+
+    def _hear_windows(self, audio: np.ndarray) -> list[Piece]:
+        segments, _ = self._model.transcribe(
+            audio, condition_on_previous_text=self._settings.condition_on_previous_text, **self._options()
+        )
+        return self._pieces(segments, 0.0)
+
+    def _options(self) -> dict:
+        return {
+            "language": self._settings.language,
+            "beam_size": self._settings.beam_size,
+            "temperature": 0.0,
+            "word_timestamps": True,
+        }
+
+    @staticmethod
+    def _pieces(segments: Iterable, offset_s: float) -> list[Piece]:
+        return [
+            Piece(word.word.replace("\ufffd", ""), word.start - offset_s, word.end - offset_s, word.probability)
+            for segment in segments
+            if segment.no_speech_prob <= NO_SPEECH or segment.avg_logprob >= LOW_LOG_PROBABILITY
+            for word in segment.words
+        ]

@@ -1,0 +1,67 @@
+"""Parakeet, NVIDIA's FastConformer-TDT for English, through NeMo."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.settings import Parakeet as ParakeetSettings
+from pipeline.speech.audio import SAMPLE_RATE
+from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
+
+
+class Parakeet:
+    """Parakeet with greedy decoding; NeMo is imported here, which takes some 20 s.
+
+    Args:
+        model: A .nemo file.
+        settings: Precision.
+        device: ``cuda`` or ``cpu``; the GPU where there is one.
+    """
+
+    name = "parakeet"
+
+    def __init__(self, model: str, settings: ParakeetSettings, device: str | None = None):
+        import torch
+        from nemo.collections.asr.models import ASRModel
+        from nemo.utils import logging
+
+        logging.set_verbosity(logging.ERROR)
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self._model = ASRModel.restore_from(model, map_location=torch.device(device))
+        self._model.to(getattr(torch, settings.dtype)).eval()
+
+    def transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
+        """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
+        if not batch:
+            return []
+        # NeMo pads what is shorter than a second on both sides, which would move the words: pad behind first.
+        padded = [np.pad(audio, (0, max(SAMPLE_RATE - len(audio), 0))) for audio in batch]
+        hypotheses = self._model.transcribe(padded, batch_size=len(padded), timestamps=True, verbose=False)
+        return [
+            transcript_from_pieces(
+                pieces_of(hypothesis.text, hypothesis.timestamp["word"]), len(audio) / SAMPLE_RATE, self.name
+            )
+            for hypothesis, audio in zip(hypotheses, batch, strict=True)
+        ]
+
+
+def pieces_of(text: str, words: Sequence[dict]) -> list[Piece]:
+    """Give each word of a hypothesis its time, without changing the text.
+
+    NeMo builds the words from the tokens once more, and around punctuation they can differ from the text by a
+    space: so words are counted off along the text by their characters that are not spaces.
+
+    Args:
+        text: The hypothesis' text.
+        words: NeMo's words, in order: ``word``, ``start`` and ``end`` in seconds.
+    """
+    pieces: list[Piece] = []
+    position = 0
+    for i, word in enumerate(words):
+        start, wanted = position, len("".join(word["word"].split()))
+        while position < len(text) and (wanted or i == len(words) - 1 or text[position].isspace()):
+            wanted -= not text[position].isspace() and wanted > 0
+            position += 1
+        if position > start:
+            pieces.append(Piece(text[start:position], word["start"], word["end"]))
+    return pieces

@@ -1,0 +1,137 @@
+"""Whisper through Transformers, and the choice between it and CTranslate2."""
+
+import codecs
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import WhisperForConditionalGeneration, WhisperProcessor
+from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+from pipeline.errors import UserError
+from pipeline.settings import Whisper
+from pipeline.speech.audio import SAMPLE_RATE
+from pipeline.speech.words import Piece, Recognizer, Transcript, transcript_from_pieces
+
+_BYTE_OF = {character: byte for byte, character in bytes_to_unicode().items()}
+
+
+class TransformersWhisper:
+    """Whisper through Transformers: greedy or beam search without sampling, word times from cross-attention.
+
+    Recordings go one at a time. In a batch, Transformers aligns over the padding behind the shorter texts, so that
+    batch mates would move a recording's words.
+
+    Args:
+        model: A Transformers folder or hub name.
+        settings: Language, beams, conditioning and precision.
+        device: ``cuda`` or ``cpu``; the GPU where there is one.
+
+    Raises:
+        UserError: The model cannot be told to write the language, or gives words no times.
+    """
+
+    name = "whisper"
+
+    def __init__(self, model: str, settings: Whisper, device: str | None = None):
+        self._settings = settings
+        self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        processor = WhisperProcessor.from_pretrained(model)
+        self._tokenizer, self._features = processor.tokenizer, processor.feature_extractor
+        self._model = WhisperForConditionalGeneration.from_pretrained(model, dtype=getattr(torch, settings.dtype))
+        self._model.to(self._device).eval()
+        generation = self._model.generation_config
+        if f"<|{settings.language}|>" not in getattr(generation, "lang_to_id", {}):
+            raise UserError(
+                f"--whisper {model} knows no language {settings.language} (lang_to_id in its generation_config.json): "
+                "give --whisper.language one of Whisper's codes, such as zh or en, or another model."
+            )
+        if not getattr(generation, "alignment_heads", None):
+            raise UserError(
+                f"--whisper {model} gives words no times: its generation_config.json lacks alignment_heads; "
+                "copy them from the model that it was fine-tuned from."
+            )
+
+    def transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
+        """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
+        return [self._hear(audio) for audio in batch]
+
+    @torch.inference_mode()
+    def _hear(self, audio: np.ndarray) -> Transcript:
+        windows = len(audio) > self._features.n_samples
+        inputs = self._features(
+            audio,
+            sampling_rate=SAMPLE_RATE,
+            return_tensors="pt",
+            return_attention_mask=True,
+            truncation=False,
+            padding="longest" if windows else "max_length",
+        )
+        output = self._model.generate(
+            inputs.input_features.to(self._device, self._model.dtype),
+            attention_mask=inputs.attention_mask.to(self._device),
+            language=self._settings.language,
+            task="transcribe",
+            num_beams=self._settings.beam_size,
+            do_sample=False,
+            temperature=0.0,
+            condition_on_prev_tokens=windows and self._settings.condition_on_previous_text,
+            return_timestamps=True,
+            return_token_timestamps=True,
+            return_segments=True,
+        )
+        pieces = [piece for segment in output["segments"][0] for piece in self._pieces(segment)]
+        return transcript_from_pieces(pieces, len(audio) / SAMPLE_RATE, self.name)
+
+    def _pieces(self, segment: dict) -> list[Piece]:
+        """Turn a segment's text tokens, each with the second at which it starts, into pieces."""
+        starts = segment["token_timestamps"].tolist()
+        end_of_text = self._tokenizer.eos_token_id
+        tokens = [
+            (token_to_bytes(self._tokenizer.convert_ids_to_tokens(token)), start, end)
+            for token, start, end in zip(segment["tokens"].tolist(), starts, [*starts[1:], starts[-1]], strict=True)
+            if token < end_of_text
+        ]
+        return pieces_from_tokens(tokens)
+
+
+def token_to_bytes(token: str) -> bytes:
+    """Turn a token of a byte-level vocabulary, where each character stands for one byte, into its bytes."""
+    return bytes(_BYTE_OF[character] for character in token)
+
+
+def pieces_from_tokens(tokens: Sequence[tuple[bytes, float, float]]) -> list[Piece]:
+    """Join tokens until their bytes are whole UTF-8 characters; bytes that never become whole are dropped.
+
+    Args:
+        tokens: Bytes, start and end in seconds of each token. Rare Chinese characters are split over several.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+    pieces: list[Piece] = []
+    text, start_s = "", None
+    for token, token_start_s, token_end_s in tokens:
+        start_s = token_start_s if start_s is None else start_s
+        text += decoder.decode(token)
+        if not decoder.getstate()[0]:
+            if text:
+                pieces.append(Piece(text, start_s, token_end_s))
+            text, start_s = "", None
+    return pieces
+
+
+def load_whisper(model: str, settings: Whisper) -> Recognizer:
+    """Load Whisper with the library that the settings name.
+
+    Raises:
+        UserError: The folder holds a model of the other library, or one that cannot write the language.
+    """
+    if Path(model).is_dir():
+        backend = "faster-whisper" if (Path(model) / "model.bin").is_file() else "transformers"
+        if backend != settings.backend:
+            raise UserError(f"--whisper {model} holds a model for {backend}: give --whisper.backend {backend} too.")
+    if settings.backend == "transformers":
+        return TransformersWhisper(model, settings)
+    from pipeline.speech.faster_whisper import FasterWhisper
+
+    return FasterWhisper(model, settings)

@@ -1,0 +1,152 @@
+"""The main job: a folder of recordings in, tables and answer files out."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from jobs import predict
+from pipeline import answers, demo, tables
+from pipeline.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def model_options(tiny_settings) -> list[str]:
+    models = tiny_settings.models
+    options = ["--whisper", models.whisper, "--parakeet", models.parakeet]
+    options += ["--base-model", models.base_model, "--adapters", models.adapters]
+    return [*options, "--profile", "demo", "--tagger.max-entities", "4"]
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setattr(demo, "build_missing_models", lambda: None)
+
+
+def read(out: Path) -> dict[str, list[dict]]:
+    return {name: tables.read(str(out / name), schema).to_pylist() for name, schema in tables.SCHEMAS.items()}
+
+
+def check_run(out: Path, recordings: set[str]) -> dict[str, list[dict]]:
+    """Check what holds for every run, whatever was in its recordings."""
+    found, summary = read(out), json.loads((out / "summary.json").read_text())
+    transcripts = {row["recording_id"] for row in found["transcripts"]}
+    failures = {row["recording_id"] for row in found["failures"]}
+    assert {row["recording_id"] for row in found["recordings"]} == transcripts | failures == recordings
+    assert not transcripts & failures
+    assert all(row["stage"] and row["error"] for row in found["failures"])
+    task1 = answers.read_task1(str(out / "task1_answer.txt"))
+    assert list(task1) == sorted(transcripts, key=answers.id_order)
+    assert task1 == {row["recording_id"]: row["text"] for row in found["transcripts"]}
+    task2 = answers.read_task2(str(out / "task2_answer.txt")).to_pylist()
+    kept = [row for row in found["entities"] if row["kept"]]
+    texts = {row["recording_id"]: row["text"] for row in found["transcripts"]}
+    durations = {row["recording_id"]: row["duration_s"] for row in found["recordings"]}
+    for row in kept:
+        assert texts[row["recording_id"]][row["char_start"] : row["char_end"]] == row["text"]
+        assert 0 <= row["start_s"] <= row["end_s"] <= durations[row["recording_id"]] + 0.001
+    assert {(r["recording_id"], r["type"], r["text"]) for r in task2} == {
+        (r["recording_id"], r["type"], r["text"]) for r in kept
+    }
+    counts = {"recordings": "recordings", "transcripts": "transcripts", "failures": "failures"}
+    assert {key: summary[key] for key in counts} == {key: len(found[name]) for key, name in counts.items()}
+    assert summary["entities"] == len(kept)
+    assert summary["audio_seconds"] == pytest.approx(sum(d or 0 for d in durations.values()), abs=0.01)
+    return found
+
+
+def test_the_demos_clips_become_tables_and_answer_files(ray_cluster, model_options, tmp_path, capsys):
+    arguments = ["--audio", str(demo.CLIPS), "--out", str(tmp_path), "--transcriptions-json", *model_options]
+    predict.main(arguments)
+    found = check_run(tmp_path, {str(i) for i in range(1, 9)})
+    assert not found["failures"] and any(row["kept"] for row in found["entities"])
+    assert len(json.loads((tmp_path / "transcriptions_corrected.json").read_text())) == 8
+    printed = capsys.readouterr()
+    assert "8 transcripts" in printed.out and "0 failures" in printed.out
+    assert not any(row["text"] and row["text"] in printed.out + printed.err for row in found["transcripts"])
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert all(len(value) == 64 for value in run["model_sha256"].values()) and len(run["model_sha256"]) == 4
+
+    with pytest.raises(UserError, match="already holds a run"):
+        predict.main(arguments)
+
+
+def test_real_recordings_of_every_kind_each_end_in_transcripts_or_failures(
+    ray_cluster, model_options, tmp_path, shared
+):
+    predict.main(["--audio", str(shared / "speech"), "--out", str(tmp_path), *model_options])
+    names = []
+    for table in ("clips.tsv", "odd.tsv"):
+        with (shared / "speech" / table).open(encoding="utf-8") as file:
+            names += [Path(row["path"]).stem for row in csv.DictReader(file, delimiter="\t")]
+    assert len(names) == 119
+    found = check_run(tmp_path, set(names))
+    assert {row["recording_id"]: row["stage"] for row in found["failures"]} == dict.fromkeys(
+        ["az_good_morning", "az_missing_wav_header", "ps_awful", "ps_bad", "ps_chan3_raw", "ps_null"], "decode"
+    )
+    assert {row["language"] for row in found["transcripts"]} == {"en", "zh"}
+    assert {row["recognizer"] for row in found["transcripts"]} >= {"whisper", "parakeet"}
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(ray_cluster, model_options, tmp_path, monkeypatch, capsys):
+    generator = np.random.default_rng(0)
+    for i in range(3):
+        soundfile.write(tmp_path / f"{i}.wav", generator.normal(0, 0.1, 9_000), 16_000)
+    arguments = ["--audio", str(tmp_path), "--out", str(tmp_path / "out"), *model_options]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(predict.run_folder, "close_run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            predict.main(arguments)
+    predict.main(arguments)
+    check_run(tmp_path / "out", {"0", "1", "2"})
+    assert "3 of 3 recordings are finished" in capsys.readouterr().out
+
+
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    import os
+
+    return subprocess.run(
+        [sys.executable, "-m", "jobs.predict", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--audio", "nowhere", "--out", "out"], "--audio nowhere: there is no such folder."),
+        (["--audio", "jobs", "--out", "out"], "--audio jobs: no audio in it"),
+        (["--audio", "nowhere", "--out", "out", "--profile", "h100"], "--profile h100: there is no such profile"),
+        (["--audio", "pipeline/demo/clips", "--out", "out", "--whisper", "nowhere"], "--whisper nowhere: there is no"),
+    ],
+    ids=["no folder", "no audio", "no profile", "no model"],
+)
+def test_a_users_mistake_is_one_sentence_and_exit_status_1(arguments, sentence, tmp_path):
+    done = command(*arguments, XDG_CACHE_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith(sentence)
+    assert "Traceback" not in done.stderr and not (ROOT / "out").exists()
+
+
+def test_a_submitted_job_refuses_relative_paths():
+    done = command("--audio", "clips", "--out", "/data/out", RAY_JOB_CONFIG_JSON_ENV_VAR="{}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("--audio clips: a submitted job runs in a copy of the working folder")
+
+
+def test_help_shows_the_options_and_the_values_of_the_profile():
+    done = command("--help", "--profile", "rtx4090", COLUMNS="200")
+    assert done.returncode == 0
+    assert "--audio" in done.stdout and "andybi7676/cool-whisper" in done.stdout
+    assert "--whisper.beam-size" in done.stdout

@@ -1,0 +1,169 @@
+"""Whisper through Transformers: text and timed words, the same in any company."""
+
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import WhisperTokenizer
+
+from pipeline.errors import UserError
+from pipeline.speech.whisper import TransformersWhisper, load_whisper, pieces_from_tokens, token_to_bytes
+from pipeline.speech.words import CJK
+from tests.models import WHISPER_SETTINGS, check_transcript
+
+
+@pytest.fixture(scope="module")
+def whisper(tiny_whisper: Path) -> TransformersWhisper:
+    return TransformersWhisper(str(tiny_whisper), WHISPER_SETTINGS, "cpu")
+
+
+@pytest.fixture(scope="module", params=[1, 3])
+def any_beams(request, tiny_whisper: Path) -> TransformersWhisper:
+    return TransformersWhisper(str(tiny_whisper), replace(WHISPER_SETTINGS, beam_size=request.param), "cpu")
+
+
+@pytest.fixture
+def prompts(whisper, monkeypatch) -> list[list[str]]:
+    """What the decoder is given before it writes, as tokens: one prompt for each window."""
+    seen: list[list[str]] = []
+
+    def look(module, arguments, keywords):
+        ids = keywords["input_ids"]
+        if ids.shape[1] > 1:
+            seen.append(whisper._tokenizer.convert_ids_to_tokens(ids[0].tolist()))
+
+    handle = whisper._model.model.decoder.register_forward_pre_hook(look, with_kwargs=True)
+    yield seen
+    handle.remove()
+
+
+def test_words_cover_the_text_and_lie_in_the_recording(any_beams, sounds, long_sound):
+    for transcript, audio in zip(any_beams.transcribe([*sounds, long_sound]), [*sounds, long_sound], strict=True):
+        check_transcript(transcript, audio)
+        assert transcript.words and transcript.recognizer == "whisper"
+
+
+def test_one_recording_and_a_batch_give_the_same_text_and_words(any_beams, sounds, long_sound):
+    batch = [*sounds, long_sound]
+    alone = [any_beams.transcribe([audio])[0] for audio in batch]
+    assert any_beams.transcribe(batch) == alone
+    assert any_beams.transcribe(batch[::-1]) == alone[::-1]
+
+
+def test_one_real_recording_and_a_batch_give_the_same_text_and_words(whisper, speech):
+    assert whisper.transcribe(speech) == [whisper.transcribe([audio])[0] for audio in speech]
+
+
+def test_the_tiny_model_writes_chinese_for_some_sounds_and_latin_letters_for_others(whisper, sounds, long_sound):
+    chinese = [bool(re.search(f"[{CJK}]", transcript.text)) for transcript in whisper.transcribe([*sounds, long_sound])]
+    assert any(chinese) and not all(chinese)
+
+
+def test_a_tenth_of_a_second_is_heard(whisper):
+    audio = np.random.default_rng(3).normal(0, 0.1, 1600).astype(np.float32)
+    check_transcript(whisper.transcribe([audio])[0], audio)
+
+
+def test_a_long_recording_is_heard_window_by_window_to_its_end(whisper, long_sound, prompts):
+    words = whisper.transcribe([long_sound])[0].words
+    assert len(prompts) >= 70 / 8
+    assert {int(word.start_s // 10) for word in words} == set(range(7))
+
+
+@pytest.mark.parametrize("condition", [True, False])
+def test_a_window_reads_the_text_of_the_one_before_where_asked(whisper, long_sound, prompts, monkeypatch, condition):
+    monkeypatch.setattr(whisper, "_settings", replace(WHISPER_SETTINGS, condition_on_previous_text=condition))
+    whisper.transcribe([long_sound])
+    assert len(prompts) > 2
+    assert ["<|startofprev|>" in prompt for prompt in prompts] == [False] + [condition] * (len(prompts) - 1)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_language_is_forced(whisper, sounds, prompts, monkeypatch, language):
+    monkeypatch.setattr(whisper, "_settings", replace(WHISPER_SETTINGS, language=language))
+    whisper.transcribe(sounds[:1])
+    assert prompts == [["<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>"]]
+
+
+def test_a_language_the_model_does_not_know_is_refused(tiny_whisper):
+    with pytest.raises(UserError, match="knows no language tlh"):
+        TransformersWhisper(str(tiny_whisper), replace(WHISPER_SETTINGS, language="tlh"), "cpu")
+
+
+def test_a_model_without_alignment_heads_is_refused_and_their_choice_moves_the_words(tiny_whisper, sounds, tmp_path):
+    folder = shutil.copytree(tiny_whisper, tmp_path / "other")
+    config = json.loads((folder / "generation_config.json").read_text())
+    transcripts = []
+    for heads in ([[1, 0], [1, 1]], [[0, 0]]):
+        (folder / "generation_config.json").write_text(json.dumps(config | {"alignment_heads": heads}))
+        transcripts += TransformersWhisper(str(folder), WHISPER_SETTINGS, "cpu").transcribe([sounds[4]])
+    assert transcripts[0].text == transcripts[1].text
+    assert [w.start_s for w in transcripts[0].words] != [w.start_s for w in transcripts[1].words]
+
+    del config["alignment_heads"]
+    (folder / "generation_config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="alignment_heads"):
+        TransformersWhisper(str(folder), WHISPER_SETTINGS, "cpu")
+
+
+def timed(*tokens: bytes) -> list[tuple[bytes, float, float]]:
+    return [(token, float(i), float(i + 1)) for i, token in enumerate(tokens)]
+
+
+def test_characters_split_over_tokens_survive_with_the_time_of_all_their_tokens():
+    tokens = timed(*(bytes([byte]) for byte in "𠮷堃é".encode()))
+    assert [(p.text, p.start_s, p.end_s) for p in pieces_from_tokens(tokens)] == [
+        ("𠮷", 0, 4),
+        ("堃", 4, 7),
+        ("é", 7, 9),
+    ]
+
+
+def test_a_character_begun_in_one_token_and_ended_in_another_with_more_text():
+    tokens = timed(b"a", "王醫".encode()[:4], "醫".encode()[1:] + b" x")
+    assert [(p.text, p.start_s, p.end_s) for p in pieces_from_tokens(tokens)] == [("a", 0, 1), ("王醫 x", 1, 3)]
+
+
+def test_bytes_that_never_become_a_character_are_dropped():
+    tokens = timed(b"a", "王".encode()[:2], b"b", "師".encode()[1:], b" \xff", "顆".encode()[:1])
+    assert "".join(piece.text for piece in pieces_from_tokens(tokens)) == "ab "
+
+
+def test_text_survives_the_real_tokenizer(shared):
+    tokenizer = WhisperTokenizer.from_pretrained(shared / "tokenizers" / "whisper-multilingual-tokenizer")
+    text = " Dr. Ngô 說：陳堃、𠮷田、鱻，彁 naïve 😷 ok"
+    tokens = tokenizer.convert_ids_to_tokens(tokenizer(text, add_special_tokens=False).input_ids)
+    raw = [token_to_bytes(token) for token in tokens]
+    assert any("\ufffd" in token.decode(errors="replace") for token in raw), "some characters are split"
+    assert "".join(piece.text for piece in pieces_from_tokens(timed(*raw))) == text
+
+
+def test_every_text_token_of_the_real_tokenizer_has_bytes(shared):
+    tokenizer = WhisperTokenizer.from_pretrained(shared / "tokenizers" / "whisper-multilingual-tokenizer")
+    tokens = tokenizer.convert_ids_to_tokens(range(tokenizer.eos_token_id))
+    assert {byte for token in tokens for byte in token_to_bytes(token)} == set(range(256))
+
+
+def test_half_precision_hears(tiny_whisper, sounds):
+    whisper = TransformersWhisper(str(tiny_whisper), replace(WHISPER_SETTINGS, dtype="bfloat16"), "cpu")
+    assert whisper._model.dtype == torch.bfloat16
+    for transcript, audio in zip(whisper.transcribe(sounds), sounds, strict=True):
+        check_transcript(transcript, audio)
+
+
+def test_the_settings_choose_the_library(tiny_whisper, tiny_ctranslate2):
+    assert type(load_whisper(str(tiny_whisper), WHISPER_SETTINGS)).__name__ == "TransformersWhisper"
+    faster = replace(WHISPER_SETTINGS, backend="faster-whisper")
+    assert type(load_whisper(str(tiny_ctranslate2), faster)).__name__ == "FasterWhisper"
+
+
+def test_a_model_for_the_other_library_is_refused_with_the_way_out(tiny_whisper, tiny_ctranslate2):
+    with pytest.raises(UserError, match=r"--whisper\.backend transformers"):
+        load_whisper(str(tiny_whisper), replace(WHISPER_SETTINGS, backend="faster-whisper"))
+    with pytest.raises(UserError, match=r"--whisper\.backend faster-whisper"):
+        load_whisper(str(tiny_ctranslate2), WHISPER_SETTINGS)

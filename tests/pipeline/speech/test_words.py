@@ -1,0 +1,81 @@
+import itertools
+import re
+import unicodedata
+
+import numpy as np
+import pytest
+
+from pipeline.speech.words import Piece, transcript_from_pieces
+
+
+def words_of(*pieces, duration_s=10.0):
+    return transcript_from_pieces([Piece(*piece) for piece in pieces], duration_s, "test").words
+
+
+def test_no_pieces_make_an_empty_transcript():
+    transcript = transcript_from_pieces([], 1.0, "test")
+    assert (transcript.text, transcript.words, transcript.recognizer) == ("", [], "test")
+
+
+def test_pieces_that_hold_only_space_make_an_empty_transcript():
+    assert transcript_from_pieces([Piece(" ", 0, 1), Piece("\n", 1, 2)], 3.0, "test").text == ""
+
+
+def test_pieces_bring_their_own_spaces():
+    transcript = transcript_from_pieces([Piece(" my", 0, 1), Piece("self", 1, 2), Piece(" too", 2, 3)], 3.0, "test")
+    assert transcript.text == "myself too"
+    assert [(word.text, word.start_s, word.end_s) for word in transcript.words] == [("myself", 0, 2), ("too", 2, 3)]
+
+
+def test_every_ideograph_is_a_word_and_latin_letters_beside_it_another():
+    assert [word.text for word in words_of(("王先生 takes藥𠮷。", 0, 1))] == [
+        "王",
+        "先",
+        "生",
+        "takes",
+        "藥",
+        "𠮷",
+        "。",
+    ]
+
+
+def test_time_runs_evenly_over_the_characters_of_a_piece():
+    words = words_of((" 王 先生", 3, 6))
+    assert [(word.start_s, word.end_s) for word in words] == [(3, 4), (4, 5), (5, 6)]
+
+
+@pytest.mark.parametrize(
+    "separator", ["\n", "\r\n", "\t", "\x00", "\x85", "\u2028", "\u2029", "\u00a0", "\u3000", "  "]
+)
+def test_control_characters_and_separators_become_one_space(separator):
+    transcript = transcript_from_pieces([Piece(f"a{separator}", 0, 1), Piece(f"{separator}b", 1, 2)], 2.0, "test")
+    assert transcript.text == "a b"
+    assert transcript.text.splitlines() == ["a b"]
+
+
+def test_times_stay_within_the_recording_and_never_run_backwards():
+    words = words_of(("a", -1, 2), (" b", 1, 0.5), (" c", 0.2, 3), (" d", 9, 12), (" e", 11, 13), duration_s=10.0)
+    assert all(0 <= word.start_s <= word.end_s <= 10 for word in words)
+    assert all(a.start_s <= b.start_s for a, b in itertools.pairwise(words))
+
+
+def test_a_word_is_as_sure_as_its_least_sure_piece():
+    words = words_of((" my", 0, 1, 0.9), ("self", 1, 2, 0.5), (" too", 2, 3))
+    assert [word.confidence for word in words] == [0.5, None]
+
+
+def test_every_character_that_is_not_a_space_is_in_exactly_one_word():
+    random = np.random.default_rng(0)
+    alphabet = list("ab,.'- 王醫師您好？，\n\u2028𠮷é①")
+    for _ in range(50):
+        pieces = [
+            Piece("".join(random.choice(alphabet, random.integers(0, 6))), *sorted(random.uniform(0, 5, 2)))
+            for _ in range(random.integers(0, 8))
+        ]
+        transcript = transcript_from_pieces(pieces, 5.0, "test")
+        covered = [i for word in transcript.words for i in range(word.char_start, word.char_end)]
+        assert covered == [i for i, character in enumerate(transcript.text) if character != " "]
+        assert all(transcript.text[word.char_start : word.char_end] == word.text for word in transcript.words)
+        assert transcript.text == transcript.text.strip()
+        assert not re.search("  ", transcript.text)
+        assert not any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in transcript.text)

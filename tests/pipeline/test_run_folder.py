@@ -1,0 +1,124 @@
+"""A run's folder: parts become tables, answer files and a summary, and an interrupted run is taken up again."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from pipeline import answers, tables
+from pipeline.errors import UserError
+from pipeline.run_folder import RESULT, close_run, open_run, write_transcriptions_json
+from pipeline.settings import Settings
+
+SETTINGS = Settings()
+
+
+def word(text, char_start, start_s):
+    times = {"start_s": start_s, "end_s": start_s + 0.2, "confidence": None}
+    return {"text": text, "char_start": char_start, "char_end": char_start + len(text)} | times
+
+
+def result(recording_id, text="早安 Lee", failure=None, **fields):
+    entity = {"type": "PATIENT", "group": "names", "text": "Lee", "char_start": 3, "char_end": 6, "confidence": 0.5}
+    entity |= {"start_s": 0.4, "end_s": 0.6, "source": "adapter", "kept": True}
+    timings = [{"stage": "whisper", "worker": "w1", "load_s": 2.0, "seconds": 0.25}]
+    timings += [{"stage": "decode", "worker": recording_id, "load_s": 0.0, "seconds": 0.125}]
+    row = {"recording_id": recording_id, "path": f"/data/{recording_id}.flac", "timings": timings, "words": []}
+    row |= {"entities": [], "failure": failure}
+    if not failure:
+        row |= {"duration_s": 1.5, "sample_rate": 8_000, "channels": 1, "language": "zh", "text": text}
+        row |= {"recognizer": "whisper", "words": [word("早", 0, 0.0), word("安", 1, 0.2), word("Lee", 3, 0.4)]}
+        row |= {"entities": [entity, entity | {"type": "DOCTOR", "kept": False}]}
+    return row | fields
+
+
+def write_parts(out, *parts):
+    for number, rows in enumerate(parts):
+        tables.write(tables.from_rows(rows, RESULT), f"{out}/parts", f"part-{number}")
+
+
+FAILED = result("3", failure={"stage": "decode", "error": "AudioError: no samples"})
+
+
+@pytest.fixture
+def out(tmp_path):
+    out = str(tmp_path / "run")
+    assert open_run(out, "/data", SETTINGS, overwrite=False) == set()
+    write_parts(out, [result("10"), FAILED], [result("9"), result("10")])
+    return out
+
+
+def test_parts_become_tables_with_each_recording_once(out):
+    summary = close_run(out, {"whisper": "ab12"}, seconds=7.0)
+    read = {name: tables.read(f"{out}/{name}", schema).to_pylist() for name, schema in tables.SCHEMAS.items()}
+    assert [row["recording_id"] for row in read["recordings"]] == ["3", "9", "10"]
+    assert [row["recording_id"] for row in read["transcripts"]] == ["9", "10"]
+    assert read["failures"] == [{"recording_id": "3", "stage": "decode", "error": "AudioError: no samples"}]
+    assert [(row["recording_id"], row["type"], row["kept"]) for row in read["entities"]] == [
+        ("9", "PATIENT", True),
+        ("9", "DOCTOR", False),
+        ("10", "PATIENT", True),
+        ("10", "DOCTOR", False),
+    ]
+    assert {key: summary[key] for key in ("recordings", "transcripts", "failures", "entities", "audio_seconds")} == {
+        "recordings": 3,
+        "transcripts": 2,
+        "failures": 1,
+        "entities": 2,
+        "audio_seconds": 3.0,
+    }
+    assert summary["seconds"] == {"total": 7.0, "whisper": 0.75, "decode": 0.375}
+    assert summary["model_loads"] == {"whisper": {"loads": 1, "seconds": 2.0}}
+
+
+def test_the_answer_files_hold_the_transcripts_and_the_kept_entities(out):
+    close_run(out, {}, seconds=1.0)
+    assert answers.read_task1(f"{out}/task1_answer.txt") == {"9": "早安 Lee", "10": "早安 Lee"}
+    with open(f"{out}/task2_answer.txt", encoding="utf-8") as file:
+        assert file.read() == "9\tPATIENT\t0.400\t0.600\tLee\n10\tPATIENT\t0.400\t0.600\tLee\n"
+
+
+def test_run_json_tells_settings_versions_and_model_hashes_and_the_summary_no_text(out, tmp_path):
+    close_run(out, {"whisper": "ab12"}, seconds=1.0)
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["settings"]["whisper"]["beam_size"] == 5 and run["model_sha256"] == {"whisper": "ab12"}
+    assert set(run["versions"]) >= {"ray", "torch", "nemo_toolkit"}
+    assert "Lee" not in (tmp_path / "run" / "summary.json").read_text()
+    assert not (tmp_path / "run" / "parts").exists()
+
+
+def test_a_run_without_any_transcript_has_empty_tables_and_files(tmp_path):
+    out = str(tmp_path / "run")
+    open_run(out, "/data", SETTINGS, overwrite=False)
+    write_parts(out, [FAILED])
+    assert close_run(out, {}, seconds=1.0)["failures"] == 1
+    assert (
+        (tmp_path / "run" / "task1_answer.txt").read_text() == (tmp_path / "run" / "task2_answer.txt").read_text() == ""
+    )
+
+
+def test_a_finished_run_is_kept_unless_it_may_be_overwritten(out, tmp_path):
+    close_run(out, {}, seconds=1.0)
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"--out .* already holds a run.*--overwrite"):
+        open_run(out, "/data", SETTINGS, overwrite=False)
+    assert open_run(out, "/data", SETTINGS, overwrite=True) == set()
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["notes.txt", "run.json"]
+
+
+def test_an_interrupted_run_goes_on_with_the_same_settings_only(out):
+    assert open_run(out, "/data", SETTINGS, overwrite=False) == {"3", "9", "10"}
+    other = replace(SETTINGS, whisper=replace(SETTINGS.whisper, beam_size=1))
+    with pytest.raises(UserError, match="unfinished run with other settings"):
+        open_run(out, "/data", other, overwrite=False)
+    with pytest.raises(UserError, match="unfinished run with other settings"):
+        open_run(out, "/elsewhere", SETTINGS, overwrite=False)
+
+
+def test_the_references_json_form_has_language_text_and_timed_words(out, tmp_path):
+    close_run(out, {}, seconds=1.0)
+    write_transcriptions_json(out)
+    transcriptions = json.loads((tmp_path / "run" / "transcriptions_corrected.json").read_text())
+    assert list(transcriptions) == ["9.flac", "10.flac"]
+    assert transcriptions["9.flac"]["language"] == "zh" and transcriptions["9.flac"]["text"] == "早安 Lee"
+    assert transcriptions["9.flac"]["words"][2] == {"word": "Lee", "start": 0.4, "end": pytest.approx(0.6)}
