@@ -5,7 +5,7 @@ python -m jobs.predict --audio FOLDER --out FOLDER [--profile demo|rtx4090|refer
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Annotated
 
 import tyro
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> None:
     job = parse(Predict, arguments, "python -m jobs.predict")
     require_shared_paths({"--audio": job.audio, "--out": job.out})
     recordings = find_recordings(job.audio)
-    if job.profile == "demo":
+    if set(demo.model_paths().values()) & set(astuple(job.settings.models)):
         demo.build_missing_models()
     settings = models.locate(job.settings)
     done = run_folder.open_run(job.out, job.audio, settings, job.overwrite)

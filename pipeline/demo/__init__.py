@@ -3,6 +3,8 @@
 import hashlib
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from importlib.resources import files
 from pathlib import Path
@@ -32,14 +34,11 @@ def build_missing_models() -> None:
     if folder.is_dir():
         return
     print("Building the demo's small models, untrained for now: their text means nothing. Once, about half a minute.")
-    from pipeline.demo.tiny import build_parakeet, build_whisper
-    from pipeline.demo.tiny_tagger import build_tagger
-
     folder.parent.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(dir=folder.parent))
-    build_whisper(workshop / "whisper")
-    build_parakeet(workshop / "parakeet.nemo")
-    build_tagger(workshop / "base_model", workshop / "adapters")
+    # In a process of its own: NeMo, Transformers and their many messages stay out of the job's.
+    build = [sys.executable, "-m", "pipeline.demo.build", str(workshop)]
+    subprocess.run(build, cwd=_HERE.parents[1], check=True, capture_output=True)
     try:
         os.rename(workshop, folder)
     except OSError:  # another process was first

@@ -76,7 +76,7 @@ def build_whisper(folder: Path, seed: int = 0, window_s: int = 8) -> None:
         eos_token_id=end,
         pad_token_id=end,
         decoder_start_token_id=start,
-        max_length=64,
+        max_new_tokens=20,
         is_multilingual=True,
         lang_to_id={f"<|{code}|>": ids[f"<|{code}|>"] for code in _languages()},
         task_to_id={"transcribe": ids["<|transcribe|>"], "translate": ids["<|translate|>"]},

@@ -1,0 +1,75 @@
+"""`ray job submit` against a real cluster on this machine, with token authentication, as the README says."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import answers, demo
+
+ROOT = Path(__file__).parents[2]
+RAY = str(Path(sys.executable).with_name("ray"))
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A head of its own, started as on a cluster; gives the environment and the dashboard's address."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64, "RAY_USAGE_STATS_ENABLED": "0"}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    dashboard = free_port()
+    command = [RAY, "start", "--head", "--block", "--num-cpus=4", "--dashboard-host=127.0.0.1"]
+    command += [f"--dashboard-port={dashboard}", f"--port={free_port()}", f"--ray-client-server-port={free_port()}"]
+    command += [f"--dashboard-agent-listen-port={free_port()}"]
+    log = tmp_path / "head.log"
+    with log.open("w") as output:
+        head = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=output, stderr=output)
+    environment["RAY_ADDRESS"] = f"http://127.0.0.1:{dashboard}"
+    try:
+        for _ in range(40):
+            assert head.poll() is None, log.read_text()
+            if subprocess.run([RAY, "job", "list"], env=environment, capture_output=True).returncode == 0:
+                break
+            time.sleep(1)
+        yield environment
+    finally:
+        head.terminate()
+        head.wait(60)
+
+
+def test_a_submitted_job_writes_its_run_and_a_relative_path_is_refused(cluster, tiny_settings, tmp_path):
+    models, out = tiny_settings.models, tmp_path / "out"
+
+    def submit(audio: str) -> subprocess.CompletedProcess[str]:
+        job = ["python", "-m", "jobs.predict", "--audio", audio, "--out", str(out), "--tagger.max-entities", "2"]
+        job += ["--whisper", models.whisper, "--parakeet", models.parakeet]
+        job += ["--base-model", models.base_model, "--adapters", models.adapters]
+        command = [RAY, "job", "submit", "--working-dir", str(ROOT), "--", *job]
+        return subprocess.run(command, env=cluster, capture_output=True, text=True)
+
+    refused = submit("pipeline/demo/clips")
+    assert refused.returncode == 1
+    assert "--audio pipeline/demo/clips: a submitted job runs in a copy of the working folder" in refused.stdout
+
+    done = submit(str(demo.CLIPS))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "8 transcripts" in done.stdout and "succeeded" in done.stdout
+    assert json.loads((out / "summary.json").read_text())["recordings"] == 8
+    assert len(answers.read_task1(str(out / "task1_answer.txt"))) == 8
+
+    without_token = {key: value for key, value in cluster.items() if key != "RAY_AUTH_TOKEN"}
+    stranger = subprocess.run(
+        [RAY, "job", "list"], env=without_token | {"HOME": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert stranger.returncode != 0
