@@ -86,7 +86,11 @@ def require_shared_paths(paths: Mapping[str, str]) -> None:
 
 
 def connect_to_ray() -> None:
-    """Connect to the cluster that RAY_ADDRESS names, or start Ray on this machine; workers' prints stay in its logs."""
+    """Connect to the cluster that RAY_ADDRESS names or that runs here, or start Ray; workers' prints stay in its logs.
+
+    Raises:
+        UserError: There should be a cluster, and it does not answer.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     import ray
@@ -94,7 +98,13 @@ def connect_to_ray() -> None:
 
     warnings.filterwarnings("ignore", category=RayDeprecationWarning)
     if not ray.is_initialized():
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        except ConnectionError:
+            raise UserError(
+                "Ray does not answer where it should run (RAY_ADDRESS, or a cluster that was started on this machine): "
+                "start it again, or unset RAY_ADDRESS and clear what is left of it with `ray stop`."
+            ) from None
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)

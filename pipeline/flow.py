@@ -82,7 +82,7 @@ def stream(blocks: Sequence[pa.Table], parts: str, settings: Settings, loaders: 
     models, whisper, parakeet, tagger = settings.models, settings.whisper, settings.parakeet, settings.tagger
     return (
         ray.data.from_arrow(list(blocks))
-        .map_batches(decode_batch, fn_args=(settings.decoding,), batch_size=None, **_TASK)
+        .map_batches(decode_batch, fn_args=(settings.decoding,), batch_size=None, **_TASK)  # type: ignore[arg-type]
         .map_batches(
             Recognize,
             fn_constructor_args=(loaders.whisper, models.whisper, whisper),
@@ -98,8 +98,8 @@ def stream(blocks: Sequence[pa.Table], parts: str, settings: Settings, loaders: 
             fn_constructor_args=(loaders.tagger, models.base_model, models.adapters, tagger),
             **_actors(tagger.pool, tagger.batch_size),
         )
-        .map_batches(settle, fn_args=(tagger.rules,), batch_size=None, **_TASK)
-        .map_batches(write_part, fn_args=(parts,), batch_size=None, **_TASK)
+        .map_batches(settle, fn_args=(tagger.rules,), batch_size=None, **_TASK)  # type: ignore[arg-type]
+        .map_batches(write_part, fn_args=(parts,), batch_size=None, **_TASK)  # type: ignore[arg-type]
     )
 
 

@@ -30,10 +30,9 @@ def locate(settings: Settings) -> Settings:
         UserError: A model is not there; the sentence says how to get it.
     """
     models = settings.models
-    parakeet = _nemo_file(_locate("--parakeet", models.parakeet), models.parakeet)
     found = Models(
         whisper=str(_locate("--whisper", models.whisper)),
-        parakeet=str(parakeet),
+        parakeet=str(_nemo_file(_locate("--parakeet", models.parakeet), models.parakeet)),
         base_model=str(_locate("--base-model", models.base_model)),
         adapters=str(_adapters(models.adapters, settings.tagger.groups)),
     )

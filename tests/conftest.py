@@ -37,7 +37,7 @@ def ray_cluster() -> Iterator[None]:
 
     from jobs.command_line import connect_to_ray
 
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     connect_to_ray()
     yield
     ray.shutdown()

@@ -19,7 +19,8 @@ def cluster() -> dict:
 
 def test_ray_takes_it_for_an_on_premise_cluster_with_every_worker_in_use(cluster):
     assert cluster["provider"]["type"] == "local"
-    assert cluster["min_workers"] == cluster["max_workers"] == len(cluster["provider"]["worker_ips"])
+    (node,) = cluster["available_node_types"].values()
+    assert node["min_workers"] == node["max_workers"] == len(cluster["provider"]["worker_ips"])
 
 
 def test_the_dashboard_is_not_open_to_the_network_and_wants_a_token(cluster):

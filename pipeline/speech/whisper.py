@@ -40,7 +40,7 @@ class TransformersWhisper:
         processor = WhisperProcessor.from_pretrained(model)
         self._tokenizer, self._features = processor.tokenizer, processor.feature_extractor
         self._model = WhisperForConditionalGeneration.from_pretrained(model, dtype=getattr(torch, settings.dtype))
-        self._model.to(self._device).eval()
+        self._model.to(torch.device(self._device)).eval()  # type: ignore[arg-type]
         generation = self._model.generation_config
         if f"<|{settings.language}|>" not in getattr(generation, "lang_to_id", {}):
             raise UserError(

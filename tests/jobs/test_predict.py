@@ -3,13 +3,12 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
 from jobs import predict
 from pipeline import answers, demo, tables
@@ -59,16 +58,42 @@ def check_run(out: Path, recordings: set[str]) -> dict[str, list[dict]]:
     return found
 
 
-def test_the_demos_clips_become_tables_and_answer_files(ray_cluster, model_options, tmp_path, capsys):
-    arguments = ["--audio", str(demo.CLIPS), "--out", str(tmp_path), "--transcriptions-json", *model_options]
+def test_forty_recordings_become_tables_and_answer_files_and_an_interrupted_run_goes_on(
+    ray_cluster, model_options, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "audio").mkdir()
+    for i in range(1, 41):
+        shutil.copy(demo.CLIPS / f"{i % 8 + 1}.flac", tmp_path / "audio" / f"{i}.flac")
+    out = tmp_path / "out"
+    arguments = ["--audio", str(tmp_path / "audio"), "--out", str(out), "--transcriptions-json", *model_options]
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(predict.run_folder, "close_run", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            predict.main(arguments)
+    assert not (out / "task1_answer.txt").exists(), "nothing is half written"
     predict.main(arguments)
-    found = check_run(tmp_path, {str(i) for i in range(1, 9)})
-    assert not found["failures"] and any(row["kept"] for row in found["entities"])
-    assert len(json.loads((tmp_path / "transcriptions_corrected.json").read_text())) == 8
     printed = capsys.readouterr()
-    assert "8 transcripts" in printed.out and "0 failures" in printed.out
-    assert not any(row["text"] and row["text"] in printed.out + printed.err for row in found["transcripts"])
-    run = json.loads((tmp_path / "run.json").read_text())
+    assert "40 of 40 recordings are finished" in printed.out
+
+    found = check_run(out, {str(i) for i in range(1, 41)})
+    assert not found["failures"] and any(row["kept"] for row in found["entities"])
+    assert {(row["language"], row["recognizer"]) for row in found["transcripts"]} == {
+        ("en", "parakeet"),
+        ("zh", "whisper"),
+    }
+    assert len(json.loads((out / "transcriptions_corrected.json").read_text())) == 40
+    assert "40 transcripts" in printed.out and "0 failures" in printed.out
+    assert not any(row["text"] in printed.out + printed.err for row in found["transcripts"])
+    run, summary = (json.loads((out / name).read_text()) for name in ("run.json", "summary.json"))
+    assert {model: load["loads"] for model, load in summary["model_loads"].items()} == {
+        "whisper": 1,
+        "parakeet": 1,
+        "tagger": 1,
+    }
     assert all(len(value) == 64 for value in run["model_sha256"].values()) and len(run["model_sha256"]) == 4
 
     with pytest.raises(UserError, match="already holds a run"):
@@ -90,21 +115,6 @@ def test_real_recordings_of_every_kind_each_end_in_transcripts_or_failures(
     )
     assert {row["language"] for row in found["transcripts"]} == {"en", "zh"}
     assert {row["recognizer"] for row in found["transcripts"]} >= {"whisper", "parakeet"}
-
-
-def test_an_interrupted_run_goes_on_where_it_stopped(ray_cluster, model_options, tmp_path, monkeypatch, capsys):
-    generator = np.random.default_rng(0)
-    for i in range(3):
-        soundfile.write(tmp_path / f"{i}.wav", generator.normal(0, 0.1, 9_000), 16_000)
-    arguments = ["--audio", str(tmp_path), "--out", str(tmp_path / "out"), *model_options]
-
-    with monkeypatch.context() as patched:
-        patched.setattr(predict.run_folder, "close_run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            predict.main(arguments)
-    predict.main(arguments)
-    check_run(tmp_path / "out", {"0", "1", "2"})
-    assert "3 of 3 recordings are finished" in capsys.readouterr().out
 
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

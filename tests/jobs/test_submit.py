@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -31,7 +33,9 @@ def cluster(tmp_path):
     dashboard = free_port()
     command = [RAY, "start", "--head", "--block", "--num-cpus=4", "--dashboard-host=127.0.0.1"]
     command += [f"--dashboard-port={dashboard}", f"--port={free_port()}", f"--ray-client-server-port={free_port()}"]
-    command += [f"--dashboard-agent-listen-port={free_port()}"]
+    # A folder of its own, or this head would count as the machine's, also when it is gone; sockets want a short path.
+    folder = tempfile.mkdtemp(prefix="ray")
+    command += [f"--dashboard-agent-listen-port={free_port()}", f"--temp-dir={folder}"]
     log = tmp_path / "head.log"
     with log.open("w") as output:
         head = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=output, stderr=output)
@@ -46,6 +50,7 @@ def cluster(tmp_path):
     finally:
         head.terminate()
         head.wait(60)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_submitted_job_writes_its_run_and_a_relative_path_is_refused(cluster, tiny_settings, tmp_path):

@@ -10,7 +10,6 @@ import pytest
 import soundfile
 
 from pipeline import flow, tables
-from pipeline.demo import CLIPS
 from pipeline.errors import UserError
 from pipeline.run_folder import RESULT
 from pipeline.settings import Models, Parakeet, Pool, Settings, Tagger, Whisper
@@ -154,24 +153,6 @@ def test_rules_take_part_in_the_stream(tmp_path):
     batch = pa.Table.from_pylist([row], schema=flow.STREAM)
     (settled,) = flow.settle(batch, rules)["entities"].to_pylist()
     assert [(e["kept"], e["start_s"], e["end_s"]) for e in settled] == [(False, 0.25, 0.5)]
-
-
-def test_forty_recordings_load_each_model_once_and_the_real_loaders_tag_what_they_heard(
-    ray_cluster, tiny_settings, tmp_path
-):
-    recordings = {str(i): str(CLIPS / f"{i % 8 + 1}.flac") for i in range(40)}
-    seen, written = run(recordings, tmp_path / "parts", tiny_settings, flow.Loaders())
-    assert {row["language"] for row in written.values()} == {"en", "zh"}
-    loads = {
-        (timing["stage"], timing["worker"]) for row in seen.values() for timing in row["timings"] if timing["load_s"]
-    }
-    assert sorted(stage for stage, _ in loads) == ["parakeet", "tagger", "whisper"]
-    assert not any(row["failed"] for row in seen.values())
-    assert any(row["entities"] for row in written.values())
-    for row in written.values():
-        for entity in row["entities"]:
-            assert row["text"][entity["char_start"] : entity["char_end"]] == entity["text"]
-            assert 0 <= entity["start_s"] <= entity["end_s"] <= row["duration_s"]
 
 
 def test_a_model_that_cannot_be_loaded_is_one_sentence(ray_cluster, tmp_path):

@@ -34,12 +34,11 @@ def test_any_sample_rate_becomes_16_khz_and_keeps_pitch_and_duration(tmp_path, r
     assert np.argmax(spectrum) * SAMPLE_RATE / len(audio.samples) == pytest.approx(440, abs=1)
 
 
-@pytest.mark.parametrize(
-    ("suffix", "subtype"),
-    [("wav", "PCM_U8"), ("wav", "PCM_24"), ("wav", "FLOAT"), ("wav", "ULAW"), ("flac", "PCM_24"), ("aiff", "PCM_16")]
-    + [("au", "PCM_16"), ("w64", "PCM_16"), ("rf64", "PCM_16"), ("caf", "PCM_16")]
-    + [("ogg", "VORBIS"), ("opus", "OPUS"), ("mp3", "MPEG_LAYER_III")],
-)
+FORMATS = "wav PCM_U8, wav PCM_24, wav FLOAT, wav ULAW, flac PCM_24, aiff PCM_16, au PCM_16, w64 PCM_16, "
+FORMATS += "rf64 PCM_16, caf PCM_16, ogg VORBIS, opus OPUS, mp3 MPEG_LAYER_III"
+
+
+@pytest.mark.parametrize(("suffix", "subtype"), [each.split() for each in FORMATS.split(", ")])
 def test_formats_of_libsndfile_decode_to_the_same_sound(tmp_path, suffix, subtype):
     expected = tone(1.0, 48_000)
     path = tmp_path / f"a.{suffix}"
