@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -140,7 +140,7 @@ def run(recordings: Mapping[str, str], parts: str, settings: Settings, loaders: 
         finished = stream(blocks, parts, knobs, loaders).iter_batches(batch_size=None, batch_format="pyarrow")
         try:
             for batch in finished:
-                for row in batch.to_pylist():
+                for row in cast(pa.Table, batch).to_pylist():
                     if left.pop(row["recording_id"], None) is not None:
                         yield row
         except ActorDiedError as error:
