@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import fsspec
 import tyro
 
 from pipeline.errors import UserError
@@ -66,19 +67,23 @@ def _profile(arguments: list[str]) -> Settings:
     return PROFILES[name]()
 
 
-def require_shared_paths(paths: Mapping[str, str]) -> None:
-    """Refuse relative paths in a job that `ray job submit` started.
+def check_paths(paths: Mapping[str, str]) -> None:
+    """Refuse paths that cannot work, before anything starts.
 
     Args:
         paths: Values by option.
 
     Raises:
-        UserError: A path is relative.
+        UserError: No library here knows the URI's protocol, or `ray job submit` started the job and a path is relative.
     """
-    if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
-        return
+    submitted = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
     for option, path in paths.items():
-        if "://" not in path and not Path(path).is_absolute():
+        if "://" in path:
+            try:
+                fsspec.url_to_fs(path)
+            except (ImportError, ValueError) as error:
+                raise UserError(f"{option} {path}: {error}") from None
+        elif submitted and not Path(path).is_absolute():
             raise UserError(
                 f"{option} {path}: a submitted job runs in a copy of the working folder, so paths must be absolute, "
                 "on storage that every node mounts, or URIs such as s3://bucket/folder."

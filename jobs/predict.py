@@ -5,15 +5,16 @@ python -m jobs.predict --audio FOLDER --out FOLDER [--profile demo|rtx4090|refer
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from jobs.command_line import connect_to_ray, parse, require_shared_paths, run_job
+from jobs.command_line import check_paths, connect_to_ray, parse, run_job
 from jobs.progress import track
 from pipeline import demo, models, run_folder
-from pipeline.settings import Settings
+from pipeline.settings import Settings, check
 from pipeline.speech.audio import find_recordings
 
 
@@ -50,7 +51,8 @@ def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.predict --help``."""
     start = time.perf_counter()
     job = parse(Predict, arguments, "python -m jobs.predict")
-    require_shared_paths({"--audio": job.audio, "--out": job.out})
+    check_paths({"--audio": job.audio, "--out": job.out} | _given_files(job.settings))
+    check(job.settings)
     recordings = find_recordings(job.audio)
     if set(demo.model_paths().values()) & set(astuple(job.settings.models)):
         demo.build_missing_models()
@@ -76,6 +78,13 @@ def main(arguments: list[str]) -> None:
         f"from {summary['recordings']} recordings ({summary['audio_seconds']:.0f} s of audio) "
         f"in {summary['seconds']['total']:.0f} s: {job.out}"
     )
+
+
+def _given_files(settings: Settings) -> dict[str, str]:
+    """Options that name a file or folder of this machine; a model may also be a hub name."""
+    options = {f"--{name.replace('_', '-')}": path for name, path in asdict(settings.models).items()}
+    options |= {"--tagger.groups": str(settings.tagger.groups), "--tagger.rules": str(settings.tagger.rules)}
+    return {option: path for option, path in options.items() if Path(path).exists()}
 
 
 if __name__ == "__main__":

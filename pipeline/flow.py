@@ -11,7 +11,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,7 +29,7 @@ from pipeline.speech.audio import AudioError, decode, is_silent
 from pipeline.speech.language import language_of
 from pipeline.speech.words import Recognizer, Transcript, Word
 from pipeline.tagging.entities import Entity
-from pipeline.tagging.rules import apply_rules, load_rules
+from pipeline.tagging.rules import Rule, apply_rules, load_rules
 from pipeline.tagging.times import entity_times
 
 STREAM = RESULT.append(pa.field("samples", pa.large_list(pa.float32())))
@@ -67,7 +67,9 @@ class Loaders:
     tagger: Callable[[str, str, Tagger], Any] = load_tagger
 
 
-def stream(blocks: Sequence[pa.Table], parts: str, settings: Settings, loaders: Loaders) -> Dataset:
+def stream(
+    blocks: Sequence[pa.Table], parts: str, settings: Settings, loaders: Loaders, one_by_one: bool = False
+) -> Dataset:
     """Lay out the stream; it runs while its output is read.
 
     Args:
@@ -75,6 +77,7 @@ def stream(blocks: Sequence[pa.Table], parts: str, settings: Settings, loaders: 
         parts: Folder for the finished recordings, a path or URI that every node can write.
         settings: All knobs; models as absolute paths.
         loaders: How actors load their models.
+        one_by_one: Give actors a single recording at a time, whatever their batch size.
 
     Returns:
         A dataset of the finished recordings, without their text.
@@ -86,19 +89,19 @@ def stream(blocks: Sequence[pa.Table], parts: str, settings: Settings, loaders: 
         .map_batches(
             Recognize,
             fn_constructor_args=(loaders.whisper, models.whisper, whisper),
-            **_actors(whisper.pool, whisper.batch_size),
+            **_actors(whisper.pool, 1 if one_by_one else whisper.batch_size),
         )
         .map_batches(
             RecognizeEnglish,
             fn_constructor_args=(loaders.parakeet, models.parakeet, parakeet),
-            **_actors(parakeet.pool, parakeet.batch_size),
+            **_actors(parakeet.pool, 1 if one_by_one else parakeet.batch_size),
         )
         .map_batches(
             Tag,
             fn_constructor_args=(loaders.tagger, models.base_model, models.adapters, tagger),
-            **_actors(tagger.pool, tagger.batch_size),
+            **_actors(tagger.pool, 1 if one_by_one else tagger.batch_size),
         )
-        .map_batches(settle, fn_args=(tagger.rules,), batch_size=None, **_TASK)  # type: ignore[arg-type]
+        .map_batches(settle, fn_args=(load_rules(tagger.rules),), batch_size=None, **_TASK)  # type: ignore[arg-type]
         .map_batches(write_part, fn_args=(parts,), batch_size=None, **_TASK)  # type: ignore[arg-type]
     )
 
@@ -129,15 +132,14 @@ def run(recordings: Mapping[str, str], parts: str, settings: Settings, loaders: 
     context.max_errored_blocks = -1
 
     left = dict(recordings)
-    for rows_per_block, knobs in ((settings.whisper.batch_size, settings), (1, _one_by_one(settings))):
-        ids = list(left)
-        blocks = [
-            pa.table({"recording_id": some, "path": [left[i] for i in some]})
-            for some in (ids[i : i + rows_per_block] for i in range(0, len(ids), rows_per_block))
-        ]
-        if not blocks:
+    for one_by_one in (False, True):
+        if not left:
             return
-        finished = stream(blocks, parts, knobs, loaders).iter_batches(batch_size=None, batch_format="pyarrow")
+        waiting = pa.table({"recording_id": list(left), "path": list(left.values())})
+        rows = 1 if one_by_one else settings.whisper.batch_size
+        blocks = [waiting.slice(start, rows) for start in range(0, len(waiting), rows)]
+        dataset = stream(blocks, parts, settings, loaders, one_by_one)
+        finished = dataset.iter_batches(batch_size=None, batch_format="pyarrow")
         try:
             for batch in finished:
                 for row in cast(pa.Table, batch).to_pylist():
@@ -257,9 +259,9 @@ class Tag:
         return _table(rows)
 
 
-def settle(batch: pa.Table, rules_file: Path | None) -> pa.Table:
+def settle(batch: pa.Table, rules: Sequence[Rule]) -> pa.Table:
     """Apply the rules to the entities and give each entity the times of its words."""
-    rows, rules = _rows(batch), load_rules(rules_file)
+    rows = _rows(batch)
 
     def work(some: list[Row]) -> None:
         for row in some:
@@ -362,15 +364,6 @@ def _rows(batch: pa.Table) -> list[Row]:
 
 def _table(rows: list[Row]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=STREAM)
-
-
-def _one_by_one(settings: Settings) -> Settings:
-    return replace(
-        settings,
-        whisper=replace(settings.whisper, batch_size=1),
-        parakeet=replace(settings.parakeet, batch_size=1),
-        tagger=replace(settings.tagger, batch_size=1),
-    )
 
 
 def actors(pool: Pool) -> int:

@@ -54,6 +54,8 @@ def _sha256(path: Path) -> str:
 
 
 def _locate(option: str, name: str) -> Path:
+    if "://" in name:
+        raise UserError(f"{option} {name}: models are read from mounted storage: copy it there and give its path.")
     path = Path(name).expanduser()
     if path.exists():
         return path.resolve()

@@ -55,8 +55,15 @@ def open_run(out: str, audio: str, settings: Settings, overwrite: bool) -> set[s
         Ids of the recordings that an interrupted run with the same settings has finished already.
 
     Raises:
-        UserError: The folder holds a finished run, or an unfinished one with other settings.
+        UserError: The folder holds a finished run, or an unfinished one with other settings, or cannot be written.
     """
+    try:
+        return _open_run(out, audio, settings, overwrite)
+    except OSError as error:
+        raise UserError(f"--out {out} cannot be used: {error.strerror or type(error).__name__}.") from None
+
+
+def _open_run(out: str, audio: str, settings: Settings, overwrite: bool) -> set[str]:
     fs, root = fsspec.url_to_fs(out)
     if overwrite:
         for name in _MADE_HERE:

@@ -5,13 +5,14 @@ options on the command line override single ones.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from pipeline import demo
+from pipeline.errors import UserError
 
 NO_ADAPTERS = "none"
 """Value of the setting ``adapters`` with which the base model tags on its few-shot turns alone."""
@@ -135,6 +136,25 @@ class Settings:
     whisper: Whisper = field(default_factory=Whisper)
     parakeet: Parakeet = field(default_factory=Parakeet)
     tagger: Tagger = field(default_factory=Tagger)
+
+
+def check(settings: Settings) -> None:
+    """Refuse values that no run can work with.
+
+    Raises:
+        UserError: A batch size or number of beams is below one, or another number below zero.
+    """
+    least = {"batch_size": 1, "beam_size": 1, "silence_dbfs": -float("inf")}
+
+    def visit(knobs: Any, option: str) -> None:
+        for knob in fields(knobs):
+            value, name = getattr(knobs, knob.name), option + knob.name.replace("_", "-")
+            if is_dataclass(value):
+                visit(value, f"{name}.")
+            elif isinstance(value, int | float) and value < least.get(knob.name, 0):
+                raise UserError(f"--{name} {value}: at least {least.get(knob.name, 0)} is needed.")
+
+    visit(settings, "")
 
 
 def demo_profile() -> Settings:

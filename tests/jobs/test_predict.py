@@ -15,6 +15,7 @@ from pipeline import answers, demo, tables
 from pipeline.errors import UserError
 
 ROOT = Path(__file__).parents[2]
+NO_DEMO_MODELS = ["--whisper", "jobs", "--parakeet", "README.md", "--base-model", "jobs", "--adapters", "none"]
 DEMO = ["--audio", "pipeline/demo/clips", "--out", "out"]
 
 
@@ -134,8 +135,15 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         (["--audio", "jobs", "--out", "out"], "--audio jobs: no audio in it"),
         (["--audio", "nowhere", "--out", "out", "--profile", "h100"], "--profile h100: there is no such profile"),
         ([*DEMO, "--profile", "reference", "--whisper", "nowhere"], "--whisper nowhere: there is no"),
+        ([*DEMO, "--profile", "reference", "--whisper", "s3://models/w"], "--whisper s3://models/w: models are read"),
+        ([*DEMO, "--whisper.batch-size", "0"], "--whisper.batch-size 0: at least 1 is needed."),
+        (["--audio", "magic://audio", "--out", "out"], "--audio magic://audio: Protocol not known: magic"),
+        (
+            [*DEMO[:2], "--out", "README.md/out", *NO_DEMO_MODELS],
+            "--out README.md/out cannot be used: Not a directory.",
+        ),
     ],
-    ids=["no folder", "no audio", "no profile", "no model"],
+    ids=["no folder", "no audio", "no profile", "no model", "model URI", "number", "protocol", "out is no folder"],
 )
 def test_a_users_mistake_is_one_sentence_and_exit_status_1(arguments, sentence):
     done = command(*arguments)
@@ -144,10 +152,13 @@ def test_a_users_mistake_is_one_sentence_and_exit_status_1(arguments, sentence):
     assert "Traceback" not in done.stderr and not (ROOT / "out").exists()
 
 
-def test_a_submitted_job_refuses_relative_paths():
-    done = command("--audio", "clips", "--out", "/data/out", RAY_JOB_CONFIG_JSON_ENV_VAR="{}")
+@pytest.mark.parametrize("option", ["--audio", "--out", "--whisper", "--tagger.rules"])
+def test_a_submitted_job_refuses_relative_paths(option):
+    options = {"--audio": "/data/clips", "--out": "/data/out"} | {option: "jobs"}
+    arguments = [word for pair in options.items() for word in pair]
+    done = command(*arguments, RAY_JOB_CONFIG_JSON_ENV_VAR="{}")
     assert done.returncode == 1
-    assert done.stderr.startswith("--audio clips: a submitted job runs in a copy of the working folder")
+    assert done.stderr.startswith(f"{option} jobs: a submitted job runs in a copy of the working folder")
 
 
 def test_help_shows_the_options_and_the_values_of_the_profile():

@@ -15,6 +15,7 @@ from pipeline.run_folder import RESULT
 from pipeline.settings import Models, Parakeet, Pool, Settings, Tagger, Whisper
 from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
 from pipeline.tagging.entities import Entity
+from pipeline.tagging.rules import load_rules
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not import the tests
 
@@ -151,7 +152,7 @@ def test_rules_take_part_in_the_stream(tmp_path):
         " examples: {hits: [nurse], spares: [cook]}}\n"
     )
     batch = pa.Table.from_pylist([row], schema=flow.STREAM)
-    (settled,) = flow.settle(batch, rules)["entities"].to_pylist()
+    (settled,) = flow.settle(batch, load_rules(rules))["entities"].to_pylist()
     assert [(e["kept"], e["start_s"], e["end_s"]) for e in settled] == [(False, 0.25, 0.5)]
 
 

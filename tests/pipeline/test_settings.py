@@ -6,6 +6,7 @@ import inspect
 import pytest
 
 from pipeline import settings
+from pipeline.errors import UserError
 from pipeline.settings import PROFILES, Settings
 
 
@@ -36,6 +37,27 @@ def test_the_reference_has_the_references_settings():
     assert (reference.whisper.batch_size, reference.parakeet.batch_size, reference.tagger.batch_size) == (1, 1, 64)
 
 
+@pytest.mark.parametrize(
+    ("option", "settings_with"),
+    [
+        ("--whisper.batch-size 0: at least 1", lambda: Settings(whisper=settings.Whisper(batch_size=0))),
+        ("--whisper.beam-size -1: at least 1", lambda: Settings(whisper=settings.Whisper(beam_size=-1))),
+        (
+            "--tagger.pool.actors -1: at least 0",
+            lambda: Settings(tagger=settings.Tagger(pool=settings.Pool(actors=-1))),
+        ),
+    ],
+)
+def test_a_value_that_no_run_can_work_with_is_refused(option, settings_with):
+    with pytest.raises(UserError, match=f"^{option}"):
+        settings.check(settings_with())
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_profiles_values_are_accepted(name):
+    settings.check(PROFILES[name]())
+
+
 def knobs():
     for kind in vars(settings).values():
         if dataclasses.is_dataclass(kind):
@@ -44,7 +66,7 @@ def knobs():
                     yield pytest.param(kind, field.name, id=f"{kind.__name__}.{field.name}")
 
 
-@pytest.mark.parametrize(("kind", "name"), knobs())
+@pytest.mark.parametrize(("kind", "name"), list(knobs()))
 def test_every_knob_is_documented(kind, name):
     after = inspect.getsource(kind).split(f"    {name}: ", 1)[1].split("\n", 1)[1]
     assert after.lstrip().startswith('"""')
