@@ -9,6 +9,8 @@ UV := $(BIN)/uv
 # uv does not read pip's settings: where pip knows a folder of local wheels, hand it on.
 export UV_FIND_LINKS ?= $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null || echo $$PIP_FIND_LINKS)
 export UV_LINK_MODE ?= copy
+# CTranslate2 is built for CUDA 12, PyTorch here for CUDA 13: on a GPU machine it needs a cuBLAS of its own.
+CTRANSLATE2_NEEDS := nvidia-cublas-cu12==12.9.1.4
 STAMP := $(VENV)/installed
 
 .PHONY: setup demo test lint lock clean
@@ -16,12 +18,13 @@ STAMP := $(VENV)/installed
 setup: $(STAMP)
 
 $(UV):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is too old: Python 3.11 or newer is needed; try make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { echo "$(PYTHON) is not Python 3.11 or 3.12: try make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 
 $(STAMP): requirements.txt | $(UV)
 	$(UV) pip install --quiet --python $(BIN)/python -r requirements.txt
+	@if command -v nvidia-smi > /dev/null; then $(UV) pip install --quiet --python $(BIN)/python $(CTRANSLATE2_NEEDS); fi
 	@touch $@
 
 lock: | $(UV)

@@ -90,6 +90,11 @@ def check_paths(paths: Mapping[str, str]) -> None:
             )
 
 
+def absolute(path: str) -> str:
+    """Make a local path mean the same in every process, wherever it was started; URIs stay as they are."""
+    return path if "://" in path else str(Path(path).expanduser().absolute())
+
+
 def connect_to_ray() -> None:
     """Connect to the cluster that RAY_ADDRESS names or that runs here, or start Ray; workers' prints stay in its logs.
 
@@ -105,10 +110,11 @@ def connect_to_ray() -> None:
     if not ray.is_initialized():
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR)
-        except ConnectionError:
+        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            where = f"RAY_ADDRESS is {os.environ['RAY_ADDRESS']}" if "RAY_ADDRESS" in os.environ else "no RAY_ADDRESS"
             raise UserError(
-                "Ray does not answer where it should run (RAY_ADDRESS, or a cluster that was started on this machine): "
-                "start it again, or unset RAY_ADDRESS and clear what is left of it with `ray stop`."
+                f"Ray cannot be reached or started ({where}; {type(error).__name__}): start the cluster again, submit "
+                "the job with `ray job submit`, or unset RAY_ADDRESS and clear a dead cluster with `ray stop`."
             ) from None
     import ray.data
 

@@ -4,16 +4,16 @@ python -m jobs.predict --audio FOLDER --out FOLDER [--profile demo|rtx4090|refer
 """
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
-from jobs.command_line import check_paths, connect_to_ray, parse, run_job
+from jobs.command_line import absolute, check_paths, connect_to_ray, parse, run_job
 from jobs.progress import track
 from pipeline import demo, models, run_folder
+from pipeline.errors import UserError
 from pipeline.settings import Settings, check
 from pipeline.speech.audio import find_recordings
 
@@ -53,30 +53,36 @@ def main(arguments: list[str]) -> None:
     job = parse(Predict, arguments, "python -m jobs.predict")
     check_paths({"--audio": job.audio, "--out": job.out} | _given_files(job.settings))
     check(job.settings)
-    recordings = find_recordings(job.audio)
+    audio, out = absolute(job.audio), absolute(job.out)
+    recordings = find_recordings(audio)
+    if any(path.startswith(f"{out}/") for path in recordings.values()):
+        raise UserError(f"--out {out} lies above recordings: give a folder of its own.")
+    run_folder.check_out(out, job.overwrite)
     if set(demo.model_paths().values()) & set(astuple(job.settings.models)):
         demo.build_missing_models()
     settings = models.locate(job.settings)
-    done = run_folder.open_run(job.out, job.audio, settings, job.overwrite)
+
+    connect_to_ray()
+    import ray
+
+    from pipeline import flow
+
+    flow.check_resources(settings)
+    done = run_folder.open_run(out, audio, settings, job.overwrite)
     if done:
         print(f"Going on with an interrupted run: {len(done)} of {len(recordings)} recordings are finished.")
     left = {recording_id: path for recording_id, path in recordings.items() if recording_id not in done}
-
-    connect_to_ray()
-    from pipeline import flow
-
-    with ThreadPoolExecutor(1) as background:
-        hashes = background.submit(models.sha256, settings.models)
-        for _ in track(flow.run(left, f"{job.out}/parts", settings), len(left), "recordings"):
-            pass
-        summary = run_folder.close_run(job.out, hashes.result(), time.perf_counter() - start)
+    hashes: Any = ray.remote(num_cpus=0)(models.sha256).remote(settings.models)
+    for _ in track(flow.run(left, f"{out}/parts", settings), len(left), "recordings"):
+        pass
+    summary = run_folder.close_run(out, recordings, ray.get(hashes), time.perf_counter() - start)
     if job.transcriptions_json:
-        run_folder.write_transcriptions_json(job.out)
+        run_folder.write_transcriptions_json(out)
 
     print(
         f"{summary['transcripts']} transcripts with {summary['entities']} entities, {summary['failures']} failures, "
         f"from {summary['recordings']} recordings ({summary['audio_seconds']:.0f} s of audio) "
-        f"in {summary['seconds']['total']:.0f} s: {job.out}"
+        f"in {summary['seconds']['total']:.0f} s: {out}"
     )
 
 

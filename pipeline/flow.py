@@ -7,6 +7,9 @@ passes the later stages untouched, so that every recording that came in goes out
 """
 
 import hashlib
+import math
+import re
+import socket
 import time
 import traceback
 import uuid
@@ -25,7 +28,7 @@ from pipeline import tables
 from pipeline.errors import UserError
 from pipeline.run_folder import RESULT
 from pipeline.settings import Decoding, Parakeet, Pool, Settings, Tagger, Whisper
-from pipeline.speech.audio import AudioError, decode, is_silent
+from pipeline.speech.audio import SAMPLE_RATE, AudioError, decode, is_silent
 from pipeline.speech.language import language_of
 from pipeline.speech.words import Recognizer, Transcript, Word
 from pipeline.tagging.entities import Entity
@@ -41,21 +44,21 @@ def load_whisper(model: str, settings: Whisper) -> Recognizer:
     """Load the Whisper model of the settings' back end."""
     from pipeline.speech import whisper
 
-    return whisper.load_whisper(model, settings)
+    return whisper.load_whisper(model, settings, _device(settings.pool))
 
 
 def load_parakeet(model: str, settings: Parakeet) -> Recognizer:
     """Load the Parakeet model."""
     from pipeline.speech import parakeet
 
-    return parakeet.Parakeet(model, settings)
+    return parakeet.Parakeet(model, settings, _device(settings.pool))
 
 
 def load_tagger(base_model: str, adapters: str, settings: Tagger) -> Any:
     """Load the base model with its adapters."""
     from pipeline.tagging import tagger
 
-    return tagger.Tagger(base_model, adapters, settings)
+    return tagger.Tagger(base_model, adapters, settings, _device(settings.pool))
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,8 @@ def run(recordings: Mapping[str, str], parts: str, settings: Settings, loaders: 
         For each recording as it is finished: recording_id, duration_s, failed, entities (a count) and timings.
 
     Raises:
-        UserError: The cluster lacks the GPUs or CPUs that the settings ask for, or a model cannot be loaded.
+        UserError: The cluster lacks the GPUs or CPUs that the settings ask for, a model cannot be loaded, or the
+            parts cannot be written.
     """
     check_resources(settings)
     loaders = loaders or Loaders()
@@ -143,6 +147,8 @@ def run(recordings: Mapping[str, str], parts: str, settings: Settings, loaders: 
         try:
             for batch in finished:
                 for row in cast(pa.Table, batch).to_pylist():
+                    if row["unwritten"]:
+                        raise UserError(f"The out folder cannot be written: {row['unwritten']}.")
                     if left.pop(row["recording_id"], None) is not None:
                         yield row
         except ActorDiedError as error:
@@ -166,7 +172,10 @@ def check_resources(settings: Settings) -> None:
     """
     have = ray.cluster_resources()
     pools = [settings.whisper.pool, settings.parakeet.pool, settings.tagger.pool]
-    gpus = sum(actors(pool) * pool.num_gpus for pool in pools)
+    on_gpu = [pool for pool in pools if pool.num_gpus]
+    share = max((pool.num_gpus for pool in on_gpu), default=1.0)
+    # Counted as if all took the largest share: unequal ones can be packed so that the last actor finds no card.
+    gpus = sum(actors(pool) for pool in on_gpu) / (math.floor(1 / share + 1e-9) or 1 / share)
     cpus = sum(actors(pool) * pool.num_cpus for pool in pools) + 1
     if gpus > have.get("GPU", 0):
         raise UserError(
@@ -204,6 +213,7 @@ class Recognize:
     def __init__(self, load: Callable[[str, Whisper], Recognizer], model: str, settings: Whisper):
         self.clock = Clock()
         self.recognizer = load(model, settings)
+        _warm_up(self.recognizer)
         self.clock.loaded()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
@@ -223,6 +233,7 @@ class RecognizeEnglish:
     def __init__(self, load: Callable[[str, Parakeet], Recognizer], model: str, settings: Parakeet):
         self.clock = Clock()
         self.recognizer = load(model, settings)
+        _warm_up(self.recognizer)
         self.clock.loaded()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
@@ -270,10 +281,12 @@ def settle(batch: pa.Table, rules: Sequence[Rule]) -> pa.Table:
                 Entity(**{key: row_entity[key] for key in Entity.__dataclass_fields__})
                 for row_entity in row["entities"]
             ]
-            row["entities"] = []
-            for entity in apply_rules(rules, found, row["language"]):
-                start_s, end_s = entity_times(words, entity.char_start, entity.char_end)
-                row["entities"].append(asdict(entity) | {"start_s": start_s, "end_s": end_s})
+            settled = apply_rules(rules, found, row["language"])
+            times = [entity_times(words, entity.char_start, entity.char_end) for entity in settled]
+            row["entities"] = [
+                asdict(entity) | {"start_s": start_s, "end_s": end_s}
+                for entity, (start_s, end_s) in zip(settled, times, strict=True)
+            ]
 
     _attempt("rules", [row for row in rows if row["entities"]], work, Clock())
     return _table(rows)
@@ -284,10 +297,15 @@ def write_part(batch: pa.Table, parts: str) -> pa.Table:
     rows = _rows(batch)
     ids = [row["recording_id"] for row in rows]
     name = "part-" + hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
-    tables.write(tables.from_rows(rows, RESULT), parts, name)
+    unwritten = None
+    try:
+        tables.write(tables.from_rows(rows, RESULT), parts, name)
+    except OSError as error:
+        unwritten = f"{error.strerror or type(error).__name__} on node {socket.gethostname()}"
     return pa.table(
         {
             "recording_id": ids,
+            "unwritten": pa.array([unwritten] * len(rows), pa.string()),
             "duration_s": pa.array([row["duration_s"] for row in rows], pa.float64()),
             "failed": [row["failure"] is not None for row in rows],
             "entities": [sum(entity["kept"] for entity in row["entities"]) for row in rows],
@@ -313,18 +331,25 @@ def _attempt(stage: str, rows: list[Row], work: Callable[[list[Row]], None], clo
     """Do a stage's work on the rows together; where that fails, on each alone, so that only the bad ones fail."""
     rows = [row for row in rows if row["failure"] is None]
     start = time.perf_counter()
+    together = True
     try:
         if rows:
             work(rows)
     except Exception:
-        for row in rows:
-            try:
-                work([row])
-            except Exception as error:
-                row["failure"] = {"stage": stage, "error": _without_text(error)}
+        together = False  # the next try is not made here, where the error still holds the batch's memory
+    for row in [] if together else rows:
+        try:
+            work([row])
+        except Exception as error:
+            row["failure"] = {"stage": stage, "error": _without_text(error)}
     seconds = (time.perf_counter() - start) / max(len(rows), 1)
     for row in rows:
         row["timings"].append({"stage": stage, "worker": clock.worker, "load_s": clock.load_s, "seconds": seconds})
+
+
+def _warm_up(recognizer: Recognizer) -> None:
+    """Hear a second of noise, so that a library which is missing is found now and not by every recording."""
+    recognizer.transcribe([np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)])
 
 
 def _without_text(error: Exception) -> str:
@@ -336,11 +361,12 @@ def _without_text(error: Exception) -> str:
 
 
 def _load_error(error: ActorDiedError) -> UserError:
-    """Turn an actor's death in its constructor into a sentence: the last line of its traceback holds the cause."""
-    name, _, message = str(error).strip().splitlines()[-1].partition(": ")
-    if name.endswith(UserError.__name__):
-        return UserError(message)
-    return UserError(f"A model could not be loaded: {name.rpartition('.')[2]}: {message}")
+    """Turn an actor's death in its constructor into a sentence: its traceback ends with the cause."""
+    causes = re.findall(r"^(?:\w+\.)*(\w*(?:Error|Exception)): (.*)$", str(error), re.MULTILINE)
+    if not causes:
+        return UserError("A process died while it loaded its model, perhaps for want of memory.")
+    name, message = causes[-1]
+    return UserError(message if name == UserError.__name__ else f"A model could not be loaded: {name}: {message}")
 
 
 def _set_transcript(row: Row, transcript: Transcript) -> None:
@@ -353,6 +379,10 @@ def _set_transcript(row: Row, transcript: Transcript) -> None:
 def _new_row(recording_id: str, path: str) -> Row:
     row: Row = dict.fromkeys(STREAM.names)
     return row | {"recording_id": recording_id, "path": path, "words": [], "entities": [], "timings": []}
+
+
+def _device(pool: Pool) -> str:
+    return "cuda" if pool.num_gpus else "cpu"
 
 
 def _rows(batch: pa.Table) -> list[Row]:
@@ -385,4 +415,5 @@ def _actors(pool: Pool, batch_size: int) -> dict[str, Any]:
     }
 
 
-_TASK: dict[str, Any] = {"batch_format": "pyarrow", "num_cpus": 0.5}
+# Ray Data would start a task whose process dies again and again for ever.
+_TASK: dict[str, Any] = {"batch_format": "pyarrow", "num_cpus": 0.5, "max_retries": 1}

@@ -8,6 +8,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
+    HFValidationError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -21,22 +22,27 @@ _NOT_LOADED = ["original/*", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx"]
 
 
 def locate(settings: Settings) -> Settings:
-    """Find each model; hub names are looked up in the local hub cache and fetched where they are missing.
+    """Find each model and file; hub names are looked up in the local hub cache and fetched where they are missing.
 
     Returns:
-        The same settings with models as absolute paths, which must mean the same on every node of a cluster.
+        The same settings with absolute paths, which must mean the same on every node of a cluster.
 
     Raises:
         UserError: A model is not there; the sentence says how to get it.
     """
     models = settings.models
     found = Models(
-        whisper=str(_locate("--whisper", models.whisper)),
+        whisper=str(_whisper(_locate("--whisper", models.whisper), settings.whisper.backend)),
         parakeet=str(_nemo_file(_locate("--parakeet", models.parakeet), models.parakeet)),
         base_model=str(_locate("--base-model", models.base_model)),
         adapters=str(_adapters(models.adapters, settings.tagger.groups)),
     )
-    return replace(settings, models=found)
+    tagger = replace(settings.tagger, groups=_file(settings.tagger.groups), rules=_file(settings.tagger.rules))
+    return replace(settings, models=found, tagger=tagger)
+
+
+def _file(path: Path | None) -> Path | None:
+    return path and path.expanduser().absolute()
 
 
 def sha256(models: Models) -> dict[str, str]:
@@ -65,12 +71,12 @@ def _locate(option: str, name: str) -> Path:
         )
     try:
         try:
-            return Path(snapshot_download(name, local_files_only=True))
+            return Path(snapshot_download(name, ignore_patterns=_NOT_LOADED, local_files_only=True))
         except LocalEntryNotFoundError:
             return Path(snapshot_download(name, ignore_patterns=_NOT_LOADED))
     except GatedRepoError:
         why = "is gated: accept its licence on the hub and run `hf auth login`, then try again"
-    except RepositoryNotFoundError:
+    except (RepositoryNotFoundError, HFValidationError):
         why = "is neither a path here nor a model on the hub (private models need `hf auth login`)"
     except (OfflineModeIsEnabled, LocalEntryNotFoundError, HfHubHTTPError, OSError):
         why = (
@@ -78,6 +84,16 @@ def _locate(option: str, name: str) -> Path:
             f"`hf download {name} --local-dir FOLDER`, copy the folder here and give {option} FOLDER"
         )
     raise UserError(f"{option} {name} {why}.")
+
+
+def _whisper(path: Path, backend: str) -> Path:
+    holds = "faster-whisper" if (path / "model.bin").is_file() else "transformers"
+    if holds != backend:
+        raise UserError(f"--whisper {path} holds a model for {holds}: give --whisper.backend {holds} too.")
+    for name in ("config.json", "tokenizer.json"):
+        if not (path / name).is_file():
+            raise UserError(f"--whisper {path} lacks {name}: copy the model's folder whole.")
+    return path
 
 
 def _nemo_file(path: Path, name: str) -> Path:

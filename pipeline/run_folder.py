@@ -5,7 +5,8 @@ end, so that what stands beside ``parts/`` is always whole.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+import platform
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -40,6 +41,23 @@ RESULT = pa.schema(
 
 _MADE_HERE = ["parts", *tables.SCHEMAS, answers.TASK1, answers.TASK2, "transcriptions_corrected.json"]
 _MADE_HERE += ["run.json", "summary.json"]
+_LIBRARIES = ["ray", "torch", "transformers", "nemo_toolkit", "peft", "bitsandbytes", "faster-whisper", "ctranslate2"]
+_LIBRARIES += ["pyarrow", "soundfile", "soxr"]
+
+
+def check_out(out: str, overwrite: bool) -> None:
+    """Refuse a folder that cannot take a run, before anything starts; nothing is removed yet.
+
+    Raises:
+        UserError: The folder cannot be made, or holds a finished run that may not be overwritten.
+    """
+    fs, root = fsspec.url_to_fs(out)
+    try:
+        fs.makedirs(root, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {out} cannot be used: {error.strerror or type(error).__name__}.") from None
+    if fs.exists(f"{root}/summary.json") and not overwrite:
+        raise UserError(f"--out {out} already holds a run: give another folder, or --overwrite to replace it.")
 
 
 def open_run(out: str, audio: str, settings: Settings, overwrite: bool) -> set[str]:
@@ -55,50 +73,52 @@ def open_run(out: str, audio: str, settings: Settings, overwrite: bool) -> set[s
         Ids of the recordings that an interrupted run with the same settings has finished already.
 
     Raises:
-        UserError: The folder holds a finished run, or an unfinished one with other settings, or cannot be written.
+        UserError: The folder holds a finished run, or an unfinished one with other settings.
     """
-    try:
-        return _open_run(out, audio, settings, overwrite)
-    except OSError as error:
-        raise UserError(f"--out {out} cannot be used: {error.strerror or type(error).__name__}.") from None
-
-
-def _open_run(out: str, audio: str, settings: Settings, overwrite: bool) -> set[str]:
+    check_out(out, overwrite)
     fs, root = fsspec.url_to_fs(out)
-    if overwrite:
+    if overwrite and fs.exists(f"{root}/run.json"):
         for name in _MADE_HERE:
             if fs.exists(f"{root}/{name}"):
                 fs.rm(f"{root}/{name}", recursive=True)
-    if fs.exists(f"{root}/summary.json"):
-        raise UserError(f"--out {out} already holds a run: give another folder, or --overwrite to replace it.")
     this_run = {"audio": audio, "settings": json.loads(json.dumps(asdict(settings), default=str))}
-    if fs.exists(f"{root}/run.json"):
+    done = set(tables.read(f"{out}/parts", RESULT)["recording_id"].to_pylist())
+    if done:
         unfinished = json.loads(fs.cat_file(f"{root}/run.json"))
         if {key: unfinished.get(key) for key in this_run} != this_run:
             raise UserError(
                 f"--out {out} holds an unfinished run with other settings: "
                 "give the same command to go on with it, or --overwrite to replace it."
             )
-        return set(tables.read(f"{out}/parts", RESULT)["recording_id"].to_pylist())
-    fs.makedirs(root, exist_ok=True)
-    versions = {name: version(name) for name in ("ray", "torch", "transformers", "nemo_toolkit", "peft", "pyarrow")}
+        return done
+    versions = {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
     write_json(f"{out}/run.json", this_run | {"versions": versions})
     return set()
 
 
-def close_run(out: str, model_hashes: Mapping[str, str], seconds: float) -> dict[str, Any]:
+def close_run(out: str, recordings: Collection[str], model_hashes: Mapping[str, str], seconds: float) -> dict[str, Any]:
     """Turn the parts of a run into its tables, answer files, ``run.json`` and ``summary.json``.
 
     Args:
         out: The run's folder.
+        recordings: Ids of all recordings that the run is about.
         model_hashes: A hash of each model's files, by setting.
         seconds: Wall-clock seconds of the run.
 
     Returns:
         The summary: counts, seconds of audio and per stage, loads of each model; no patient text.
+
+    Raises:
+        UserError: The parts are not of these recordings; nothing is changed.
     """
     fs, root = fsspec.url_to_fs(out)
     results = _one_row_each(tables.read(f"{out}/parts", RESULT))
+    missing = len(set(recordings) ^ set(results["recording_id"].to_pylist()))
+    if missing:
+        raise UserError(
+            f"--out {out}: the results of {missing} recordings are missing or of another run. Every node has to write "
+            "to the same folder, so it must lie on shared storage; the same command then goes on from here."
+        )
     failed = results["failure"].is_valid()
     transcribed = results.filter(pc.invert(failed))
     made = {

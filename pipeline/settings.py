@@ -4,6 +4,7 @@ A job shows the knobs that it reads: ``python -m jobs.predict --help``. A profil
 options on the command line override single ones.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -43,8 +44,9 @@ class Decoding:
     min_duration_s: float = 0.1
     """Shorter recordings are refused (seconds)."""
 
-    max_duration_s: float = 1200.0
-    """Longer recordings are refused (seconds): an hour in one piece fits no recogniser here."""
+    max_duration_s: float = 600.0
+    """Longer recordings are refused (seconds): Parakeet's attention over much more than ten minutes in one piece
+    does not fit a card that three models share."""
 
     silence_dbfs: float = -60.0
     """A recording with no 50 ms louder than this (dB of full scale, RMS) is silent: its transcript is empty."""
@@ -79,6 +81,13 @@ class Whisper:
 
     condition_on_previous_text: bool = True
     """In a recording longer than one window, let each window read the text of the one before."""
+
+    no_speech_threshold: float = 0.6
+    """Text counts as imagined where Whisper's probability of no speech is above this and its mean log probability
+    below the next."""
+
+    log_prob_threshold: float = -1.0
+    """See no-speech-threshold."""
 
     dtype: Literal["float32", "float16", "bfloat16"] = "float16"
     """Precision of the weights."""
@@ -144,7 +153,7 @@ def check(settings: Settings) -> None:
     Raises:
         UserError: A batch size or number of beams is below one, or another number below zero.
     """
-    least = {"batch_size": 1, "beam_size": 1, "silence_dbfs": -float("inf")}
+    least = {"batch_size": 1, "beam_size": 1, "silence_dbfs": -math.inf, "log_prob_threshold": -math.inf}
 
     def visit(knobs: Any, option: str) -> None:
         for knob in fields(knobs):

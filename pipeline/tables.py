@@ -112,7 +112,8 @@ def read(folder: str, schema: pa.Schema) -> pa.Table:
         pyarrow.ArrowInvalid: A file's columns do not fit the schema.
     """
     fs, root = fsspec.url_to_fs(folder)
-    files = sorted(file for file in fs.glob(f"{root}/*.parquet"))
+    found = fs.find(root, maxdepth=1) if fs.isdir(root) else []
+    files = sorted(file for file in found if file.endswith(".parquet"))
     return pa.concat_tables(
         [schema.empty_table(), *(pq.read_table(file, filesystem=fs, schema=schema) for file in files)]
     )

@@ -2,14 +2,16 @@
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
 from platformdirs import user_cache_path
+
+from pipeline.errors import UserError
 
 _HERE = Path(str(files(__package__)))
 
@@ -34,15 +36,17 @@ def build_missing_models() -> None:
     if folder.is_dir():
         return
     print("Building the demo's small models, untrained for now: their text means nothing. Once, about half a minute.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(dir=folder.parent))
-    # In a process of its own: NeMo, Transformers and their many messages stay out of the job's.
-    build = [sys.executable, "-m", "pipeline.demo.build", str(workshop)]
-    subprocess.run(build, cwd=_HERE.parents[1], check=True, capture_output=True)
     try:
-        os.rename(workshop, folder)
-    except OSError:  # another process was first
-        shutil.rmtree(workshop)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        workshop = tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise UserError(f"{folder.parent} cannot be written ({error.strerror}): set XDG_CACHE_HOME.") from None
+    with workshop:
+        # In a process of its own: NeMo, Transformers and their many messages stay out of the job's.
+        build = [sys.executable, "-m", "pipeline.demo.build", workshop.name]
+        subprocess.run(build, cwd=_HERE.parents[1], check=True, capture_output=True)
+        with suppress(OSError):  # another process was first
+            os.rename(workshop.name, folder)
 
 
 def _models_folder() -> Path:

@@ -1,7 +1,9 @@
 """Audio files: finding them, and decoding them to what recognisers take (mono, 16 kHz, float32)."""
 
+import os
+import unicodedata
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import fsspec
 import numpy as np
@@ -21,6 +23,7 @@ SUFFIXES = frozenset(
 
 _HEADERLESS = frozenset(("raw", "pcm"))
 _POSSIBLE_SAMPLE_RATES = range(4_000, 384_001)
+_BREAKS_LINES = ("Cc", "Cs", "Zl", "Zp")
 _FRAMES_PER_READ = 1 << 20
 
 
@@ -62,12 +65,13 @@ def find_recordings(folder: str) -> dict[str, str]:
     if not fs.isdir(root):
         raise UserError(f"--audio {folder}: there is no such folder.")
     recordings: dict[str, str] = {}
-    for file in sorted(fs.find(root)):
+    local = "file" in fs.protocol
+    for file in sorted(_files_below(root) if local else fs.find(root)):
         name = PurePosixPath(file)
         if name.suffix.lower().removeprefix(".") not in SUFFIXES or name.name.startswith("."):
             continue
-        path = file if "file" in fs.protocol else fs.unstrip_protocol(file)
-        if not name.stem.isprintable():
+        path = file if local else fs.unstrip_protocol(file)
+        if any(unicodedata.category(character) in _BREAKS_LINES for character in name.stem):
             raise UserError(f"{path!r}: a file name with a tab or a line end cannot be a recording's id; rename it.")
         if name.stem in recordings:
             raise UserError(
@@ -77,6 +81,11 @@ def find_recordings(folder: str) -> dict[str, str]:
     if not recordings:
         raise UserError(f"--audio {folder}: no audio in it (files named {', '.join(sorted(SUFFIXES))}).")
     return recordings
+
+
+def _files_below(folder: str) -> list[str]:
+    """List local files as fsspec's find does, but in linked folders too."""
+    return [str(Path(at) / name) for at, _, names in os.walk(folder, followlinks=True) for name in names]
 
 
 def decode(path: str, settings: Decoding) -> Audio:

@@ -1,6 +1,9 @@
 """Whisper through CTranslate2, the format that cool-whisper is published in."""
 
+import ctypes
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from site import getsitepackages as site_packages
 
 import numpy as np
 
@@ -12,11 +15,6 @@ from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
 _GAP_S = 30
 """Silence before each recording of a joined batch. faster-whisper shortens a long first word after a pause; with
 a pause before every recording its times do not depend on the recording in front of it."""
-
-NO_SPEECH = 0.6
-LOW_LOG_PROBABILITY = -1.0
-"""Text is dropped as imagined where the probability of no speech is above the one and the mean log probability of
-the text below the other: the thresholds of OpenAI's Whisper, which batches in faster-whisper leave out."""
 
 
 class FasterWhisper:
@@ -37,6 +35,7 @@ class FasterWhisper:
     name = "whisper"
 
     def __init__(self, model: str, settings: Whisper, device: str | None = None):
+        _load_cublas()
         import ctranslate2
         from faster_whisper import BatchedInferencePipeline, WhisperModel
 
@@ -98,14 +97,26 @@ class FasterWhisper:
             "language": self._settings.language,
             "beam_size": self._settings.beam_size,
             "temperature": 0.0,
+            "no_speech_threshold": self._settings.no_speech_threshold,
+            "log_prob_threshold": self._settings.log_prob_threshold,
             "word_timestamps": True,
         }
 
-    @staticmethod
-    def _pieces(segments: Iterable, offset_s: float) -> list[Piece]:
+    def _pieces(self, segments: Iterable, offset_s: float) -> list[Piece]:
         return [
             Piece(word.word.replace("\ufffd", ""), word.start - offset_s, word.end - offset_s, word.probability)
             for segment in segments
-            if segment.no_speech_prob <= NO_SPEECH or segment.avg_logprob >= LOW_LOG_PROBABILITY
+            # Batches in faster-whisper do not look at these; window by window, it has left such segments out already.
+            if segment.no_speech_prob <= self._settings.no_speech_threshold
+            or segment.avg_logprob >= self._settings.log_prob_threshold
             for word in segment.words
         ]
+
+
+def _load_cublas() -> None:
+    """Load CUDA 12's cuBLAS from its Python package, where that is installed: CTranslate2 looks for no folder."""
+    for site in map(Path, site_packages()):
+        for library in ("libcublasLt.so.12", "libcublas.so.12"):
+            path = site / "nvidia" / "cublas" / "lib" / library
+            if path.is_file():
+                ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)

@@ -8,6 +8,10 @@ from pipeline.settings import Parakeet as ParakeetSettings
 from pipeline.speech.audio import SAMPLE_RATE
 from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
 
+_LONG_S = 60
+"""Recordings longer than this (seconds) go alone: the memory of attention grows with the square of the length, for
+every recording of a batch with the longest."""
+
 
 class Parakeet:
     """Parakeet with greedy decoding; NeMo is imported here, which takes some 20 s.
@@ -32,8 +36,14 @@ class Parakeet:
 
     def transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
         """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
-        if not batch:
-            return []
+        short = [i for i, audio in enumerate(batch) if len(audio) <= _LONG_S * SAMPLE_RATE]
+        long = [[i] for i, audio in enumerate(batch) if len(audio) > _LONG_S * SAMPLE_RATE]
+        heard: dict[int, Transcript] = {}
+        for some in [short, *long] if short else long:
+            heard |= zip(some, self._hear([batch[i] for i in some]), strict=True)
+        return [heard[i] for i in range(len(batch))]
+
+    def _hear(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
         # NeMo pads what is shorter than a second on both sides, which would move the words: pad behind first.
         padded = [np.pad(audio, (0, max(SAMPLE_RATE - len(audio), 0))) for audio in batch]
         hypotheses = self._model.transcribe(padded, batch_size=len(padded), timestamps=True, verbose=False)

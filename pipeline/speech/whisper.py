@@ -2,7 +2,6 @@
 
 import codecs
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -76,6 +75,8 @@ class TransformersWhisper:
             num_beams=self._settings.beam_size,
             do_sample=False,
             temperature=0.0,
+            no_speech_threshold=self._settings.no_speech_threshold,
+            logprob_threshold=self._settings.log_prob_threshold,
             condition_on_prev_tokens=windows and self._settings.condition_on_previous_text,
             return_timestamps=True,
             return_token_timestamps=True,
@@ -120,18 +121,14 @@ def pieces_from_tokens(tokens: Sequence[tuple[bytes, float, float]]) -> list[Pie
     return pieces
 
 
-def load_whisper(model: str, settings: Whisper) -> Recognizer:
+def load_whisper(model: str, settings: Whisper, device: str | None = None) -> Recognizer:
     """Load Whisper with the library that the settings name.
 
     Raises:
-        UserError: The folder holds a model of the other library, or one that cannot write the language.
+        UserError: The model cannot write the language.
     """
-    if Path(model).is_dir():
-        backend = "faster-whisper" if (Path(model) / "model.bin").is_file() else "transformers"
-        if backend != settings.backend:
-            raise UserError(f"--whisper {model} holds a model for {backend}: give --whisper.backend {backend} too.")
     if settings.backend == "transformers":
-        return TransformersWhisper(model, settings)
+        return TransformersWhisper(model, settings, device)
     from pipeline.speech.faster_whisper import FasterWhisper
 
-    return FasterWhisper(model, settings)
+    return FasterWhisper(model, settings, device)

@@ -158,6 +158,10 @@ def read_tagging_json(folder: Path, identity: dict[str, str]) -> Prompt:
         raise UserError(f"{file} is missing: copy the adapter folder whole, or train it again.") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file} is damaged: copy the adapter folder again, or train it again.") from error
+    if prompt.group != folder.name:
+        raise UserError(
+            f"{file} is of the group {prompt.group}: name the folder {prompt.group}, or copy the right one."
+        )
     for key, what in (("tokenizer_sha256", "tokenizer"), ("base_sha256", "weights")):
         if expected[key] != identity[key]:
             raise UserError(

@@ -35,7 +35,7 @@ class Entity:
         char_end: Index after the last character.
         confidence: Probability of its tags in 0..1, or None.
         source: ``adapter``, or ``rule`` where a rule gave it its type.
-        kept: False where a rule or an overlap removed it.
+        kept: False where a rule removed it.
     """
 
     type: str

@@ -171,10 +171,25 @@ def test_a_model_that_cannot_be_loaded_is_one_sentence(ray_cluster, tmp_path):
         list(flow.run(recordings, str(tmp_path / "parts"), SETTINGS, flow.Loaders(*loaders, crash)))
 
 
+def test_an_out_folder_that_cannot_be_written_is_one_sentence(ray_cluster, tmp_path):
+    recordings = record(tmp_path, {"1": 8_000})
+    with pytest.raises(UserError, match="out folder cannot be written: Not a directory on node"):
+        list(flow.run(recordings, str(tmp_path / "1.wav" / "parts"), SETTINGS, LOADERS))
+
+
 @pytest.mark.parametrize("pool", [Pool(num_gpus=0.5), Pool(actors=100)])
 def test_a_cluster_that_is_too_small_is_refused_instead_of_waited_for(ray_cluster, pool):
     with pytest.raises(UserError, match="Ray has"):
         flow.check_resources(Settings(models=Models(), tagger=Tagger(pool=pool)))
+
+
+def test_shares_that_can_be_packed_so_that_the_last_actor_finds_no_card_are_refused(ray_cluster, monkeypatch):
+    monkeypatch.setattr(flow.ray, "cluster_resources", lambda: {"GPU": 2.0, "CPU": 48.0})
+    pool = Pool(num_gpus=0.6, actors=1)
+    with pytest.raises(UserError, match="ask for 3 GPUs and Ray has 2"):
+        flow.check_resources(
+            Settings(whisper=Whisper(pool=pool), parakeet=Parakeet(pool=pool), tagger=Tagger(pool=pool))
+        )
 
 
 def test_with_a_gpu_each_pool_has_an_actor_for_every_gpu(ray_cluster, monkeypatch):

@@ -35,6 +35,15 @@ def test_a_folder_with_one_nemo_file_stands_for_the_file(tiny_settings, tmp_path
         locate(with_model(tiny_settings, parakeet=str(tmp_path)))
 
 
+def test_a_whisper_for_the_other_library_is_refused_with_the_way_out(tiny_settings, tiny_ctranslate2):
+    other = replace(tiny_settings, whisper=replace(tiny_settings.whisper, backend="faster-whisper"))
+    with pytest.raises(UserError, match=r"--whisper\.backend transformers"):
+        locate(other)
+    with pytest.raises(UserError, match=r"--whisper\.backend faster-whisper"):
+        locate(with_model(tiny_settings, whisper=str(tiny_ctranslate2)))
+    assert locate(with_model(other, whisper=str(tiny_ctranslate2))).models.whisper == str(tiny_ctranslate2)
+
+
 def test_a_hub_name_in_the_cache_becomes_its_snapshot(tiny_settings, tmp_path):
     repository = tmp_path / "hub" / "models--org--tiny"
     snapshot = repository / "snapshots" / ("0" * 40)
@@ -43,6 +52,11 @@ def test_a_hub_name_in_the_cache_becomes_its_snapshot(tiny_settings, tmp_path):
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("0" * 40)
     assert locate(with_model(tiny_settings, base_model="org/tiny")).models.base_model == str(snapshot)
+
+
+def test_a_name_that_no_hub_can_have_is_a_sentence(tiny_settings):
+    with pytest.raises(UserError, match="neither a path here nor a model on the hub"):
+        locate(with_model(tiny_settings, whisper="openai/whisper large"))
 
 
 @pytest.mark.parametrize("option", ["whisper", "parakeet", "base_model", "adapters"])

@@ -11,6 +11,7 @@ from pipeline.run_folder import RESULT, close_run, open_run, write_transcription
 from pipeline.settings import Settings
 
 SETTINGS = Settings()
+IDS = ["3", "9", "10"]
 
 
 def word(text, char_start, start_s):
@@ -49,7 +50,7 @@ def out(tmp_path):
 
 
 def test_parts_become_tables_with_each_recording_once(out):
-    summary = close_run(out, {"whisper": "ab12"}, seconds=7.0)
+    summary = close_run(out, IDS, {"whisper": "ab12"}, seconds=7.0)
     read = {name: tables.read(f"{out}/{name}", schema).to_pylist() for name, schema in tables.SCHEMAS.items()}
     assert [row["recording_id"] for row in read["recordings"]] == ["3", "9", "10"]
     assert [row["recording_id"] for row in read["transcripts"]] == ["9", "10"]
@@ -72,14 +73,14 @@ def test_parts_become_tables_with_each_recording_once(out):
 
 
 def test_the_answer_files_hold_the_transcripts_and_the_kept_entities(out):
-    close_run(out, {}, seconds=1.0)
+    close_run(out, IDS, {}, seconds=1.0)
     assert answers.read_task1(f"{out}/task1_answer.txt") == {"9": "早安 Lee", "10": "早安 Lee"}
     with open(f"{out}/task2_answer.txt", encoding="utf-8") as file:
         assert file.read() == "9\tPATIENT\t0.400\t0.600\tLee\n10\tPATIENT\t0.400\t0.600\tLee\n"
 
 
 def test_run_json_tells_settings_versions_and_model_hashes_and_the_summary_no_text(out, tmp_path):
-    close_run(out, {"whisper": "ab12"}, seconds=1.0)
+    close_run(out, IDS, {"whisper": "ab12"}, seconds=1.0)
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert run["settings"]["whisper"]["beam_size"] == 5 and run["model_sha256"] == {"whisper": "ab12"}
     assert set(run["versions"]) >= {"ray", "torch", "nemo_toolkit"}
@@ -91,19 +92,39 @@ def test_a_run_without_any_transcript_has_empty_tables_and_files(tmp_path):
     out = str(tmp_path / "run")
     open_run(out, "/data", SETTINGS, overwrite=False)
     write_parts(out, [FAILED])
-    assert close_run(out, {}, seconds=1.0)["failures"] == 1
+    assert close_run(out, ["3"], {}, seconds=1.0)["failures"] == 1
     assert (
         (tmp_path / "run" / "task1_answer.txt").read_text() == (tmp_path / "run" / "task2_answer.txt").read_text() == ""
     )
 
 
 def test_a_finished_run_is_kept_unless_it_may_be_overwritten(out, tmp_path):
-    close_run(out, {}, seconds=1.0)
+    close_run(out, IDS, {}, seconds=1.0)
     (tmp_path / "run" / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match=r"--out .* already holds a run.*--overwrite"):
         open_run(out, "/data", SETTINGS, overwrite=False)
     assert open_run(out, "/data", SETTINGS, overwrite=True) == set()
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["notes.txt", "run.json"]
+
+
+def test_results_that_are_missing_stop_the_end_of_a_run_and_stay(out, tmp_path):
+    with pytest.raises(UserError, match="results of 1 recordings are missing"):
+        close_run(out, [*IDS, "11"], {}, seconds=1.0)
+    assert (tmp_path / "run" / "parts").is_dir() and not (tmp_path / "run" / "task1_answer.txt").exists()
+
+
+def test_only_a_run_is_overwritten_never_folders_of_other_origin(tmp_path):
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "1.wav").write_bytes(b"the patient's")
+    open_run(str(tmp_path), "/data", SETTINGS, overwrite=True)
+    assert (tmp_path / "recordings" / "1.wav").exists()
+
+
+def test_a_run_that_finished_nothing_does_not_bind_the_next(tmp_path):
+    out = str(tmp_path)
+    open_run(out, "/data", SETTINGS, overwrite=False)
+    assert open_run(out, "/elsewhere", SETTINGS, overwrite=False) == set()
+    assert json.loads((tmp_path / "run.json").read_text())["audio"] == "/elsewhere"
 
 
 def test_an_interrupted_run_goes_on_with_the_same_settings_only(out):
@@ -116,7 +137,7 @@ def test_an_interrupted_run_goes_on_with_the_same_settings_only(out):
 
 
 def test_the_references_json_form_has_language_text_and_timed_words(out, tmp_path):
-    close_run(out, {}, seconds=1.0)
+    close_run(out, IDS, {}, seconds=1.0)
     write_transcriptions_json(out)
     transcriptions = json.loads((tmp_path / "run" / "transcriptions_corrected.json").read_text())
     assert list(transcriptions) == ["9.flac", "10.flac"]

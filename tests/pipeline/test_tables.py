@@ -14,10 +14,11 @@ TRANSCRIPT = {
 }
 
 
-def test_tables_come_back_from_parquet_as_they_were(tmp_path):
+@pytest.mark.parametrize("folder", ["transcripts", "run[1]", "早安 * ?"])
+def test_tables_come_back_from_parquet_as_they_were(tmp_path, folder):
     table = tables.from_rows([TRANSCRIPT], tables.TRANSCRIPTS)
-    tables.write(table, str(tmp_path / "transcripts"))
-    assert tables.read(str(tmp_path / "transcripts"), tables.TRANSCRIPTS).equals(table)
+    tables.write(table, str(tmp_path / folder))
+    assert tables.read(str(tmp_path / folder), tables.TRANSCRIPTS).equals(table)
 
 
 def test_the_files_of_a_folder_are_one_table_and_a_missing_folder_is_empty(tmp_path):

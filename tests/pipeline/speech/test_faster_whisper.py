@@ -57,6 +57,15 @@ def test_a_recording_longer_than_the_window_is_heard_to_its_end(any_beams, long_
     assert any_beams.transcribe([long_sound])[0].words[-1].end_s > 60
 
 
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_what_whisper_takes_for_no_speech_and_is_unsure_of_is_left_out(
+    tiny_ctranslate2, sounds, long_sound, batch_size
+):
+    settings = replace(SETTINGS, no_speech_threshold=-1.0, log_prob_threshold=100.0, batch_size=batch_size)
+    whisper = FasterWhisper(str(tiny_ctranslate2), settings, "cpu")
+    assert [transcript.text for transcript in whisper.transcribe([sounds[4], long_sound])] == ["", ""]
+
+
 def test_a_tenth_of_a_second_is_heard(any_beams):
     audio = np.random.default_rng(3).normal(0, 0.1, 1600).astype(np.float32)
     check_transcript(any_beams.transcribe([audio])[0], audio)

@@ -29,7 +29,8 @@ def any_beams(request, tiny_whisper: Path) -> TransformersWhisper:
 
 @pytest.fixture
 def prompts(whisper, monkeypatch) -> list[list[str]]:
-    """What the decoder is given before it writes, as tokens: one prompt for each window."""
+    """What the decoder is given before it writes, as tokens: two equal prompts for each window, one for its text and
+    one for the probability of no speech."""
     seen: list[list[str]] = []
 
     def look(module, arguments, keywords):
@@ -71,23 +72,24 @@ def test_a_tenth_of_a_second_is_heard(whisper):
 
 def test_a_long_recording_is_heard_window_by_window_to_its_end(whisper, long_sound, prompts):
     words = whisper.transcribe([long_sound])[0].words
-    assert len(prompts) >= 70 / 8
+    assert len(prompts) / 2 >= 70 / 8
     assert {int(word.start_s // 10) for word in words} == set(range(7))
 
 
 @pytest.mark.parametrize("condition", [True, False])
 def test_a_window_reads_the_text_of_the_one_before_where_asked(whisper, long_sound, prompts, monkeypatch, condition):
-    monkeypatch.setattr(whisper, "_settings", replace(WHISPER_SETTINGS, condition_on_previous_text=condition))
+    wanted = replace(WHISPER_SETTINGS, condition_on_previous_text=condition, no_speech_threshold=1.0)
+    monkeypatch.setattr(whisper, "_settings", wanted)
     whisper.transcribe([long_sound])
-    assert len(prompts) > 2
-    assert ["<|startofprev|>" in prompt for prompt in prompts] == [False] + [condition] * (len(prompts) - 1)
+    assert len(prompts) > 4
+    assert ["<|startofprev|>" in prompt for prompt in prompts] == [False] * 2 + [condition] * (len(prompts) - 2)
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_the_language_is_forced(whisper, sounds, prompts, monkeypatch, language):
     monkeypatch.setattr(whisper, "_settings", replace(WHISPER_SETTINGS, language=language))
     whisper.transcribe(sounds[:1])
-    assert prompts == [["<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>"]]
+    assert prompts == [["<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>"]] * 2
 
 
 def test_a_language_the_model_does_not_know_is_refused(tiny_whisper):
@@ -109,6 +111,12 @@ def test_a_model_without_alignment_heads_is_refused_and_their_choice_moves_the_w
     (folder / "generation_config.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match="alignment_heads"):
         TransformersWhisper(str(folder), WHISPER_SETTINGS, "cpu")
+
+
+def test_what_whisper_takes_for_no_speech_and_is_unsure_of_is_left_out(whisper, sounds, long_sound, monkeypatch):
+    always = replace(WHISPER_SETTINGS, no_speech_threshold=-1.0, log_prob_threshold=100.0)
+    monkeypatch.setattr(whisper, "_settings", always)
+    assert [transcript.text for transcript in whisper.transcribe([sounds[4], long_sound])] == ["", ""]
 
 
 def timed(*tokens: bytes) -> list[tuple[bytes, float, float]]:
@@ -160,10 +168,3 @@ def test_the_settings_choose_the_library(tiny_whisper, tiny_ctranslate2):
     assert type(load_whisper(str(tiny_whisper), WHISPER_SETTINGS)).__name__ == "TransformersWhisper"
     faster = replace(WHISPER_SETTINGS, backend="faster-whisper")
     assert type(load_whisper(str(tiny_ctranslate2), faster)).__name__ == "FasterWhisper"
-
-
-def test_a_model_for_the_other_library_is_refused_with_the_way_out(tiny_whisper, tiny_ctranslate2):
-    with pytest.raises(UserError, match=r"--whisper\.backend transformers"):
-        load_whisper(str(tiny_whisper), replace(WHISPER_SETTINGS, backend="faster-whisper"))
-    with pytest.raises(UserError, match=r"--whisper\.backend faster-whisper"):
-        load_whisper(str(tiny_ctranslate2), WHISPER_SETTINGS)
