@@ -210,7 +210,9 @@ def decode_batch(batch: pa.Table, settings: Decoding) -> pa.Table:
 class Recognize:
     """Actor: Whisper hears every recording that is not silent and thereby tells its language."""
 
-    def __init__(self, load: Callable[[str, Whisper], Recognizer], model: str, settings: Whisper):
+    stage = "whisper"
+
+    def __init__(self, load: Callable[[str, Any], Recognizer], model: str, settings: Whisper | Parakeet):
         self.clock = Clock()
         self.recognizer = load(model, settings)
         _warm_up(self.recognizer)
@@ -218,37 +220,33 @@ class Recognize:
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         rows = _rows(batch)
+        _attempt(self.stage, [row for row in rows if self.wants(row)], self.hear, self.clock)
+        return _table(rows)
 
-        def work(some: list[Row]) -> None:
-            for row, heard in zip(some, self.recognizer.transcribe([row["samples"] for row in some]), strict=True):
+    def wants(self, row: Row) -> bool:
+        """Say whether a recording is heard here."""
+        return row["samples"] is not None
+
+    def hear(self, rows: list[Row]) -> None:
+        """Transcribe; an empty transcript takes the place of none, but not of an earlier one."""
+        for row, heard in zip(rows, self.recognizer.transcribe([row["samples"] for row in rows]), strict=True):
+            if heard.text or row["text"] is None:
                 _set_transcript(row, heard)
 
-        _attempt("whisper", [row for row in rows if row["samples"] is not None], work, self.clock)
-        return _table(rows)
 
-
-class RecognizeEnglish:
+class RecognizeEnglish(Recognize):
     """Actor: Parakeet hears English recordings again; where it hears nothing, Whisper's transcript stays."""
 
-    def __init__(self, load: Callable[[str, Parakeet], Recognizer], model: str, settings: Parakeet):
-        self.clock = Clock()
-        self.recognizer = load(model, settings)
-        _warm_up(self.recognizer)
-        self.clock.loaded()
+    stage = "parakeet"
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        rows = _rows(batch)
+        heard = super().__call__(batch)
+        column = heard.schema.get_field_index("samples")
+        return heard.set_column(column, STREAM.field("samples"), pa.nulls(len(heard), STREAM.field("samples").type))
 
-        def work(some: list[Row]) -> None:
-            for row, heard in zip(some, self.recognizer.transcribe([row["samples"] for row in some]), strict=True):
-                if heard.text:
-                    _set_transcript(row, heard)
-
-        english = [row for row in rows if row["samples"] is not None and row["language"] == "en"]
-        _attempt("parakeet", english, work, self.clock)
-        for row in rows:
-            row["samples"] = None
-        return _table(rows)
+    def wants(self, row: Row) -> bool:
+        """Say whether a recording is heard here."""
+        return super().wants(row) and row["language"] == "en"
 
 
 class Tag:

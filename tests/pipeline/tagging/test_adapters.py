@@ -68,11 +68,19 @@ def test_without_adapters_the_groups_speak_for_themselves(tagger_folders: Tagger
 
 def test_inference_is_told_what_training_wrote(tmp_path: Path, tagger_base, tagger_tokenizer):
     told = Prompt("times", {"DATE": "a day"}, "find days 找日期", ("on <DATE>Friday</DATE>",))
-    write_tagging_json(tmp_path, told, "some/base", tagger_base, tagger_tokenizer)
-    assert read_tagging_json(tmp_path, identify(tagger_base, tagger_tokenizer)) == told
-    written = json.loads((tmp_path / "tagging.json").read_text(encoding="utf-8"))
+    folder = tmp_path / "times"
+    folder.mkdir()
+    write_tagging_json(folder, told, "some/base", tagger_base, tagger_tokenizer)
+    assert read_tagging_json(folder, identify(tagger_base, tagger_tokenizer)) == told
+    written = json.loads((folder / "tagging.json").read_text(encoding="utf-8"))
     assert written["base_model"] == "some/base"
     assert written["few_shot"] == ["on <DATE>Friday</DATE>"]
+
+
+def test_an_adapter_in_another_groups_folder_is_refused(tagger_folders, identity, tmp_path: Path):
+    renamed = shutil.copytree(tagger_folders.adapters / "times", tmp_path / "names")
+    with pytest.raises(UserError, match="is of the group times"):
+        read_tagging_json(renamed, identity)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
