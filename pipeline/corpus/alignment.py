@@ -1,0 +1,305 @@
+"""Where the labels of a recording stand in its transcript.
+
+A label is a text with a time. It may stand wherever the transcript has its text, written in the same way or nearly
+so. All labels of a recording are placed together, by the shortest path: what costs is another spelling, a label left
+out, and time that runs otherwise between two labels than between their places in the text.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from rapidfuzz.distance import Indel
+
+from pipeline.corpus.normalise import Unit, join, units
+from pipeline.speech.language import language_of
+from pipeline.speech.words import Word
+
+Match = Literal["exact", "normalised", "fuzzy", "not_found"]
+
+NO_TEXT = "the label has no text"
+NOT_SAID = "the transcript does not hold it"
+SAID_LESS_OFTEN = "the transcript holds it less often than it is labelled"
+OTHER_TIME = "the transcript holds it at another time only"
+BY_TIME = "by word times alone"
+
+# Median speech of the AI CUP 2025 corpus; a transcript without word times is taken to run evenly.
+_SECONDS_PER_IDEOGRAPH = 1 / 4
+_SECONDS_PER_CHARACTER = 1 / 16
+
+_COST = {"exact": 0.0, "normalised": 0.25, "fuzzy": 1.0}
+_COST_OF_DIFFERENCE = 8.0  # times 1 - similarity
+_COST_OF_LEAVING_OUT = 5.0
+_LEFT_OUT_IN_A_ROW = 12  # more of them between two labels are not looked at
+
+_LEAST_SIMILARITY = 0.75
+_LEAST_SIMILARITY_OF_ENDS = 0.6
+_SHORTEST_FUZZY = 3  # letters, digits and ideographs
+_SHORTEST_FUZZY_WORD = 7  # a shorter one has to be written like a name
+_LEAST_SHARED_TIME = 0.5  # of the shorter of two labels, or of label and words
+
+
+class Label(NamedTuple):
+    """What an annotator heard.
+
+    Attributes:
+        text: The words, perhaps written otherwise than in the transcript, perhaps empty.
+        start_s: Start in seconds.
+        end_s: End in seconds.
+    """
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+class Location(NamedTuple):
+    """Where a label stands in the transcript.
+
+    Attributes:
+        match: ``exact``: word for word. ``normalised``: but for case, punctuation or the form of numbers. ``fuzzy``:
+            nearly, or where the words' times say so. ``not_found``.
+        char_start: Index of the first character in the transcript as it stands, or None.
+        char_end: Index after the last character, or None.
+        cause: Why it was not found, or how it was found without its text.
+    """
+
+    match: Match
+    char_start: int | None = None
+    char_end: int | None = None
+    cause: str | None = None
+
+
+class _Candidate(NamedTuple):
+    char_start: int
+    char_end: int
+    match: Match
+    cost: float
+
+
+def locate(
+    transcript: str,
+    labels: Sequence[Label],
+    words: Sequence[Word] = (),
+    duration_s: float | None = None,
+    fuzzy: bool = True,
+) -> list[Location]:
+    """Find the span of each label.
+
+    A span never starts or ends inside a Latin word or a number. Spans run in the order of the labels' times and
+    overlap only where the labels' times do.
+
+    Args:
+        transcript: The text as it stands.
+        labels: The recording's labels, in any order.
+        words: The transcript's words with their times, where a recogniser wrote it. What is spelled otherwise is
+            then found by its time.
+        duration_s: Length of the recording in seconds, where it is known.
+        fuzzy: Accept texts that are only similar, and words that are only said at the right time.
+
+    Returns:
+        A location for each label, in the order given.
+    """
+    order = sorted(range(len(labels)), key=lambda i: (labels[i].start_s, labels[i].end_s))
+    in_time = [labels[i] for i in order]
+    said = units(transcript)
+    options = [list(_candidates(transcript, said, label.text.strip(), fuzzy)) for label in in_time]
+    clock = _Clock(transcript, words, duration_s)
+    chosen = _shortest_path(in_time, options, clock)
+    locations = [Location("not_found")] * len(labels)
+    for i, label, of_label, candidate in zip(order, in_time, options, chosen, strict=True):
+        if candidate is not None:
+            locations[i] = Location(candidate.match, candidate.char_start, candidate.char_end)
+        else:
+            locations[i] = Location("not_found", cause=_cause(label, of_label, chosen))
+    if fuzzy and words:
+        for i in order:
+            if locations[i].match == "not_found":
+                locations[i] = _by_time(labels[i], words, locations) or locations[i]
+    return locations
+
+
+class _Clock:
+    """The time of each character, from the words or estimated, and what it costs to run otherwise."""
+
+    def __init__(self, transcript: str, words: Sequence[Word], duration_s: float | None):
+        self.estimated = not words
+        if self.estimated:
+            self._times = [0.0]
+            for character in transcript:
+                slow = language_of(character) == "zh"
+                self._times.append(self._times[-1] + (_SECONDS_PER_IDEOGRAPH if slow else _SECONDS_PER_CHARACTER))
+            if duration_s and transcript:
+                self._times = [time * duration_s / self._times[-1] for time in self._times]
+            return
+        self._times = [0.0] * (len(transcript) + 1)
+        for word in words:
+            for place in range(word.char_start, word.char_end):
+                past = (place - word.char_start) / (word.char_end - word.char_start)
+                self._times[place] = word.start_s + past * (word.end_s - word.start_s)
+
+    def late(self, candidate: _Candidate, label: Label) -> float:
+        """Return by how many seconds a place comes later than its label."""
+        return self._times[candidate.char_start] - label.start_s
+
+    def cost(self, drift_s: float, elapsed_s: float) -> float:
+        """Return what it costs that the text runs ahead or behind by ``drift_s`` in ``elapsed_s``."""
+        return abs(drift_s) / (1 + 0.3 * elapsed_s if self.estimated else 0.5)
+
+
+def _candidates(transcript: str, said: Sequence[Unit], text: str, fuzzy: bool) -> Iterator[_Candidate]:
+    """Yield all places where a text may stand, in their order; where one is exact, no other that touches it."""
+    wanted = units(text)
+    if not wanted:
+        return
+    verbatim = [match.start() for match in re.finditer(f"(?={re.escape(text)})", transcript)]
+    exact = [
+        (start, start + len(text))
+        for start in verbatim
+        if _is_edge(transcript, start) and _is_edge(transcript, start + len(text))
+    ]
+    found = [_Candidate(start, end, "exact", _COST["exact"]) for start, end in exact]
+    for first in range(len(said)):
+        candidate = _candidate_from(transcript, said[first:], wanted, fuzzy)
+        if candidate and not any(candidate.char_start < end and start < candidate.char_end for start, end in exact):
+            found.append(candidate)
+    yield from sorted(found)
+
+
+def _candidate_from(transcript: str, said: Sequence[Unit], wanted: Sequence[Unit], fuzzy: bool) -> _Candidate | None:
+    """Return the best place that starts with the first unit."""
+    text = join(wanted)
+    longest = len(text) / _LEAST_SIMILARITY if fuzzy else len(text)
+    best: _Candidate | None = None
+    length = 0
+    for last, unit in enumerate(said, 1):
+        length += len(unit.text)
+        if length > longest:
+            break
+        here = said[:last]
+        if join(here) == text:
+            return _Candidate(here[0].char_start, _end(transcript, here), "normalised", _COST["normalised"])
+        if fuzzy and _resembles(transcript, here, wanted):
+            difference = 1 - Indel.normalized_similarity(join(here), text)
+            cost = _COST["fuzzy"] + _COST_OF_DIFFERENCE * difference
+            if best is None or cost < best.cost:
+                best = _Candidate(here[0].char_start, _end(transcript, here), "fuzzy", cost)
+    return best
+
+
+def _resembles(transcript: str, here: Sequence[Unit], wanted: Sequence[Unit]) -> bool:
+    """Say whether units are nearly those wanted.
+
+    Numbers have to be the same, the first and the last unit have to resemble one that is wanted, and a short single
+    word has to be written like a name: "Bourd" may be Board, "know" is not "now".
+    """
+    text = join(wanted)
+    if len(text) < _SHORTEST_FUZZY or Indel.normalized_similarity(join(here), text) < _LEAST_SIMILARITY:
+        return False
+    if _numbers(here) != _numbers(wanted):
+        return False
+    if len(here) == len(wanted) == 1 and len(text) < _SHORTEST_FUZZY_WORD:
+        return transcript[here[0].char_start].isupper()
+    return all(
+        max(Indel.normalized_similarity(end.text, unit.text) for unit in wanted) >= _LEAST_SIMILARITY_OF_ENDS
+        for end in (here[0], here[-1])
+    )
+
+
+def _numbers(some: Sequence[Unit]) -> list[str]:
+    return sorted(number for unit in some for number in re.findall(r"\d+", unit.text))
+
+
+def _end(transcript: str, here: Sequence[Unit]) -> int:
+    """Return where a span ends; the last dot of an abbreviation such as L.A. belongs to it."""
+    end = here[-1].char_end
+    dotted = re.search(r"\.\w$", transcript[here[0].char_start : end]) and transcript[end : end + 1] == "."
+    return end + 1 if dotted else end
+
+
+def _is_edge(transcript: str, place: int) -> bool:
+    """Say whether a span may start or end here: not between two letters or digits of a Latin word."""
+    return not (0 < place < len(transcript) and _is_latin(transcript[place - 1]) and _is_latin(transcript[place]))
+
+
+def _is_latin(character: str) -> bool:
+    return character.isalnum() and language_of(character) == "en"
+
+
+def _shortest_path(
+    labels: Sequence[Label], options: Sequence[Sequence[_Candidate]], clock: _Clock
+) -> list[_Candidate | None]:
+    """Choose a candidate for each label, or None, so that the whole costs least; labels are sorted by time."""
+    costs: list[list[float]] = []
+    before: list[list[tuple[int, int] | None]] = []
+    for i, label in enumerate(labels):
+        costs.append([])
+        before.append([])
+        for candidate in options[i]:
+            late = clock.late(candidate, label)
+            ways: list[tuple[float, tuple[int, int] | None]] = [
+                (i * _COST_OF_LEAVING_OUT + clock.cost(late, label.start_s), None)
+            ]
+            for j in range(max(0, i - 1 - _LEFT_OUT_IN_A_ROW), i):
+                elapsed = label.start_s - labels[j].start_s
+                for k, earlier in enumerate(options[j]):
+                    if _may_follow(labels[j], earlier, label, candidate):
+                        drift = late - clock.late(earlier, labels[j])
+                        left_out = (i - j - 1) * _COST_OF_LEAVING_OUT
+                        ways.append((costs[j][k] + left_out + clock.cost(drift, elapsed), (j, k)))
+            cost, way = min(ways, key=lambda way: way[0])
+            costs[i].append(cost + candidate.cost)
+            before[i].append(way)
+
+    ends: list[tuple[float, tuple[int, int] | None]] = [(len(labels) * _COST_OF_LEAVING_OUT, None)]
+    ends += [
+        (cost + (len(labels) - 1 - i) * _COST_OF_LEAVING_OUT, (i, k))
+        for i, of_label in enumerate(costs)
+        for k, cost in enumerate(of_label)
+    ]
+    chosen: list[_Candidate | None] = [None] * len(labels)
+    at = min(ends, key=lambda end: end[0])[1]
+    while at is not None:
+        i, k = at
+        chosen[i] = options[i][k]
+        at = before[i][k]
+    return chosen
+
+
+def _may_follow(earlier: Label, its: _Candidate, later: Label, candidate: _Candidate) -> bool:
+    """Say whether two labels may stand so: one behind the other, or overlapping where they do so in time."""
+    if candidate.char_start >= its.char_end:
+        return True
+    shared = min(earlier.end_s, later.end_s) - later.start_s
+    shorter = min(earlier.end_s - earlier.start_s, later.end_s - later.start_s)
+    return candidate.char_start >= its.char_start and shared > 0 and shared >= _LEAST_SHARED_TIME * shorter
+
+
+def _by_time(label: Label, words: Sequence[Word], locations: Sequence[Location]) -> Location | None:
+    """Return the words said in a label's time, unless another label has one of them."""
+    here = [word for word in words if label.start_s <= (word.start_s + word.end_s) / 2 <= label.end_s]
+    if not here:
+        return None
+    start, end = here[0].char_start, here[-1].char_end
+    shared = min(label.end_s, here[-1].end_s) - max(label.start_s, here[0].start_s)
+    together = max(label.end_s, here[-1].end_s) - min(label.start_s, here[0].start_s)
+    taken = any(
+        other.char_start is not None
+        and other.char_end is not None
+        and other.char_start < end
+        and start < other.char_end
+        for other in locations
+    )
+    if taken or shared < _LEAST_SHARED_TIME * together:
+        return None
+    return Location("fuzzy", start, end, BY_TIME)
+
+
+def _cause(label: Label, options: Sequence[_Candidate], chosen: Sequence[_Candidate | None]) -> str:
+    if not units(label.text):
+        return NO_TEXT
+    if not options:
+        return NOT_SAID
+    spans = {(candidate.char_start, candidate.char_end) for candidate in chosen if candidate}
+    free = [candidate for candidate in options if (candidate.char_start, candidate.char_end) not in spans]
+    return OTHER_TIME if free else SAID_LESS_OFTEN

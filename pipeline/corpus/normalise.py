@@ -1,0 +1,113 @@
+"""Text as it is compared: units without case, accents, punctuation or the many ways to write a number."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import cn2an
+from text_to_num import find_numbers
+
+from pipeline.speech.words import CJK
+
+_MARKS = r"\u0300-\u036f"
+_NUMERALS = "零〇一二兩两三四五六七八九十百千萬万億亿"
+_UNIT = re.compile(
+    rf"\d+(?:[:.]\d+|,\d{{3}}(?!\d))+(?![^\W{CJK}])"  # 6:30, 2.5, 10,000
+    rf"|[{_NUMERALS}]+|[{CJK}]|(?:[^\W_{CJK}][{_MARKS}]*)+"
+)
+_FULL_HOUR = re.compile(r"(\d+)[:.]00")
+_O_CLOCK = ("o", "clock")
+_SEPARATES = re.compile(r"[^\s\-\u2010-\u2015]")
+_DECADES = {"twenties": "20s", "thirties": "30s", "forties": "40s", "fifties": "50s", "sixties": "60s"}
+_DECADES |= {"seventies": "70s", "eighties": "80s", "nineties": "90s"}
+
+
+class Unit(NamedTuple):
+    """The smallest stretch of a text that is compared: a word, a number or an ideograph.
+
+    Attributes:
+        text: Without case and accents; a number in digits.
+        char_start: Index of the first character in the text as it stands.
+        char_end: Index after the last character.
+    """
+
+    text: str
+    char_start: int
+    char_end: int
+
+
+def units(text: str) -> list[Unit]:
+    """Split a text into units, in order; punctuation and spaces belong to none.
+
+    Numbers compare equal however they are written: English and Chinese number words become digits (twenty-five,
+    first, 十一, 二〇一五), 6:30 becomes 630, 11:00 and "eleven o'clock" become 11. Compatibility forms (NFKC), accents
+    and 臺 become the plain ones.
+    """
+    words = [_Word(_fold(match.group()), *match.span()) for match in _UNIT.finditer(text)]
+    for word, before in zip(words[1:], words, strict=False):
+        word.apart = bool(_SEPARATES.search(text[before.char_end : word.char_start]))
+    return list(_without_o_clock(list(_in_digits(words))))
+
+
+def join(some: Sequence[Unit]) -> str:
+    """Return the text of units in a row as it is compared, so that "week end" equals "weekend"."""
+    return "".join(unit.text for unit in some)
+
+
+@dataclass
+class _Word:
+    """A token as text_to_num wants it."""
+
+    folded: str
+    char_start: int
+    char_end: int
+    apart: bool = False
+
+    def text(self) -> str:
+        return self.folded
+
+    def nt_separated(self, previous: "_Word") -> bool:
+        return self.apart
+
+    def not_a_number_part(self) -> bool:
+        return False
+
+    def unit(self) -> Unit:
+        return Unit(self.folded, self.char_start, self.char_end)
+
+
+def _in_digits(words: Sequence[_Word]) -> Iterator[Unit]:
+    done = 0
+    for number in find_numbers(words, "en", threshold=0.0):
+        yield from (word.unit() for word in words[done : number.start])
+        digits = re.sub(r"\W", "", number.text)
+        yield Unit(digits, words[number.start].char_start, words[number.end - 1].char_end)
+        done = number.end
+    yield from (word.unit() for word in words[done:])
+
+
+def _without_o_clock(some: Sequence[Unit]) -> Iterator[Unit]:
+    place = 0
+    while place < len(some):
+        unit = some[place]
+        place += 1
+        if unit.text.isdecimal() and tuple(after.text for after in some[place : place + 2]) == _O_CLOCK:
+            unit = unit._replace(char_end=some[place + 1].char_end)
+            place += 2
+        yield unit
+
+
+@lru_cache(maxsize=8192)
+def _fold(word: str) -> str:
+    if word[0] in _NUMERALS:
+        try:
+            return str(cn2an.cn2an(word, "smart"))
+        except ValueError:
+            return word
+    decomposed = unicodedata.normalize("NFKD", word.replace("臺", "台")).casefold()
+    plain = unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
+    plain = _FULL_HOUR.sub(r"\1", plain)
+    return _DECADES.get(plain, re.sub(r"\W", "", plain))
