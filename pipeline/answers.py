@@ -4,7 +4,9 @@ Task 1 holds a line ``id<TAB>transcript`` for each transcript, task 2 a line ``i
 for each kept entity, with seconds to three decimals.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import fsspec
@@ -15,6 +17,8 @@ from pipeline.errors import UserError
 
 TASK1 = "task1_answer.txt"
 TASK2 = "task2_answer.txt"
+
+_TYPE = re.compile(r"[A-Z][A-Z0-9_-]*")
 
 
 def id_order(recording_id: str) -> tuple[int, int, str]:
@@ -39,57 +43,84 @@ def write_task2(entities: pa.Table, path: str) -> None:
     _write(path, dict.fromkeys(lines))
 
 
-def read_task1(path: str) -> dict[str, str]:
-    """Read transcripts by recording id.
+def read_task1(path: str, malformed: list[str] | None = None) -> dict[str, str]:
+    """Read transcripts by recording id, in the file's order. Tabs behind a transcript are no part of it.
+
+    Args:
+        path: A file in UTF-8, with or without BOM, with LF or CRLF.
+        malformed: Gets a sentence with file and line for each line that cannot be read; None makes it an error.
 
     Raises:
-        UserError: A line has no tab, or its id came before; the sentence names file and line.
+        UserError: The file cannot be read, or a line has no tab or no id, or its id came before.
     """
     transcripts: dict[str, str] = {}
     for number, line in _lines(path):
         recording_id, tab, text = line.partition("\t")
-        if not tab:
-            raise UserError(f"{path}, line {number}: no tab between id and transcript.")
-        if recording_id in transcripts:
-            raise UserError(f"{path}, line {number}: a second transcript for recording {recording_id}.")
-        transcripts[recording_id] = text
+        recording_id = recording_id.strip()
+        if not tab or not recording_id:
+            _complain(f"{path}, line {number}: not an id and a transcript with a tab between them.", malformed)
+        elif recording_id in transcripts:
+            _complain(f"{path}, line {number}: a second transcript for recording {recording_id}.", malformed)
+        else:
+            transcripts[recording_id] = text.rstrip("\t")
     return transcripts
 
 
-def read_task2(path: str) -> pa.Table:
+def read_task2(path: str, malformed: list[str] | None = None) -> pa.Table:
     """Read entities as a table of gold entities with times and without spans.
 
+    The text may be missing, and is then empty; spaces and tabs around it are no part of it.
+
+    Args:
+        path: A file in UTF-8, with or without BOM, with LF or CRLF.
+        malformed: Gets a sentence with file and line for each line that cannot be read; None makes it an error.
+
     Raises:
-        UserError: A line does not hold id, type, start, end and text; the sentence names file and line.
+        UserError: The file cannot be read, or a line does not hold id, type, start and end, and perhaps the text.
     """
-    rows: list[Mapping[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for number, line in _lines(path):
-        fields = line.split("\t")
         try:
-            recording_id, kind, start, end, text = fields
-            times = {"start_s": float(start), "end_s": float(end)}
-        except ValueError:
-            raise UserError(f"{path}, line {number}: not id, type, start, end and text, separated by tabs.") from None
-        rows.append(
-            {
-                "recording_id": recording_id,
-                "type": kind,
-                "group": "",
-                "text": text,
-                **times,
-                "source": "gold",
-                "kept": True,
-            }
-        )
+            rows.append(_entity(line))
+        except ValueError as error:
+            _complain(f"{path}, line {number}: {error}.", malformed)
     return tables.from_rows(rows, tables.ENTITIES)
 
 
+def _entity(line: str) -> dict[str, Any]:
+    fields = [field.strip() for field in line.rstrip("\t ").split("\t")]
+    if not 4 <= len(fields) <= 5:
+        raise ValueError("not id, type, start, end and text, separated by tabs")
+    recording_id, kind, start, end, text = [*fields, ""][:5]
+    if not recording_id or not _TYPE.fullmatch(kind):
+        raise ValueError("no id, or a type that is not made of capital letters, digits, _ and -")
+    try:
+        start_s, end_s = float(start), float(end)
+    except ValueError:
+        raise ValueError("start and end are not numbers of seconds") from None
+    if not 0 <= start_s <= end_s < math.inf:
+        raise ValueError("it starts before 0 or after its end")
+    row = {"recording_id": recording_id, "type": kind, "group": "", "text": text}
+    return row | {"start_s": start_s, "end_s": end_s, "source": "gold", "kept": True}
+
+
+def _complain(sentence: str, malformed: list[str] | None) -> None:
+    if malformed is None:
+        raise UserError(sentence)
+    malformed.append(sentence)
+
+
 def _lines(path: str) -> Iterator[tuple[int, str]]:
-    with fsspec.open(path, "rt", encoding="utf-8-sig", newline="\n") as file:
-        for number, line in enumerate(file, start=1):
-            line = line.removesuffix("\n").removesuffix("\r")
-            if line:
-                yield number, line
+    try:
+        with fsspec.open(path, "rt", encoding="utf-8-sig", newline="\n") as file:
+            for number, line in enumerate(file, start=1):
+                line = line.removesuffix("\n").removesuffix("\r")
+                if line.strip():
+                    yield number, line
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not in UTF-8: save it as UTF-8 text.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or type(error).__name__}.") from None
 
 
 def _write(path: str, lines: Iterable[str]) -> None:

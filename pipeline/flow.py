@@ -28,7 +28,7 @@ from pipeline import tables
 from pipeline.errors import UserError
 from pipeline.run_folder import RESULT
 from pipeline.settings import Decoding, Parakeet, Pool, Settings, Tagger, Whisper
-from pipeline.speech.audio import SAMPLE_RATE, AudioError, decode, is_silent
+from pipeline.speech.audio import SAMPLE_RATE, AudioError, decode, is_silent, write_wav
 from pipeline.speech.language import language_of
 from pipeline.speech.words import Recognizer, Transcript, Word
 from pipeline.tagging.entities import Entity
@@ -38,6 +38,18 @@ from pipeline.tagging.times import entity_times
 STREAM = RESULT.append(pa.field("samples", pa.large_list(pa.float32())))
 
 Row = dict[str, Any]
+
+
+COPY = pa.schema(
+    [
+        *(tables.RECORDINGS.field(n) for n in ("recording_id", "path", "duration_s", "sample_rate", "channels")),
+        pa.field("error", pa.string()),
+        pa.field("unwritten", pa.string()),
+    ]
+)
+
+_FILES_IN_A_TASK = 16
+_DIED = "ProcessDied: twice, the second time on this recording alone"
 
 
 def load_whisper(model: str, settings: Whisper) -> Recognizer:
@@ -130,18 +142,12 @@ def run(recordings: Mapping[str, str], parts: str, settings: Settings, loaders: 
     """
     check_resources(settings)
     loaders = loaders or Loaders()
-    context = DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    context.max_errored_blocks = -1
-
+    _quiet()
     left = dict(recordings)
     for one_by_one in (False, True):
         if not left:
             return
-        waiting = pa.table({"recording_id": list(left), "path": list(left.values())})
-        rows = 1 if one_by_one else settings.whisper.batch_size
-        blocks = [waiting.slice(start, rows) for start in range(0, len(waiting), rows)]
+        blocks = _blocks(left, 1 if one_by_one else settings.whisper.batch_size)
         dataset = stream(blocks, parts, settings, loaders, one_by_one)
         finished = dataset.iter_batches(batch_size=None, batch_format="pyarrow")
         try:
@@ -156,12 +162,67 @@ def run(recordings: Mapping[str, str], parts: str, settings: Settings, loaders: 
 
     lost = [_new_row(i, path) for i, path in left.items()]
     for row in lost:
-        row["failure"] = {
-            "stage": "stream",
-            "error": "ProcessDied: twice, the second time on this recording alone",
-        }
+        row["failure"] = {"stage": "stream", "error": _DIED}
     if lost:
         yield from write_part(_table(lost), parts).to_pylist()
+
+
+def convert(recordings: Mapping[str, str], folder: str, settings: Decoding) -> Iterator[Row]:
+    """Make mono copies at 16 kHz for training; a file that already fits stays where it is.
+
+    Args:
+        recordings: Paths or URIs by recording id.
+        folder: Folder for the copies, which exists.
+        settings: The limits on duration.
+
+    Yields:
+        For each recording as it is finished: recording_id, path, duration_s, sample_rate, channels, or the error.
+
+    Raises:
+        UserError: The copies cannot be written.
+    """
+    _quiet()
+    left = dict(recordings)
+    for files_in_a_task in (_FILES_IN_A_TASK, 1):
+        if not left:
+            return
+        copies = ray.data.from_arrow(_blocks(left, files_in_a_task)).map_batches(
+            copy_batch,  # type: ignore[arg-type]
+            fn_args=(folder, settings),
+            batch_size=None,
+            **_TASK,
+        )
+        for batch in copies.iter_batches(batch_size=None, batch_format="pyarrow"):
+            for row in cast(pa.Table, batch).to_pylist():
+                if row["unwritten"]:
+                    raise UserError(f"The out folder cannot be written: {row['unwritten']}.")
+                if left.pop(row["recording_id"], None) is not None:
+                    yield row
+    for recording_id in left:
+        yield dict.fromkeys(COPY.names) | {"recording_id": recording_id, "error": _DIED}
+
+
+def copy_batch(batch: pa.Table, folder: str, settings: Decoding) -> pa.Table:
+    """Decode files and write those that are not mono, 16 kHz, WAV or FLAC as such into a folder."""
+    rows = []
+    for row in batch.to_pylist():
+        rows.append(dict.fromkeys(COPY.names) | row)
+        try:
+            audio = decode(row["path"], settings)
+        except Exception as error:
+            rows[-1]["error"] = _without_text(error)
+            continue
+        rows[-1] |= {"duration_s": audio.duration_s, "sample_rate": SAMPLE_RATE, "channels": 1}
+        suffix = row["path"].rpartition(".")[2].lower()
+        local = "://" not in row["path"]
+        if local and suffix in ("wav", "flac") and (audio.sample_rate, audio.channels) == (SAMPLE_RATE, 1):
+            continue
+        rows[-1]["path"] = f"{folder}/{row['recording_id']}.wav"
+        try:
+            write_wav(rows[-1]["path"], audio.samples)
+        except OSError as error:
+            rows[-1]["unwritten"] = _unwritten(error)
+    return pa.Table.from_pylist(rows, schema=COPY)
 
 
 def check_resources(settings: Settings) -> None:
@@ -299,7 +360,7 @@ def write_part(batch: pa.Table, parts: str) -> pa.Table:
     try:
         tables.write(tables.from_rows(rows, RESULT), parts, name)
     except OSError as error:
-        unwritten = f"{error.strerror or type(error).__name__} on node {socket.gethostname()}"
+        unwritten = _unwritten(error)
     return pa.table(
         {
             "recording_id": ids,
@@ -345,6 +406,18 @@ def _attempt(stage: str, rows: list[Row], work: Callable[[list[Row]], None], clo
         row["timings"].append({"stage": stage, "worker": clock.worker, "load_s": clock.load_s, "seconds": seconds})
 
 
+def _unwritten(error: OSError) -> str:
+    return f"{error.strerror or type(error).__name__} on node {socket.gethostname()}"
+
+
+def _quiet() -> None:
+    """Let the driver report progress, and a lost block be found by the recordings that are missing."""
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.max_errored_blocks = -1
+
+
 def _warm_up(recognizer: Recognizer) -> None:
     """Hear a second of noise, so that a library which is missing is found now and not by every recording."""
     recognizer.transcribe([np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)])
@@ -377,6 +450,12 @@ def _set_transcript(row: Row, transcript: Transcript) -> None:
 def _new_row(recording_id: str, path: str) -> Row:
     row: Row = dict.fromkeys(STREAM.names)
     return row | {"recording_id": recording_id, "path": path, "words": [], "entities": [], "timings": []}
+
+
+def _blocks(recordings: Mapping[str, str], rows: int) -> list[pa.Table]:
+    """Make tables of recording_id and path of at most so many rows."""
+    table = pa.table({"recording_id": list(recordings), "path": list(recordings.values())})
+    return [table.slice(start, rows) for start in range(0, len(table), rows)]
 
 
 def _device(pool: Pool) -> str:

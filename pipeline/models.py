@@ -33,12 +33,21 @@ def locate(settings: Settings) -> Settings:
     models = settings.models
     found = Models(
         whisper=str(_whisper(_locate("--whisper", models.whisper), settings.whisper.backend)),
-        parakeet=str(_nemo_file(_locate("--parakeet", models.parakeet), models.parakeet)),
+        parakeet=str(locate_parakeet(models.parakeet)),
         base_model=str(_locate("--base-model", models.base_model)),
         adapters=str(_adapters(models.adapters, settings.tagger.groups)),
     )
     tagger = replace(settings.tagger, groups=_file(settings.tagger.groups), rules=_file(settings.tagger.rules))
     return replace(settings, models=found, tagger=tagger)
+
+
+def locate_parakeet(name: str) -> Path:
+    """Find a ``.nemo`` file by its path, its folder or its hub name.
+
+    Raises:
+        UserError: It is not there; the sentence says how to get it.
+    """
+    return _nemo_file(_locate("--parakeet", name), name)
 
 
 def _file(path: Path | None) -> Path | None:

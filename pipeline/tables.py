@@ -29,7 +29,7 @@ WORD = pa.struct(
 RECORDINGS = pa.schema(
     [
         _required("recording_id", pa.string()),
-        _required("path", pa.string()),
+        pa.field("path", pa.string()),
         pa.field("split", pa.string()),
         pa.field("phase", pa.string()),
         pa.field("duration_s", pa.float64()),

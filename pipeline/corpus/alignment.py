@@ -169,7 +169,7 @@ def _candidates(transcript: str, said: Sequence[Unit], text: str, fuzzy: bool) -
 def _candidate_from(transcript: str, said: Sequence[Unit], wanted: Sequence[Unit], fuzzy: bool) -> _Candidate | None:
     """Return the best place that starts with the first unit."""
     text = join(wanted)
-    longest = len(text) / _LEAST_SIMILARITY if fuzzy else len(text)
+    longest = len(text) * (2 / _LEAST_SIMILARITY - 1) if fuzzy else len(text)
     best: _Candidate | None = None
     length = 0
     for last, unit in enumerate(said, 1):

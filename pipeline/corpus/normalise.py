@@ -16,10 +16,10 @@ _MARKS = r"\u0300-\u036f"
 _NUMERALS = "零〇一二兩两三四五六七八九十百千萬万億亿"
 _UNIT = re.compile(
     rf"\d+(?:[:.]\d+|,\d{{3}}(?!\d))+(?![^\W{CJK}])"  # 6:30, 2.5, 10,000
-    rf"|[{_NUMERALS}]+|[{CJK}]|(?:[^\W_{CJK}][{_MARKS}]*)+"
+    rf"|[oO]['’]clock|[{_NUMERALS}]+|[{CJK}]|(?:[^\W_{CJK}][{_MARKS}]*)+"
 )
 _FULL_HOUR = re.compile(r"(\d+)[:.]00")
-_O_CLOCK = ("o", "clock")
+_O_CLOCK = "oclock"
 _SEPARATES = re.compile(r"[^\s\-\u2010-\u2015]")
 _DECADES = {"twenties": "20s", "thirties": "30s", "forties": "40s", "fifties": "50s", "sixties": "60s"}
 _DECADES |= {"seventies": "70s", "eighties": "80s", "nineties": "90s"}
@@ -90,14 +90,13 @@ def _in_digits(words: Sequence[_Word]) -> Iterator[Unit]:
 
 
 def _without_o_clock(some: Sequence[Unit]) -> Iterator[Unit]:
-    place = 0
-    while place < len(some):
-        unit = some[place]
-        place += 1
-        if unit.text.isdecimal() and tuple(after.text for after in some[place : place + 2]) == _O_CLOCK:
-            unit = unit._replace(char_end=some[place + 1].char_end)
-            place += 2
-        yield unit
+    """Let "o'clock" belong to the number before it."""
+    for place, unit in enumerate(some):
+        after = some[place + 1 : place + 2]
+        if unit.text.isdecimal() and after and after[0].text == _O_CLOCK:
+            yield unit._replace(char_end=after[0].char_end)
+        elif unit.text != _O_CLOCK or not place or not some[place - 1].text.isdecimal():
+            yield unit
 
 
 @lru_cache(maxsize=8192)

@@ -1,5 +1,6 @@
 """Audio files: finding them, and decoding them to what recognisers take (mono, 16 kHz, float32)."""
 
+import io
 import os
 import unicodedata
 from dataclasses import dataclass
@@ -48,11 +49,12 @@ class Audio:
     channels: int
 
 
-def find_recordings(folder: str) -> dict[str, str]:
+def find_recordings(folder: str, option: str = "--audio") -> dict[str, str]:
     """Find the audio files of a folder and its subfolders.
 
     Args:
         folder: A local path or an fsspec URI.
+        option: What the user gave it as, for the sentence about a bad one.
 
     Returns:
         Paths (or URIs) by recording id, which is the file's stem; sorted by path.
@@ -63,7 +65,7 @@ def find_recordings(folder: str) -> dict[str, str]:
     """
     fs, root = fsspec.url_to_fs(folder)
     if not fs.isdir(root):
-        raise UserError(f"--audio {folder}: there is no such folder.")
+        raise UserError(f"{option} {folder}: there is no such folder.")
     recordings: dict[str, str] = {}
     local = "file" in fs.protocol
     for file in sorted(_files_below(root) if local else fs.find(root)):
@@ -79,7 +81,7 @@ def find_recordings(folder: str) -> dict[str, str]:
             )
         recordings[name.stem] = path
     if not recordings:
-        raise UserError(f"--audio {folder}: no audio in it (files named {', '.join(sorted(SUFFIXES))}).")
+        raise UserError(f"{option} {folder}: no audio in it (files named {', '.join(sorted(SUFFIXES))}).")
     return recordings
 
 
@@ -125,6 +127,20 @@ def decode(path: str, settings: Decoding) -> Audio:
     if not np.isfinite(samples).all():
         raise AudioError("samples that are not finite numbers")
     return Audio(samples, frames / rate, rate, channels)
+
+
+def write_wav(path: str, samples: np.ndarray) -> None:
+    """Write samples (mono, 16 kHz, float32) as a WAV file with 16 bits, clipped at full scale.
+
+    Args:
+        path: A local path or an fsspec URI in a folder that exists; the file appears whole or not at all.
+        samples: Shape (samples,).
+    """
+    content = io.BytesIO()
+    soundfile.write(content, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    fs, target = fsspec.url_to_fs(path)
+    fs.pipe_file(f"{target}.tmp", content.getvalue())
+    fs.mv(f"{target}.tmp", target)
 
 
 def is_silent(samples: np.ndarray, threshold_dbfs: float) -> bool:

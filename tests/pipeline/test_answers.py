@@ -65,7 +65,7 @@ def test_task_1_reads_back(tmp_path_factory, texts):
     assert read_task1(path) == texts
 
 
-@given(st.lists(st.tuples(ID, st.integers(0, 10**7), st.integers(0, 10**5), LINE), max_size=8))
+@given(st.lists(st.tuples(ID, st.integers(0, 10**7), st.integers(0, 10**5), LINE.map(str.strip)), max_size=8))
 def test_task_2_reads_back(tmp_path_factory, items):
     path = str(tmp_path_factory.mktemp("answers") / "task2_answer.txt")
     rows = [entity(i, "LOCATION-OTHER", start / 1000, (start + length) / 1000, t) for i, start, length, t in items]
@@ -78,6 +78,44 @@ def test_real_answer_files_read(shared):
     folder = shared / "corpus" / "train2"
     assert len(read_task1(str(folder / "task1_answer.txt"))) == 674
     assert len(read_task2(str(folder / "task2_answer.txt"))) == 987
+
+
+def test_answer_files_read_with_bom_crlf_trailing_tabs_edge_spaces_and_without_text_or_final_newline(tmp_path):
+    task1, task2 = tmp_path / "task1_answer.txt", tmp_path / "task2_answer.txt"
+    task1.write_bytes("\ufeff1\t 早安 \t\t\r\n\r\n2\t".encode())
+    assert read_task1(str(task1)) == {"1": " 早安 ", "2": ""}
+    lines = ["\ufeff1\tDATE\t0.5\t1.0\t May \t", "1\tAGE\t2\t3\t", "1\tAGE\t3\t4"]
+    task2.write_bytes("\r\n".join(lines).encode())
+    rows = read_task2(str(task2)).to_pylist()
+    assert [(r["type"], r["start_s"], r["end_s"], r["text"]) for r in rows] == [
+        ("DATE", 0.5, 1.0, "May"),
+        ("AGE", 2.0, 3.0, ""),
+        ("AGE", 3.0, 4.0, ""),
+    ]
+
+
+def test_malformed_lines_are_left_out_and_named_where_that_is_wanted(tmp_path):
+    task1, task2 = tmp_path / "task1_answer.txt", tmp_path / "task2_answer.txt"
+    task1.write_text("1\tgood\nno tab\n1\tagain\n\tno id\n2\tgood\n")
+    bad = ["1\tDATE\tsoon\t1\tx", "1\tDATE\t2\t1\tx", "1\tDATE\tnan\t1\tx", "1\tdate\t1\t2\tx", "1\tDATE\t1"]
+    task2.write_text("\n".join(["1\tDATE\t1\t2\tMay", *bad, "1\tDATE\t1\t2\tx\ty", "2\tAGE\t1\t2\t42"]))
+    malformed: list[str] = []
+    assert read_task1(str(task1), malformed) == {"1": "good", "2": "good"}
+    assert [row["text"] for row in read_task2(str(task2), malformed).to_pylist()] == ["May", "42"]
+    assert [sentence.partition(": ")[0] for sentence in malformed] == [
+        *(f"{task1}, line {number}" for number in (2, 3, 4)),
+        *(f"{task2}, line {number}" for number in (2, 3, 4, 5, 6, 7)),
+    ]
+    assert not any("good" in sentence or "again" in sentence for sentence in malformed), "no text of a patient"
+
+
+@pytest.mark.parametrize(("content", "sentence"), [(None, "cannot be read"), ("早安".encode("big5"), "not in UTF-8")])
+def test_a_file_that_cannot_be_read_is_an_error_that_names_it(tmp_path, content, sentence):
+    path = tmp_path / "task1_answer.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"task1_answer\.txt .*{sentence}"):
+        read_task1(str(path))
 
 
 @pytest.mark.parametrize("content", ["1\ta\n2 b\n", "1\ta\n1\tb\n"])

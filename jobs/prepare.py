@@ -1,0 +1,309 @@
+"""Turn folders in the competition's layout into tables, NeMo manifests and tagging sets.
+
+python -m jobs.prepare --phase FOLDER --phase FOLDER --valid FOLDER --out FOLDER
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from jobs.command_line import absolute, check_paths, connect_to_ray, run_job
+from jobs.progress import track
+from pipeline import answers, models, tables
+from pipeline.corpus import gold, manifests, report, tagging_sets
+from pipeline.corpus.alphabet import alphabet_of, plain_english
+from pipeline.corpus.folders import Folder, OnClash, Split, read_folder, settle_clashes
+from pipeline.errors import UserError
+from pipeline.run_folder import write_json
+from pipeline.settings import Decoding
+from pipeline.tagging.groups import Group, load_groups
+from pipeline.tagging.prompts import Prompt
+
+OPTIONS = "prepare.json"
+REPORT = "prepare_report.json"
+
+_MADE_HERE = [*tables.SCHEMAS, "recognised", "audio", "manifests", "tagging", REPORT, "prepare_report.html"]
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Turn folders in the competition's layout into tables, NeMo manifests and tagging sets.
+
+    A folder holds audio/, task1_answer.txt and task2_answer.txt. The out folder gets the tables recordings,
+    transcripts, entities (each label with its span in the transcript, and how it was found) and failures, mono 16 kHz
+    copies of the audio, manifests/{train,valid,test}.jsonl for Parakeet, tagging/<group>/{train,valid}.parquet for the
+    adapters, prepare_report.json and prepare_report.html. Where a folder has no audio/, only what needs none is made.
+    """
+
+    phase: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
+    """Labelled folder to train on. Give it again for each phase."""
+
+    valid: str
+    """Labelled folder to validate on."""
+
+    out: str
+    """Folder for the results."""
+
+    test: str | None = None
+    """Folder to test on, with or without answers. It goes into the tables and a manifest, into no tagging set."""
+
+    overwrite: bool = False
+    """Replace what the out folder holds."""
+
+    strict: bool = False
+    """Stop at the first malformed line of an answer file. Without it, such lines are left out and counted."""
+
+    on_clash: OnClash = "refuse"
+    """What to do with a recording id that is in two folders: refuse, keep the recording of the first or of the last
+    folder, or give the later one a suffix (<id>_<folder>). Audio, transcript and labels stay together."""
+
+    fuzzy: bool = True
+    """Find a label also where the transcript spells it a little otherwise."""
+
+    groups: Path | None = None
+    """YAML file with groups of types in place of the six built in."""
+
+    few_shot: int | None = None
+    """Few-shot turns in each prompt; without it, all that the groups have."""
+
+    negatives: float = 0.5
+    """Clips without an entity of a group for each clip with one."""
+
+    transcripts: str | None = None
+    """Transcripts that jobs.predict made of the training audio: its out folder, or the table. Taggers read what a
+    recogniser wrote, so the labels are found in that text too, and part of the tagging sets is made of it."""
+
+    recognised_share: float = 0.5
+    """Share of the recordings with a recognised transcript that take part with it and not with people's."""
+
+    parakeet: str | None = None
+    """Parakeet model that will be trained, a .nemo file or a hub name: manifests are then written in the characters
+    that its tokenizer knows. Without it: ASCII letters, digits and common punctuation."""
+
+    min_duration_s: float = 0.1
+    """Shortest recording in a manifest (seconds)."""
+
+    max_duration_s: float = 35.0
+    """Longest recording in a manifest (seconds)."""
+
+    seed: int = 1126
+    """Seed of the lots that draw clips without entities and recordings that take part with recognised text."""
+
+
+def main(arguments: list[str]) -> None:
+    """Run the job; see ``python -m jobs.prepare --help``."""
+    start = time.perf_counter()
+    job = tyro.cli(Prepare, prog="python -m jobs.prepare", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
+    _check(job)
+    out = absolute(job.out)
+    groups = load_groups(job.groups)
+    writes = alphabet_of(models.locate_parakeet(job.parakeet)) if job.parakeet else plain_english
+    spoken = _read_recognised(absolute(job.transcripts)) if job.transcripts else None
+    folders = _read_folders(job)
+    _open(out, job)
+
+    audio, failures = _convert(folders, out)
+    recordings = gold.recordings(folders, audio)
+    transcripts = gold.transcripts(folders)
+    labels = gold.labels(folders)
+    durations = {i: facts["duration_s"] for i, facts in audio.items() if facts["duration_s"] is not None}
+    entities = gold.with_spans(labels, transcripts, groups, durations, job.fuzzy)
+    made = {"recordings": recordings, "transcripts": transcripts, "entities": entities, "failures": failures}
+    texts = [tagging_sets.texts(transcripts, entities, "gold")]
+    recognised = None
+    if spoken is not None:
+        spoken = _only(spoken, recordings)
+        heard = gold.with_spans(_only(labels, spoken), spoken, groups, durations, job.fuzzy)
+        made |= {"recognised/transcripts": spoken, "recognised/entities": heard}
+        texts = [tagging_sets.texts(spoken, heard, "recognised"), *texts]
+        recognised = {"transcripts": len(spoken), "labels": report.labels(heard, folders)}
+    for name, table in made.items():
+        tables.write(table, f"{out}/{name}")
+
+    sets = _write_sets(job, out, groups, recordings, texts)
+    content = {
+        "folders": report.folders(folders),
+        "labels": report.labels(entities, folders),
+        "languages": report.languages(recordings, transcripts),
+        "types": report.types(entities, transcripts),
+        "tagging_sets": sets,
+        "recognised": recognised,
+        "manifests": _write_manifests(job, out, recordings, transcripts, writes) if audio else {},
+        "audio": _count_audio(folders, audio),
+        "malformed": [sentence for folder in folders for sentence in folder.malformed],
+        "notes": _notes(folders, sets),
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+    report.write_page(f"{out}/prepare_report.html", content)
+    write_json(f"{out}/{REPORT}", content)
+    _print(out, content)
+
+
+def _check(job: Prepare) -> None:
+    if not job.phase:
+        raise UserError("--phase is missing: give at least one labelled folder to train on.")
+    given = {"--out": job.out, "--valid": job.valid, "--test": job.test, "--transcripts": job.transcripts}
+    check_paths({option: path for option, path in given.items() if path})
+    for phase in job.phase:
+        check_paths({"--phase": phase})
+    for option, value, most in (
+        ("--negatives", job.negatives, math.inf),
+        ("--recognised-share", job.recognised_share, 1.0),
+        ("--few-shot", job.few_shot or 0, math.inf),
+        ("--min-duration-s", job.min_duration_s, job.max_duration_s),
+    ):
+        if not 0 <= value <= most:
+            raise UserError(f"{option} {value}: it lies between 0 and {most:g}.")
+    out = absolute(job.out)
+    for path in (*job.phase, job.valid, job.test):
+        if path and f"{absolute(path)}/".startswith(f"{out}/"):
+            raise UserError(f"--out {job.out} is or holds the folder {path}: give a folder of its own.")
+
+
+def _read_folders(job: Prepare) -> list[Folder]:
+    given: list[tuple[Split, str]] = [*(("train", path) for path in job.phase), ("valid", job.valid)]
+    if job.test:
+        given.append(("test", job.test))
+    return settle_clashes([read_folder(absolute(path), split, job.strict) for split, path in given], job.on_clash)
+
+
+def _read_recognised(path: str) -> pa.Table:
+    fs, root = fsspec.url_to_fs(path)
+    folder = f"{path}/transcripts" if fs.isdir(f"{root}/transcripts") else path
+    try:
+        spoken = tables.read(folder, tables.TRANSCRIPTS)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, KeyError, OSError):
+        spoken = tables.TRANSCRIPTS.empty_table()
+    if not len(spoken):
+        raise UserError(f"--transcripts {path} holds no table of transcripts: give the out folder of jobs.predict.")
+    return spoken
+
+
+def _open(out: str, job: Prepare) -> None:
+    """Make the out folder ready; what an interrupted call left is made again.
+
+    Raises:
+        UserError: The folder holds prepared data, or something else.
+    """
+    fs, root = fsspec.url_to_fs(out)
+    try:
+        fs.makedirs(root, exist_ok=True)
+        there = {PurePosixPath(name).name for name in fs.ls(root, detail=False)}
+    except OSError as error:
+        raise UserError(f"--out {out} cannot be used: {error.strerror or type(error).__name__}.") from None
+    if there and OPTIONS not in there:
+        raise UserError(f"--out {out} is not empty: give a folder of its own.")
+    if REPORT in there and not job.overwrite:
+        raise UserError(f"--out {out} already holds prepared data: give another folder, or --overwrite to replace it.")
+    for name in there & set(_MADE_HERE):
+        fs.rm(f"{root}/{name}", recursive=True)
+    write_json(f"{out}/{OPTIONS}", json.loads(json.dumps(asdict(job), default=str)))
+
+
+def _convert(folders: Sequence[Folder], out: str) -> tuple[dict[str, dict[str, Any]], pa.Table]:
+    """Copy what has to be copied; return path, duration_s, sample_rate and channels by id, and the failures."""
+    paths = {i: path for folder in folders for i, path in folder.audio.items()}
+    audio: dict[str, dict[str, Any]] = {}
+    failed: list[dict[str, str]] = []
+    if paths:
+        connect_to_ray()
+        from pipeline import flow
+
+        fs, root = fsspec.url_to_fs(f"{out}/audio")
+        fs.makedirs(root, exist_ok=True)
+        # Whatever the manifests' limits: a recording's length is a fact for the tables.
+        for row in track(flow.convert(paths, f"{out}/audio", Decoding(0.0, math.inf)), len(paths), "recordings"):
+            audio[row["recording_id"]] = {key: row[key] for key in ("path", "duration_s", "sample_rate", "channels")}
+            if row["error"]:
+                failed.append({"recording_id": row["recording_id"], "stage": "audio", "error": row["error"]})
+    failed.sort(key=lambda row: answers.id_order(row["recording_id"]))
+    return audio, tables.from_rows(failed, tables.FAILURES)
+
+
+def _only(table: pa.Table, of: pa.Table) -> pa.Table:
+    """Keep the rows of recordings that another table has too."""
+    return table.filter(pc.is_in(table["recording_id"], of["recording_id"].combine_chunks()))
+
+
+def _write_sets(
+    job: Prepare,
+    out: str,
+    groups: Sequence[Group],
+    recordings: pa.Table,
+    texts: Sequence[Mapping[str, tagging_sets.Text]],
+) -> dict[str, dict[str, dict[str, int]]]:
+    """Write the sets of all groups, and return what is in them; ``texts`` has those of people last."""
+    counts: dict[str, dict[str, dict[str, int]]] = {group.name: {} for group in groups}
+    for split in ("train", "valid"):
+        ids = recordings.filter(pc.field("split") == split)["recording_id"].to_pylist()
+        of_recordings = tagging_sets.choose(ids, texts, job.recognised_share, job.seed)
+        for group in groups:
+            prompt = Prompt.of(group, job.few_shot)
+            table, counts[group.name][split] = tagging_sets.build(prompt, of_recordings, job.negatives, job.seed)
+            tables.write(table, f"{out}/tagging/{group.name}", split)
+    return counts
+
+
+def _write_manifests(
+    job: Prepare, out: str, recordings: pa.Table, transcripts: pa.Table, writes: Callable[[str], bool]
+) -> dict[str, dict[str, Any]]:
+    counts: dict[str, dict[str, Any]] = {}
+    for split in ("train", "valid", "test"):
+        some = recordings.filter(pc.field("split") == split)
+        if not len(_only(transcripts, some)):
+            continue
+        limits = manifests.Limits(job.min_duration_s, job.max_duration_s)
+        lines, left_out = manifests.lines(some, transcripts, writes, limits)
+        manifests.write(f"{out}/manifests/{split}.jsonl", lines)
+        hours = sum(line["duration"] for line in lines) / 3600
+        counts[split] = {"recordings": len(lines), "hours": round(hours, 6), "left_out": dict(left_out)}
+    return counts
+
+
+def _count_audio(folders: Iterable[Folder], audio: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    given = {i: path for folder in folders for i, path in folder.audio.items()}
+    read = [i for i, facts in audio.items() if facts["duration_s"] is not None]
+    in_place = sum(audio[i]["path"] == given[i] for i in read)
+    return {"in_place": in_place, "copied": len(read) - in_place, "failed": len(audio) - len(read)}
+
+
+def _notes(folders: Iterable[Folder], sets: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[str]:
+    notes = [
+        f"{folder.name} has no audio/: its recordings are in no manifest, and labels are found without word times."
+        for folder in folders
+        if not folder.audio
+    ]
+    return notes + [
+        f"The group {group} has no labelled clip to train on: its set is empty."
+        for group, by_split in sets.items()
+        if not by_split["train"]["positives"]
+    ]
+
+
+def _print(out: str, content: Mapping[str, Any]) -> None:
+    table = Table("folder", "used as", "recordings", "labels", *report.MATCHES)
+    for name, counts in content["labels"].items():
+        folder = content["folders"][name]
+        numbers = [folder["recordings"], counts["total"], *(counts[match] for match in report.MATCHES)]
+        table.add_row(name, folder["split"], *map(str, numbers))
+    Console().print(table)
+    for note in content["notes"]:
+        print(note)
+    if content["malformed"]:
+        print(f"{len(content['malformed'])} malformed lines were left out; the report lists them.")
+    print(f"In {content['seconds']:.0f} s: {out}/prepare_report.html")
+
+
+if __name__ == "__main__":
+    run_job(main)

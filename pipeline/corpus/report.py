@@ -1,0 +1,83 @@
+"""What was prepared and what was lost on the way: ``prepare_report.json`` and a page to read."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import Any
+
+import fsspec
+import jinja2
+import pyarrow as pa
+
+from pipeline.corpus.folders import Folder
+from pipeline.speech.words import CJK
+
+MATCHES = ("exact", "normalised", "fuzzy", "not_found")
+
+_IDEOGRAPHS = re.compile(rf"[{CJK}]")
+_WORDS = re.compile(rf"[^\W{CJK}]+(?:['’-][^\W{CJK}]+)*")
+
+
+def folders(some: Iterable[Folder]) -> dict[str, dict[str, Any]]:
+    """Count what each folder holds."""
+    return {
+        folder.name: {
+            "split": folder.split,
+            "recordings": len(folder.ids),
+            "with_audio": len(folder.audio),
+            "with_transcript": len(folder.transcripts),
+            "dropped_by_on_clash": len(folder.dropped),
+            "malformed_lines": len(folder.malformed),
+        }
+        for folder in some
+    }
+
+
+def labels(entities: pa.Table, some: Iterable[Folder]) -> dict[str, Any]:
+    """Count for each folder how its labels were found, and why not."""
+    rows = entities.to_pylist()
+    counted: dict[str, Any] = {}
+    for folder in some:
+        ids = set(folder.ids)
+        here = [row for row in rows if row["recording_id"] in ids]
+        found = Counter(row["match"] for row in here)
+        counted[folder.name] = {"total": len(here)} | {match: found[match] for match in MATCHES}
+        counted[folder.name]["causes"] = dict(Counter(row["cause"] for row in here if row["match"] == "not_found"))
+    return counted
+
+
+def languages(recordings: pa.Table, transcripts: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
+    """Count recordings, hours, words and ideographs by split and language; hours of recordings with audio only."""
+    known = {row["recording_id"]: row for row in recordings.to_pylist()}
+    counted: dict[str, dict[str, dict[str, float]]] = {}
+    for row in transcripts.to_pylist():
+        recording = known[row["recording_id"]]
+        empty = {"recordings": 0, "hours": 0.0, "words": 0, "ideographs": 0}
+        here = counted.setdefault(recording["split"], {}).setdefault(row["language"], empty)
+        here["recordings"] += 1
+        here["hours"] = round(here["hours"] + (recording["duration_s"] or 0.0) / 3600, 6)
+        here["words"] += len(_WORDS.findall(row["text"]))
+        here["ideographs"] += len(_IDEOGRAPHS.findall(row["text"]))
+    return counted
+
+
+def types(entities: pa.Table, transcripts: pa.Table) -> dict[str, dict[str, int]]:
+    """Count the labels of each type by the language of their recording, the most frequent type first."""
+    language_of = _by_recording(transcripts, "language")
+    counted: dict[str, Counter[str]] = {}
+    for row in entities.to_pylist():
+        counted.setdefault(row["type"], Counter())[language_of.get(row["recording_id"], "none")] += 1
+    return {type_: dict(counted[type_]) for type_ in sorted(counted, key=lambda t: (-counted[t].total(), t))}
+
+
+def _by_recording(table: pa.Table, column: str) -> dict[str, str]:
+    return dict(zip(table["recording_id"].to_pylist(), table[column].to_pylist(), strict=True))
+
+
+def write_page(path: str, report: Mapping[str, Any]) -> None:
+    """Write the report as one HTML file without outside parts and without text of recordings."""
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
+    fs, target = fsspec.url_to_fs(path)
+    fs.pipe_file(target, template.render(report=report, matches=MATCHES).encode())

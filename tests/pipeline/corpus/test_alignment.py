@@ -1,0 +1,158 @@
+"""Where labels stand in a transcript."""
+
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import answers
+from pipeline.corpus.alignment import BY_TIME, NO_TEXT, NOT_SAID, OTHER_TIME, SAID_LESS_OFTEN, Label, locate
+from pipeline.speech.words import Piece, transcript_from_pieces
+
+LATIN = r"[0-9A-Za-z]"
+
+
+def spans(transcript: str, *labels: tuple[str, float], **options) -> list[tuple[str, str | None]]:
+    """Locate labels given as text and start; return how each was found and what stands there."""
+    found = locate(transcript, [Label(text, start, start + 0.4) for text, start in labels], **options)
+    return [(f.match, None if f.char_start is None else transcript[f.char_start : f.char_end]) for f in found]
+
+
+@pytest.mark.parametrize(
+    ("transcript", "label", "match", "span"),
+    [
+        ("I saw Dr. Lee today.", "Lee", "exact", "Lee"),
+        ("See you. Tomorrow then.", "tomorrow", "normalised", "Tomorrow"),
+        ("about ten minutes late", "10 minutes", "normalised", "ten minutes"),
+        ("it's a 6:30 game", "630", "normalised", "6:30"),
+        ("flights from L.A., or Boston", "LA", "normalised", "L.A."),
+        ("可以做腦判十一點半好嗎", "11點半", "normalised", "十一點半"),
+        ("let's say Dr. Bourd says okay", "Board", "fuzzy", "Bourd"),
+        ("for the last couple of months", "couple months", "fuzzy", "couple of months"),
+        ("you know what I mean", "now", "not_found", None),
+        ("did you hear", "David", "not_found", None),
+        ("on Wednesday the 11th", "12th", "not_found", None),
+        ("two days a week", "day", "not_found", None),
+    ],
+)
+def test_a_label_is_found_as_it_is_written_or_nearly(transcript, label, match, span):
+    assert spans(transcript, (label, 0.5)) == [(match, span)]
+
+
+def test_the_fuzzy_step_can_be_turned_off():
+    assert spans("let's say Dr. Bourd says", ("Board", 0.5), fuzzy=False) == [("not_found", None)]
+
+
+def test_each_of_several_mentions_gets_its_own_place_in_the_order_of_time():
+    text = "Today I saw Lee. Lee was fine today."
+    found = locate(text, [Label("Lee", 1.0, 1.2), Label("Lee", 0.7, 0.9), Label("today", 2.0, 2.3)])
+    assert [f.char_start for f in found] == [17, 12, 30]
+
+
+def test_a_word_that_is_said_often_is_taken_where_the_time_fits():
+    text = "Now " + "and then we talked about other things " * 4 + "and now we stop."
+    assert spans(text, ("now", 10.5)) == [("exact", "now")]
+    assert spans(text, ("Now", 0.1)) == [("exact", "Now")]
+    early = locate("today, " + "and so on and so on " * 10 + "today", [Label("today", 0.2, 0.5)])
+    late = locate("today, " + "and so on and so on " * 10 + "today", [Label("today", 12.5, 13.0)])
+    assert early[0].char_start == 0 and late[0].char_start == 207
+
+
+def test_a_label_that_stands_before_its_time_does_not_cost_the_others():
+    # Searched for one after the other, the first label would take the last "Tanya", and the second find nothing.
+    text = "When Tanya came, her father said that Ivan and Tanya had left."
+    assert spans(text, ("Ivan", 2.4), ("Tanya", 2.8), ("Tanya", 0.3)) == [
+        ("exact", "Ivan"),
+        ("exact", "Tanya"),
+        ("exact", "Tanya"),
+    ]
+    found = locate(text, [Label("Ivan", 2.4, 2.6), Label("Tanya", 2.8, 3.0), Label("Tanya", 0.3, 0.6)])
+    assert [f.char_start for f in found] == [38, 47, 5]
+
+
+def test_labels_that_overlap_in_time_may_overlap_in_the_text():
+    found = locate("I live in New York City now", [Label("New York", 0.6, 1.2), Label("New York City", 0.6, 1.5)])
+    assert [(f.char_start, f.char_end) for f in found] == [(10, 18), (10, 23)]
+
+
+@pytest.mark.parametrize(
+    ("transcript", "labels", "cause"),
+    [
+        ("nothing here", [Label("Amy", 0.1, 0.3)], NOT_SAID),
+        ("nothing here", [Label(" ", 0.1, 0.3)], NO_TEXT),
+        ("", [Label("Amy", 0.1, 0.3)], NOT_SAID),
+        ("Amy", [Label("Amy", 0.1, 0.3), Label("Amy", 5.0, 5.3)], SAID_LESS_OFTEN),
+        ("Amy went on " + "and on " * 100, [Label("Amy", 40.0, 40.3), Label("went", 0.1, 0.3)], OTHER_TIME),
+    ],
+)
+def test_a_label_that_is_not_found_has_a_cause(transcript, labels, cause):
+    assert cause in {location.cause for location in locate(transcript, labels)}
+
+
+def test_word_times_decide_between_mentions():
+    pieces = [Piece(" today", 0.0, 0.4), Piece(" is", 3.0, 3.2), Piece(" not", 3.2, 3.5), Piece(" today", 9.0, 9.4)]
+    heard = transcript_from_pieces(pieces, 10.0, "test")
+    for start, place in ((0.05, 0), (8.9, 13)):
+        [found] = locate(heard.text, [Label("today", start, start + 0.4)], heard.words)
+        assert (found.match, found.char_start) == ("exact", place)
+
+
+def test_what_a_recogniser_misheard_is_found_by_its_time():
+    pieces = [Piece(" ask", 0.0, 0.3), Piece(" on", 0.3, 0.5), Piece(" ya", 0.5, 0.7), Piece(" please", 0.7, 1.2)]
+    heard = transcript_from_pieces(pieces, 2.0, "test")
+    label = Label("Tonya", 0.3, 0.72)
+    [found] = locate(heard.text, [label], heard.words)
+    assert (found.match, heard.text[found.char_start : found.char_end], found.cause) == ("fuzzy", "on ya", BY_TIME)
+    assert locate(heard.text, [label], heard.words, fuzzy=False)[0].match == "not_found"
+    assert locate(heard.text, [Label("Tonya", 1.4, 1.8)], heard.words)[0].match == "not_found"
+
+
+WORDS = st.sampled_from(
+    ["now", "know", "Tanya", "Tonya's", "ten", "10", "陳", "醫師", "十一", "a.m.", "day-to-day", "é"]
+)
+
+
+@given(st.lists(WORDS, max_size=25), st.lists(st.tuples(WORDS, st.floats(0, 30)), max_size=12))
+def test_spans_keep_to_words_and_to_time_whatever_is_labelled(said, labels):
+    text = " ".join(said)
+    given_labels = [Label(word, start, start + 0.3) for word, start in labels]
+    found = locate(text, given_labels)
+    ordered = sorted(zip(given_labels, found, strict=True), key=lambda pair: pair[0].start_s)
+    starts = [location.char_start for _, location in ordered if location.char_start is not None]
+    assert starts == sorted(starts)
+    for location in found:
+        assert (location.match == "not_found") == (location.char_start is None) == (location.cause is not None)
+        if location.char_start is not None:
+            assert text[location.char_start : location.char_end].strip()
+            assert not inside_a_word(text, location.char_start) and not inside_a_word(text, location.char_end)
+
+
+def inside_a_word(text: str, place: int) -> bool:
+    return bool(re.match(LATIN * 2, text[max(place - 1, 0) : place + 1])) and place > 0
+
+
+@pytest.mark.parametrize(
+    ("phase", "labels", "least"), [("train1", 833, 775), ("train2", 987, 940), ("valid", 584, 570)]
+)
+def test_nearly_all_labels_of_the_real_corpus_are_found_and_on_the_edges_of_words(shared, phase, labels, least):
+    folder = shared / "corpus" / phase
+    transcripts = answers.read_task1(str(folder / "task1_answer.txt"))
+    of_recording: dict[str, list[Label]] = {}
+    for row in answers.read_task2(str(folder / "task2_answer.txt")).to_pylist():
+        label = Label(row["text"], row["start_s"], row["end_s"])
+        of_recording.setdefault(row["recording_id"], []).append(label)
+    matches: Counter[str] = Counter()
+    for recording_id, some in of_recording.items():
+        text = transcripts[recording_id]
+        for label, found in zip(some, locate(text, some), strict=True):
+            matches[found.match] += 1
+            if found.char_start is None:
+                assert found.cause
+                continue
+            assert not inside_a_word(text, found.char_start) and not inside_a_word(text, found.char_end)
+            if found.match == "exact":
+                assert text[found.char_start : found.char_end] == label.text
+    assert matches.total() == labels
+    assert labels - matches["not_found"] >= least
