@@ -15,6 +15,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import tyro
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -292,7 +293,14 @@ def _notes(folders: Iterable[Folder], sets: Mapping[str, Mapping[str, Mapping[st
 
 
 def _print(out: str, content: Mapping[str, Any]) -> None:
-    table = Table("folder", "used as", "recordings", "labels", *report.MATCHES)
+    table = Table(
+        "folder",
+        "used as",
+        "recordings",
+        "labels",
+        *(match.replace("_", " ") for match in report.MATCHES),
+        box=box.SIMPLE,
+    )
     for name, counts in content["labels"].items():
         folder = content["folders"][name]
         numbers = [folder["recordings"], counts["total"], *(counts[match] for match in report.MATCHES)]
