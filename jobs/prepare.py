@@ -15,7 +15,6 @@ import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import tyro
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -281,7 +280,7 @@ def _count_audio(folders: Iterable[Folder], audio: Mapping[str, Mapping[str, Any
 
 def _notes(folders: Iterable[Folder], sets: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[str]:
     notes = [
-        f"{folder.name} has no audio/: its recordings are in no manifest, and labels are found without word times."
+        f"{folder.name} has no audio/: its recordings are in no manifest, and their lengths are unknown."
         for folder in folders
         if not folder.audio
     ]
