@@ -5,6 +5,7 @@ python -m jobs.prepare --phase FOLDER --phase FOLDER --valid FOLDER --out FOLDER
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -80,9 +81,10 @@ class Prepare:
     negatives: float = 0.5
     """Clips without an entity of a group for each clip with one."""
 
-    transcripts: str | None = None
-    """Transcripts that jobs.predict made of the training audio: its out folder, or the table. Taggers read what a
-    recogniser wrote, so the labels are found in that text too, and part of the tagging sets is made of it."""
+    transcripts: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Transcripts that jobs.predict made of the folders' audio: its out folder, or the table. Give it again for each
+    run. Taggers read what a recogniser wrote, so the labels are found in that text too, and part of the tagging sets
+    is made of it. Recordings are known by their ids, so these have to differ from folder to folder."""
 
     recognised_share: float = 0.5
     """Share of the recordings with a recognised transcript that take part with it and not with people's."""
@@ -109,8 +111,8 @@ def main(arguments: list[str]) -> None:
     out = absolute(job.out)
     groups = load_groups(job.groups)
     writes = alphabet_of(models.locate_parakeet(job.parakeet)) if job.parakeet else plain_english
-    spoken = _read_recognised(absolute(job.transcripts)) if job.transcripts else None
     folders = _read_folders(job)
+    spoken = _read_recognised(job.transcripts, folders) if job.transcripts else None
     _open(out, job)
 
     audio, failures = _convert(folders, out)
@@ -123,8 +125,7 @@ def main(arguments: list[str]) -> None:
     texts = [tagging_sets.texts(transcripts, entities, "gold")]
     recognised = None
     if spoken is not None:
-        spoken = _only(spoken, recordings)
-        heard = gold.with_spans(_only(labels, spoken), spoken, groups, durations, job.fuzzy)
+        heard = gold.with_spans(labels, spoken, groups, durations, job.fuzzy)
         made |= {"recognised/transcripts": spoken, "recognised/entities": heard}
         texts = [tagging_sets.texts(spoken, heard, "recognised"), *texts]
         recognised = {"transcripts": len(spoken), "labels": report.labels(heard, folders)}
@@ -142,7 +143,7 @@ def main(arguments: list[str]) -> None:
         "manifests": _write_manifests(job, out, recordings, transcripts, writes) if audio else {},
         "audio": _count_audio(folders, audio),
         "malformed": [sentence for folder in folders for sentence in folder.malformed],
-        "notes": _notes(folders, sets),
+        "notes": _notes(job, folders, sets),
         "seconds": round(time.perf_counter() - start, 3),
     }
     report.write_page(f"{out}/prepare_report.html", content)
@@ -153,22 +154,23 @@ def main(arguments: list[str]) -> None:
 def _check(job: Prepare) -> None:
     if not job.phase:
         raise UserError("--phase is missing: give at least one labelled folder to train on.")
-    given = {"--out": job.out, "--valid": job.valid, "--test": job.test, "--transcripts": job.transcripts}
-    check_paths({option: path for option, path in given.items() if path})
-    for phase in job.phase:
-        check_paths({"--phase": phase})
+    given = [("--phase", path) for path in job.phase] + [("--transcripts", path) for path in job.transcripts]
+    given += [("--out", job.out), ("--valid", job.valid), *([("--test", job.test)] if job.test else [])]
+    for option, path in given:
+        check_paths({option: path})
     for option, value, most in (
-        ("--negatives", job.negatives, math.inf),
+        ("--negatives", job.negatives, 1e6),
         ("--recognised-share", job.recognised_share, 1.0),
-        ("--few-shot", job.few_shot or 0, math.inf),
+        ("--few-shot", job.few_shot or 0, 1e6),
         ("--min-duration-s", job.min_duration_s, job.max_duration_s),
     ):
         if not 0 <= value <= most:
-            raise UserError(f"{option} {value}: it lies between 0 and {most:g}.")
-    out = absolute(job.out)
-    for path in (*job.phase, job.valid, job.test):
-        if path and f"{absolute(path)}/".startswith(f"{out}/"):
-            raise UserError(f"--out {job.out} is or holds the folder {path}: give a folder of its own.")
+            raise UserError(f"{option} {value}: give a number from 0 to {most:g}.")
+    out = os.path.realpath(absolute(job.out))
+    for path in (*job.phase, job.valid, *([job.test] if job.test else [])):
+        folder = os.path.realpath(absolute(path))
+        if f"{folder}/".startswith(f"{out}/") or f"{out}/".startswith(f"{folder}/audio/"):
+            raise UserError(f"--out {job.out} is, holds or lies in the data of {path}: give a folder of its own.")
 
 
 def _read_folders(job: Prepare) -> list[Folder]:
@@ -178,16 +180,33 @@ def _read_folders(job: Prepare) -> list[Folder]:
     return settle_clashes([read_folder(absolute(path), split, job.strict) for split, path in given], job.on_clash)
 
 
-def _read_recognised(path: str) -> pa.Table:
-    fs, root = fsspec.url_to_fs(path)
-    folder = f"{path}/transcripts" if fs.isdir(f"{root}/transcripts") else path
-    try:
-        spoken = tables.read(folder, tables.TRANSCRIPTS)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, KeyError, OSError):
-        spoken = tables.TRANSCRIPTS.empty_table()
-    if not len(spoken):
-        raise UserError(f"--transcripts {path} holds no table of transcripts: give the out folder of jobs.predict.")
-    return spoken
+def _read_recognised(paths: Sequence[str], folders: Sequence[Folder]) -> pa.Table:
+    """Read the recognised transcripts of the folders' recordings.
+
+    Raises:
+        UserError: A path holds no table of transcripts, or none of these recordings, or two of them have the same one.
+    """
+    ids = {recording_id: folder for folder in folders for recording_id in folder.ids}
+    if any(folder.dropped for folder in folders):
+        raise UserError("--transcripts goes with ids that differ from folder to folder: rename the files that clash.")
+    spoken: list[dict[str, Any]] = []
+    for path in map(absolute, paths):
+        fs, root = fsspec.url_to_fs(path)
+        try:
+            folder = f"{path}/transcripts" if fs.isdir(f"{root}/transcripts") else path
+            rows = tables.read(folder, tables.TRANSCRIPTS).to_pylist()
+        except (pa.ArrowException, OSError):
+            rows = []
+        if not rows:
+            raise UserError(f"--transcripts {path} holds no table of transcripts: give the out folder of jobs.predict.")
+        of_these = [row for row in rows if row["recording_id"] in ids]
+        if not of_these:
+            raise UserError(f"--transcripts {path} holds no recording of these folders: give the run on their audio.")
+        spoken += of_these
+    twice = len(spoken) - len({row["recording_id"] for row in spoken})
+    if twice:
+        raise UserError(f"--transcripts: {twice} recordings are in two of the tables: leave one out.")
+    return tables.from_rows(spoken, tables.TRANSCRIPTS)
 
 
 def _open(out: str, job: Prepare) -> None:
@@ -278,12 +297,14 @@ def _count_audio(folders: Iterable[Folder], audio: Mapping[str, Mapping[str, Any
     return {"in_place": in_place, "copied": len(read) - in_place, "failed": len(audio) - len(read)}
 
 
-def _notes(folders: Iterable[Folder], sets: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[str]:
+def _notes(job: Prepare, folders: Sequence[Folder], sets: Mapping[str, Mapping[str, Any]]) -> list[str]:
     notes = [
         f"{folder.name} has no audio/: its recordings are in no manifest, and their lengths are unknown."
         for folder in folders
         if not folder.audio
     ]
+    if any(folder.audio for folder in folders) and not job.parakeet:
+        notes.append("No --parakeet was given: the manifests are in ASCII, which no tokenizer was asked about.")
     return notes + [
         f"The group {group} has no labelled clip to train on: its set is empty."
         for group, by_split in sets.items()
@@ -292,14 +313,8 @@ def _notes(folders: Iterable[Folder], sets: Mapping[str, Mapping[str, Mapping[st
 
 
 def _print(out: str, content: Mapping[str, Any]) -> None:
-    table = Table(
-        "folder",
-        "used as",
-        "recordings",
-        "labels",
-        *(match.replace("_", " ") for match in report.MATCHES),
-        box=box.SIMPLE,
-    )
+    matches = [match.replace("_", " ") for match in report.MATCHES]
+    table = Table("folder", "used as", "recordings", "labels", *matches, box=None, pad_edge=False)
     for name, counts in content["labels"].items():
         folder = content["folders"][name]
         numbers = [folder["recordings"], counts["total"], *(counts[match] for match in report.MATCHES)]

@@ -57,7 +57,7 @@ def read_task1(path: str, malformed: list[str] | None = None) -> dict[str, str]:
     for number, line in _lines(path):
         recording_id, tab, text = line.partition("\t")
         recording_id = recording_id.strip()
-        if not tab or not recording_id:
+        if not tab or not recording_id or "\r" in text:
             _complain(f"{path}, line {number}: not an id and a transcript with a tab between them.", malformed)
         elif recording_id in transcripts:
             _complain(f"{path}, line {number}: a second transcript for recording {recording_id}.", malformed)
@@ -89,7 +89,7 @@ def read_task2(path: str, malformed: list[str] | None = None) -> pa.Table:
 
 def _entity(line: str) -> dict[str, Any]:
     fields = [field.strip() for field in line.rstrip("\t ").split("\t")]
-    if not 4 <= len(fields) <= 5:
+    if not 4 <= len(fields) <= 5 or "\r" in line:
         raise ValueError("not id, type, start, end and text, separated by tabs")
     recording_id, kind, start, end, text = [*fields, ""][:5]
     if not recording_id or not _TYPE.fullmatch(kind):

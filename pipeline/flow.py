@@ -203,7 +203,7 @@ def convert(recordings: Mapping[str, str], folder: str, settings: Decoding) -> I
 
 
 def copy_batch(batch: pa.Table, folder: str, settings: Decoding) -> pa.Table:
-    """Decode files and write those that are not mono, 16 kHz, WAV or FLAC as such into a folder."""
+    """Decode files, and write a copy of each that is not a mono WAV or FLAC file of 16 kHz."""
     rows = []
     for row in batch.to_pylist():
         rows.append(dict.fromkeys(COPY.names) | row)

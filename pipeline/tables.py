@@ -90,10 +90,7 @@ def from_rows(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     """
     table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
     table.validate(full=True)
-    for field in schema:
-        if not field.nullable and table[field.name].null_count:
-            raise pa.ArrowInvalid(f"column {field.name} has rows without a value")
-    return table
+    return _complete(table)
 
 
 def write(table: pa.Table, folder: str, name: str = "part-0") -> None:
@@ -109,11 +106,18 @@ def read(folder: str, schema: pa.Schema) -> pa.Table:
     """Read all Parquet files of a folder as one table; a folder that is missing or empty gives no rows.
 
     Raises:
-        pyarrow.ArrowInvalid: A file's columns do not fit the schema.
+        pyarrow.ArrowInvalid: A file's columns do not fit the schema, or a required one is missing.
     """
     fs, root = fsspec.url_to_fs(folder)
     found = fs.find(root, maxdepth=1) if fs.isdir(root) else []
     files = sorted(file for file in found if file.endswith(".parquet"))
-    return pa.concat_tables(
-        [schema.empty_table(), *(pq.read_table(file, filesystem=fs, schema=schema) for file in files)]
+    return _complete(
+        pa.concat_tables([schema.empty_table(), *(pq.read_table(file, filesystem=fs, schema=schema) for file in files)])
     )
+
+
+def _complete(table: pa.Table) -> pa.Table:
+    for field in table.schema:
+        if not field.nullable and table[field.name].null_count:
+            raise pa.ArrowInvalid(f"column {field.name} has rows without a value")
+    return table

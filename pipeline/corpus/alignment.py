@@ -5,6 +5,7 @@ so. All labels of a recording are placed together, by the shortest path: what co
 out, and time that runs otherwise between two labels than between their places in the text.
 """
 
+import calendar
 import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
@@ -20,23 +21,32 @@ Match = Literal["exact", "normalised", "fuzzy", "not_found"]
 NO_TEXT = "the label has no text"
 NOT_SAID = "the transcript does not hold it"
 SAID_LESS_OFTEN = "the transcript holds it less often than it is labelled"
-OTHER_TIME = "the transcript holds it at another time only"
+OTHER_TIME = "the transcript holds it at another time or out of order"
 BY_TIME = "by word times alone"
 
 # Median speech of the AI CUP 2025 corpus; a transcript without word times is taken to run evenly.
 _SECONDS_PER_IDEOGRAPH = 1 / 4
 _SECONDS_PER_CHARACTER = 1 / 16
 
+_LEAST_STRETCH, _MOST_STRETCH = 0.5, 2.0  # of that speech to fit a recording; beyond, much of it is silent
+
 _COST = {"exact": 0.0, "normalised": 0.25, "fuzzy": 1.0}
+_COST_OF_A_SMALL_LETTER = 1.0  # where the label has a capital: "Will" is not "will"
 _COST_OF_DIFFERENCE = 8.0  # times 1 - similarity
 _COST_OF_LEAVING_OUT = 5.0
 _LEFT_OUT_IN_A_ROW = 12  # more of them between two labels are not looked at
+_NEAREST = 30  # candidates of a label that are looked at
 
 _LEAST_SIMILARITY = 0.75
 _LEAST_SIMILARITY_OF_ENDS = 0.6
 _SHORTEST_FUZZY = 3  # letters, digits and ideographs
 _SHORTEST_FUZZY_WORD = 7  # a shorter one has to be written like a name
+_LEAST_SIMILARITY_BY_TIME = 1 / 3
 _LEAST_SHARED_TIME = 0.5  # of the shorter of two labels, or of label and words
+
+# Nearly the same and yet another: these have to be equal, as numbers have.
+_CLOSED = {name.casefold() for name in [*calendar.day_name, *calendar.month_name] if name}
+_CLOSED |= {"morning", "afternoon", "evening", "night", "noon", "midnight"}
 
 
 class Label(NamedTuple):
@@ -86,8 +96,8 @@ def locate(
 ) -> list[Location]:
     """Find the span of each label.
 
-    A span never starts or ends inside a Latin word or a number. Spans run in the order of the labels' times and
-    overlap only where the labels' times do.
+    A span never starts or ends inside a Latin word or a number. Spans run in the order of the labels' times; those of
+    two labels next to each other overlap only where the times do.
 
     Args:
         transcript: The text as it stands.
@@ -103,8 +113,11 @@ def locate(
     order = sorted(range(len(labels)), key=lambda i: (labels[i].start_s, labels[i].end_s))
     in_time = [labels[i] for i in order]
     said = units(transcript)
-    options = [list(_candidates(transcript, said, label.text.strip(), fuzzy)) for label in in_time]
     clock = _Clock(transcript, words, duration_s)
+    options = []
+    for label in in_time:
+        found = _candidates(transcript, said, label.text.strip(), fuzzy)
+        options.append(sorted(sorted(found, key=lambda place: abs(clock.late(place, label)))[:_NEAREST]))
     chosen = _shortest_path(in_time, options, clock)
     locations = [Location("not_found")] * len(labels)
     for i, label, of_label, candidate in zip(order, in_time, options, chosen, strict=True):
@@ -115,7 +128,7 @@ def locate(
     if fuzzy and words:
         for i in order:
             if locations[i].match == "not_found":
-                locations[i] = _by_time(labels[i], words, locations) or locations[i]
+                locations[i] = _by_time(transcript, labels[i], words, locations) or locations[i]
     return locations
 
 
@@ -129,8 +142,9 @@ class _Clock:
             for character in transcript:
                 slow = language_of(character) == "zh"
                 self._times.append(self._times[-1] + (_SECONDS_PER_IDEOGRAPH if slow else _SECONDS_PER_CHARACTER))
-            if duration_s and transcript:
-                self._times = [time * duration_s / self._times[-1] for time in self._times]
+            stretch = (duration_s or 0.0) / (self._times[-1] or 1.0)
+            if _LEAST_STRETCH <= stretch <= _MOST_STRETCH:
+                self._times = [time * stretch for time in self._times]
             return
         self._times = [0.0] * (len(transcript) + 1)
         for word in words:
@@ -148,22 +162,20 @@ class _Clock:
 
 
 def _candidates(transcript: str, said: Sequence[Unit], text: str, fuzzy: bool) -> Iterator[_Candidate]:
-    """Yield all places where a text may stand, in their order; where one is exact, no other that touches it."""
+    """Yield all places where a text may stand; where one is exact, no other that touches it."""
     wanted = units(text)
     if not wanted:
         return
-    verbatim = [match.start() for match in re.finditer(f"(?={re.escape(text)})", transcript)]
-    exact = [
-        (start, start + len(text))
-        for start in verbatim
-        if _is_edge(transcript, start) and _is_edge(transcript, start + len(text))
-    ]
+    inside = {place for unit in said for place in range(unit.char_start + 1, unit.char_end)}
+    starts = [match.start() for match in re.finditer(f"(?={re.escape(text)})", transcript)]
+    exact = [(start, start + len(text)) for start in starts if not {start, start + len(text)} & inside]
     found = [_Candidate(start, end, "exact", _COST["exact"]) for start, end in exact]
     for first in range(len(said)):
         candidate = _candidate_from(transcript, said[first:], wanted, fuzzy)
         if candidate and not any(candidate.char_start < end and start < candidate.char_end for start, end in exact):
-            found.append(candidate)
-    yield from sorted(found)
+            small = text[0].isupper() and transcript[candidate.char_start].islower()
+            found.append(candidate._replace(cost=candidate.cost + small * _COST_OF_A_SMALL_LETTER))
+    yield from found
 
 
 def _candidate_from(transcript: str, said: Sequence[Unit], wanted: Sequence[Unit], fuzzy: bool) -> _Candidate | None:
@@ -188,26 +200,27 @@ def _candidate_from(transcript: str, said: Sequence[Unit], wanted: Sequence[Unit
 
 
 def _resembles(transcript: str, here: Sequence[Unit], wanted: Sequence[Unit]) -> bool:
-    """Say whether units are nearly those wanted.
+    """Say whether units are nearly those wanted: "Bourd" may be Board, "know" is not "now".
 
-    Numbers have to be the same, the first and the last unit have to resemble one that is wanted, and a short single
-    word has to be written like a name: "Bourd" may be Board, "know" is not "now".
+    They begin and end alike, and have the same numbers, days, months and parts of the day. A short single word has
+    to be written like a name and start with the same letter. Ideographs may be left out or put in, but not replaced.
     """
-    text = join(wanted)
-    if len(text) < _SHORTEST_FUZZY or Indel.normalized_similarity(join(here), text) < _LEAST_SIMILARITY:
+    text, other = join(wanted), join(here)
+    if len(text) < _SHORTEST_FUZZY or Indel.normalized_similarity(other, text) < _LEAST_SIMILARITY:
         return False
-    if _numbers(here) != _numbers(wanted):
+    if _fixed(here) != _fixed(wanted) or re.search(r"\w['’]$", transcript[: here[0].char_start]):
+        return False
+    if language_of(text) == "zh" and Indel.distance(other, text) > abs(len(other) - len(text)):
         return False
     if len(here) == len(wanted) == 1 and len(text) < _SHORTEST_FUZZY_WORD:
-        return transcript[here[0].char_start].isupper()
-    return all(
-        max(Indel.normalized_similarity(end.text, unit.text) for unit in wanted) >= _LEAST_SIMILARITY_OF_ENDS
-        for end in (here[0], here[-1])
-    )
+        return transcript[here[0].char_start].isupper() and text[0] == other[0]
+    ends = ((here[0], wanted[0]), (here[-1], wanted[-1]))
+    return all(Indel.normalized_similarity(a.text, b.text) >= _LEAST_SIMILARITY_OF_ENDS for a, b in ends)
 
 
-def _numbers(some: Sequence[Unit]) -> list[str]:
-    return sorted(number for unit in some for number in re.findall(r"\d+", unit.text))
+def _fixed(some: Sequence[Unit]) -> list[str]:
+    numbers = (number for unit in some for number in re.findall(r"\d+", unit.text))
+    return sorted([*numbers, *(unit.text for unit in some if unit.text in _CLOSED)])
 
 
 def _end(transcript: str, here: Sequence[Unit]) -> int:
@@ -215,15 +228,6 @@ def _end(transcript: str, here: Sequence[Unit]) -> int:
     end = here[-1].char_end
     dotted = re.search(r"\.\w$", transcript[here[0].char_start : end]) and transcript[end : end + 1] == "."
     return end + 1 if dotted else end
-
-
-def _is_edge(transcript: str, place: int) -> bool:
-    """Say whether a span may start or end here: not between two letters or digits of a Latin word."""
-    return not (0 < place < len(transcript) and _is_latin(transcript[place - 1]) and _is_latin(transcript[place]))
-
-
-def _is_latin(character: str) -> bool:
-    return character.isalnum() and language_of(character) == "en"
 
 
 def _shortest_path(
@@ -275,22 +279,21 @@ def _may_follow(earlier: Label, its: _Candidate, later: Label, candidate: _Candi
     return candidate.char_start >= its.char_start and shared > 0 and shared >= _LEAST_SHARED_TIME * shorter
 
 
-def _by_time(label: Label, words: Sequence[Word], locations: Sequence[Location]) -> Location | None:
-    """Return the words said in a label's time, unless another label has one of them."""
+def _by_time(transcript: str, label: Label, words: Sequence[Word], locations: Sequence[Location]) -> Location | None:
+    """Return what is said in a label's time, if it is at all like the label and no other label has part of it."""
     here = [word for word in words if label.start_s <= (word.start_s + word.end_s) / 2 <= label.end_s]
-    if not here:
+    said = units(transcript[here[0].char_start : here[-1].char_end]) if here else []
+    if not said:
         return None
-    start, end = here[0].char_start, here[-1].char_end
+    start, end = here[0].char_start + said[0].char_start, here[0].char_start + said[-1].char_end
     shared = min(label.end_s, here[-1].end_s) - max(label.start_s, here[0].start_s)
     together = max(label.end_s, here[-1].end_s) - min(label.start_s, here[0].start_s)
     taken = any(
-        other.char_start is not None
-        and other.char_end is not None
-        and other.char_start < end
-        and start < other.char_end
-        for other in locations
+        other.char_start is not None and other.char_start < end and start < (other.char_end or 0) for other in locations
     )
-    if taken or shared < _LEAST_SHARED_TIME * together:
+    wanted = units(label.text)
+    unlike = wanted and Indel.normalized_similarity(join(said), join(wanted)) < _LEAST_SIMILARITY_BY_TIME
+    if taken or unlike or shared < _LEAST_SHARED_TIME * together:
         return None
     return Location("fuzzy", start, end, BY_TIME)
 

@@ -41,27 +41,38 @@ def alphabet_of(nemo_file: Path) -> Callable[[str], bool]:
 def spell(text: str, writes: Callable[[str], bool]) -> str | None:
     """Write a text in an alphabet.
 
-    What the alphabet lacks becomes its plain form (NFKC, ASCII) or lower case; a mark without one becomes a space,
-    and so does a dash, which nobody says.
+    What the alphabet lacks becomes its plain form (NFKC, for Latin letters and punctuation ASCII) or lower case; a
+    mark that has none becomes a space, and so does a dash: nobody says it.
 
     Args:
         text: A transcript.
         writes: Says whether a character can be written.
 
     Returns:
-        The text, its words with single spaces between; None where a letter or digit cannot be written.
+        The text, its words with single spaces between; None where something that is said cannot be written: a letter,
+        a digit, a sign such as ½, ° or €.
     """
     pieces = []
     for character in _DASHES.sub(" ", text):
-        plain = unicodedata.normalize("NFKC", character)
-        ways = [character, character.lower(), plain, plain.lower(), anyascii(plain), anyascii(plain).lower()]
-        fitting = [way for way in ways if way and all(c == " " or writes(c) for c in way)]
-        if not character.isalnum():
-            fitting = [way for way in fitting if not any(map(str.isalnum, way))] or [" "]
-        if character.isspace():
-            pieces.append(" ")
-        elif fitting:
-            pieces.append(fitting[0])
-        else:
+        ways = [way for way in _ways(character) if all(c == " " or writes(c) for c in way)]
+        if ways:
+            pieces.append(ways[0])
+        elif _is_said(character):
             return None
+        else:
+            pieces.append(" ")
     return " ".join("".join(pieces).split())
+
+
+def _ways(character: str) -> list[str]:
+    plain = unicodedata.normalize("NFKC", character)
+    ways = [character, plain]
+    if unicodedata.category(character)[0] == "P" or unicodedata.name(plain[:1], "").startswith("LATIN"):
+        ways.append(anyascii(plain))
+    if not character.isalnum():
+        ways = [way for way in ways if not any(map(str.isalnum, way))]
+    return [form for way in ways if way for form in (way, way.lower())]
+
+
+def _is_said(character: str) -> bool:
+    return character.isalnum() or unicodedata.category(character) in ("Sc", "Sm") or character == "°"

@@ -32,6 +32,7 @@ class Folder:
         audio: Paths by recording id; empty where there is no ``audio/``.
         malformed: A sentence for each line that could not be read.
         dropped: Ids that another folder has too, and that were given up here.
+        dropped_labels: How many labels went with them.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Folder:
     audio: dict[str, str]
     malformed: list[str] = field(default_factory=list)
     dropped: tuple[str, ...] = ()
+    dropped_labels: int = 0
 
     @property
     def ids(self) -> list[str]:
@@ -100,22 +102,27 @@ def settle_clashes(folders: Sequence[Folder], on_clash: OnClash) -> list[Folder]
             )
         by_name[folder.name] = folder
 
+    recorded = {i: folder for folder in folders for i in (*folder.transcripts, *folder.audio)}
     owner: dict[str, Folder] = {}
     settled: dict[str, Folder] = {}
     for folder in reversed(folders) if on_clash == "keep-last" else folders:
-        clashing = [recording_id for recording_id in folder.ids if recording_id in owner]
+        here = {*folder.transcripts, *folder.audio}
+        strays = [i for i in folder.ids if i in recorded and i not in here]  # labels of another folder's recording
+        clashing = [i for i in folder.ids if i in owner or i in strays]
         if clashing and on_clash == "refuse":
             first = clashing[0]
             more = f", and {len(clashing) - 1} more ids with it" if len(clashing) > 1 else ""
+            other = owner.get(first) or recorded[first]
             raise UserError(
-                f"Recording {first} is in {_where(owner[first], first)} and in {_where(folder, first)}{more}: rename "
+                f"Recording {first} is in {_where(other, first)} and in {_where(folder, first)}{more}: rename "
                 "them, or give --on-clash keep-first, keep-last or suffix."
             )
         if on_clash == "suffix":
-            folder = _rename(folder, {i: f"{i}_{folder.name}" for i in clashing})
-            taken = [recording_id for recording_id in folder.ids if recording_id in owner]
+            names = {i: f"{i}_{folder.name}" for i in clashing}
+            taken = [new for new in names.values() if new in owner or new in folder.ids]
             if taken:
                 raise UserError(f"--on-clash suffix: recording {taken[0]} is there too: rename the files.")
+            folder = _rename(folder, names)
         else:
             folder = _drop(folder, clashing)
         owner |= dict.fromkeys(folder.ids, folder)
@@ -142,10 +149,12 @@ def _rename(folder: Folder, names: dict[str, str]) -> Folder:
 def _drop(folder: Folder, ids: Sequence[str]) -> Folder:
     gone = set(ids)
     lost = pc.is_in(folder.entities["recording_id"], pa.array(ids, pa.string()))
+    kept = folder.entities.filter(pc.invert(lost))
     return replace(
         folder,
         transcripts={i: text for i, text in folder.transcripts.items() if i not in gone},
         audio={i: path for i, path in folder.audio.items() if i not in gone},
-        entities=folder.entities.filter(pc.invert(lost)),
+        entities=kept,
         dropped=tuple(ids),
+        dropped_labels=len(folder.entities) - len(kept),
     )

@@ -64,7 +64,7 @@ def with_spans(
         fuzzy: See ``alignment.locate``.
 
     Returns:
-        The same labels; ``match`` says how each was found, ``cause`` why not.
+        The same labels; ``match`` and ``cause`` say how each was found, or why not.
     """
     group_of = {type_: group.name for group in groups for type_ in group.types}
     rows = entities.to_pylist()

@@ -12,6 +12,7 @@ from pipeline.corpus.alphabet import spell
 
 NOT_ENGLISH = "Mandarin or mixed"
 NO_AUDIO = "no audio"
+UNREADABLE = "audio that cannot be read"
 NO_WORDS = "no words"
 NOT_WRITABLE = "letters that the tokenizer cannot write"
 
@@ -59,8 +60,10 @@ def lines(
 
 
 def _audio_cause(row: Mapping[str, Any], limits: Limits) -> str | None:
-    if row["path"] is None or row["duration_s"] is None:
+    if row["path"] is None:
         return NO_AUDIO
+    if row["duration_s"] is None:
+        return UNREADABLE
     if row["duration_s"] < limits.least_s:
         return f"shorter than {limits.least_s:g} s"
     if row["duration_s"] > limits.most_s:

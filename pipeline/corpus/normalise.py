@@ -16,10 +16,11 @@ _MARKS = r"\u0300-\u036f"
 _NUMERALS = "零〇一二兩两三四五六七八九十百千萬万億亿"
 _UNIT = re.compile(
     rf"\d+(?:[:.]\d+|,\d{{3}}(?!\d))+(?![^\W{CJK}])"  # 6:30, 2.5, 10,000
-    rf"|[oO]['’]clock|[{_NUMERALS}]+|[{CJK}]|(?:[^\W_{CJK}][{_MARKS}]*)+"
+    rf"|[oO]['’][^\W\d_{CJK}]+|[{_NUMERALS}]+|[{CJK}]|(?:[^\W_{CJK}][{_MARKS}]*)+"
 )
 _FULL_HOUR = re.compile(r"(\d+)[:.]00")
 _O_CLOCK = "oclock"
+_TRADITIONAL = str.maketrans("两万亿", "兩萬億")
 _SEPARATES = re.compile(r"[^\s\-\u2010-\u2015]")
 _DECADES = {"twenties": "20s", "thirties": "30s", "forties": "40s", "fifties": "50s", "sixties": "60s"}
 _DECADES |= {"seventies": "70s", "eighties": "80s", "nineties": "90s"}
@@ -32,11 +33,13 @@ class Unit(NamedTuple):
         text: Without case and accents; a number in digits.
         char_start: Index of the first character in the text as it stands.
         char_end: Index after the last character.
+        apart: Whether punctuation stands between it and the unit before.
     """
 
     text: str
     char_start: int
     char_end: int
+    apart: bool = False
 
 
 def units(text: str) -> list[Unit]:
@@ -53,8 +56,15 @@ def units(text: str) -> list[Unit]:
 
 
 def join(some: Sequence[Unit]) -> str:
-    """Return the text of units in a row as it is compared, so that "week end" equals "weekend"."""
-    return "".join(unit.text for unit in some)
+    """Return the text of units in a row as it is compared, so that "week end" equals "weekend".
+
+    Two numbers with punctuation between them stay two: "1, 5" is not 15.
+    """
+    text = ""
+    for unit in some:
+        text += "," if unit.apart and text[-1:].isdecimal() and unit.text[:1].isdecimal() else ""
+        text += unit.text
+    return text
 
 
 @dataclass
@@ -76,7 +86,7 @@ class _Word:
         return False
 
     def unit(self) -> Unit:
-        return Unit(self.folded, self.char_start, self.char_end)
+        return Unit(self.folded, self.char_start, self.char_end, self.apart)
 
 
 def _in_digits(words: Sequence[_Word]) -> Iterator[Unit]:
@@ -84,7 +94,8 @@ def _in_digits(words: Sequence[_Word]) -> Iterator[Unit]:
     for number in find_numbers(words, "en", threshold=0.0):
         yield from (word.unit() for word in words[done : number.start])
         digits = re.sub(r"\W", "", number.text)
-        yield Unit(digits, words[number.start].char_start, words[number.end - 1].char_end)
+        first, last = words[number.start], words[number.end - 1]
+        yield Unit(digits, first.char_start, last.char_end, first.apart)
         done = number.end
     yield from (word.unit() for word in words[done:])
 
@@ -102,6 +113,7 @@ def _without_o_clock(some: Sequence[Unit]) -> Iterator[Unit]:
 @lru_cache(maxsize=8192)
 def _fold(word: str) -> str:
     if word[0] in _NUMERALS:
+        word = word.translate(_TRADITIONAL)
         try:
             return str(cn2an.cn2an(word, "smart"))
         except ValueError:

@@ -28,6 +28,7 @@ def folders(some: Iterable[Folder]) -> dict[str, dict[str, Any]]:
             "with_audio": len(folder.audio),
             "with_transcript": len(folder.transcripts),
             "dropped_by_on_clash": len(folder.dropped),
+            "labels_dropped_by_on_clash": folder.dropped_labels,
             "malformed_lines": len(folder.malformed),
         }
         for folder in some
@@ -35,7 +36,7 @@ def folders(some: Iterable[Folder]) -> dict[str, dict[str, Any]]:
 
 
 def labels(entities: pa.Table, some: Iterable[Folder]) -> dict[str, Any]:
-    """Count for each folder how its labels were found, and why not."""
+    """Count for each folder how its labels were found, and the causes of what was not found by its text."""
     rows = entities.to_pylist()
     counted: dict[str, Any] = {}
     for folder in some:
@@ -43,7 +44,7 @@ def labels(entities: pa.Table, some: Iterable[Folder]) -> dict[str, Any]:
         here = [row for row in rows if row["recording_id"] in ids]
         found = Counter(row["match"] for row in here)
         counted[folder.name] = {"total": len(here)} | {match: found[match] for match in MATCHES}
-        counted[folder.name]["causes"] = dict(Counter(row["cause"] for row in here if row["match"] == "not_found"))
+        counted[folder.name]["causes"] = dict(Counter(row["cause"] for row in here if row["cause"]))
     return counted
 
 

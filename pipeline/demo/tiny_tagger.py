@@ -3,6 +3,7 @@
 Its weights are random, so what it tags means nothing; everything around the weights is real.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -47,7 +48,8 @@ def build_tagger(base_folder: Path, adapters_folder: Path, seed: int = 0) -> Non
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         prompts = [Prompt.of(group) for group in load_groups()]
-        tokenizer = _tokenizer(prompts)
+        texts = [text for prompt in prompts for text in (prompt.system, *prompt.examples)]
+        tokenizer = train_tokenizer(texts, vocab_size=1500)
         tokenizer.save_pretrained(base_folder)
         _base(tokenizer).save_pretrained(base_folder)
         for prompt in prompts:
@@ -86,8 +88,8 @@ def _base(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     return model
 
 
-def _tokenizer(prompts: list[Prompt]) -> PreTrainedTokenizerFast:
-    """Train a byte-level BPE on the prompts' own sentences."""
+def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
+    """Train a byte-level BPE with Llama 3's pre-tokenizer, special tokens and chat template."""
     bpe = Tokenizer(models.BPE(ignore_merges=True))
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -97,12 +99,12 @@ def _tokenizer(prompts: list[Prompt]) -> PreTrainedTokenizerFast:
     )
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=1500,
+        vocab_size=vocab_size,
         special_tokens=_SPECIAL,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    bpe.train_from_iterator((text for prompt in prompts for text in (prompt.system, *prompt.examples)), trainer)
+    bpe.train_from_iterator(texts, trainer)
     bpe.post_processor = processors.TemplateProcessing(
         single=f"{_BOS} $A", pair=f"{_BOS} $A {_BOS} $B", special_tokens=[(_BOS, bpe.token_to_id(_BOS))]
     )

@@ -180,6 +180,7 @@ def test_recognised_text_takes_part_with_the_labels_projected_onto_it(prepared, 
 
     report = json.loads((tmp_path / "out" / "prepare_report.json").read_text())
     assert report["recognised"]["transcripts"] == len(rows)
+    assert report["recognised"]["labels"]["two"]["causes"] == {NO_TRANSCRIPT: 31}
     counts = report["recognised"]["labels"]["one"]
     assert counts["not_found"] == 0 and counts["total"] > 10 and counts["normalised"] > 5
     train, valid = (read_set(tmp_path / "out", "names", split) for split in ("train", "valid"))
@@ -188,6 +189,15 @@ def test_recognised_text_takes_part_with_the_labels_projected_onto_it(prepared, 
     assert any(
         "<patient>" not in tagged and "<PATIENT>priya</PATIENT>" in tagged for tagged in train["tagged"].to_pylist()
     )
+
+
+def test_recognised_text_of_other_recordings_is_refused(tmp_path):
+    folders = [write_folder(tmp_path / name, first, [0]) for name, first in (("one", 1), ("two", 201))]
+    row = {"recording_id": "7", "language": "en", "text": "x", "words": [], "recognizer": "parakeet"}
+    tables.write(tables.from_rows([row], tables.TRANSCRIPTS), str(tmp_path / "run" / "transcripts"))
+    arguments = ["--phase", str(folders[0]), "--valid", str(folders[1]), "--out", str(tmp_path / "out")]
+    with pytest.raises(UserError, match="holds no recording of these folders"):
+        prepare.main([*arguments, "--transcripts", str(tmp_path / "run")])
 
 
 def test_the_real_corpus_is_prepared_without_audio_and_says_so(shared, tmp_path, capsys):
@@ -225,9 +235,12 @@ def test_prepared_data_is_replaced_only_when_told_to_and_other_files_never(tmp_p
     ("options", "sentence"),
     [
         (["--valid", "nowhere"], f"--valid {ROOT}/nowhere: there is no such folder."),
-        (["--valid", "{two}", "--out", "{one}"], "--out {one} is or holds the folder {one}: give a folder of its own."),
+        (
+            ["--valid", "{two}", "--out", "{one}"],
+            "--out {one} is, holds or lies in the data of {one}: give a folder of its own.",
+        ),
         (["--valid", "{one}"], "{one} and {one} are both called one"),
-        (["--valid", "{two}", "--recognised-share", "2"], "--recognised-share 2.0: it lies between 0 and 1."),
+        (["--valid", "{two}", "--recognised-share", "2"], "--recognised-share 2.0: give a number from 0 to 1."),
         (["--valid", "{two}", "--transcripts", "jobs"], f"--transcripts {ROOT}/jobs holds no table of transcripts"),
         (
             ["--valid", "{two}", "--parakeet", "nowhere.nemo"],
@@ -235,7 +248,17 @@ def test_prepared_data_is_replaced_only_when_told_to_and_other_files_never(tmp_p
         ),
         (["--valid", "{two}", "--groups", "nowhere.yaml"], "nowhere.yaml cannot be read"),
     ],
-    ids=["no folder", "out is input", "same folder", "share", "no table", "no model", "no groups"],
+    ids=[
+        "no folder",
+        "out is input",
+        "same folder",
+        "share",
+        "no table",
+        "negatives",
+        "out in audio",
+        "no model",
+        "no groups",
+    ],
 )
 def test_a_users_mistake_is_one_sentence_and_exit_status_1(tmp_path, options, sentence):
     folders = {"one": write_folder(tmp_path / "one", 1, [0]), "two": write_folder(tmp_path / "two", 2, [1])}

@@ -65,6 +65,28 @@ def test_audio_alone_clashes_too(tmp_path):
         settle_clashes(folders, "refuse")
 
 
+def test_labels_of_another_folders_recording_never_take_its_place(tmp_path):
+    one, two = write_folder(tmp_path / "one", 1, [0]), write_folder(tmp_path / "two", 5, [1])
+    with (one / "task2_answer.txt").open("a") as file:
+        file.write("5\tDATE\t0.1\t0.2\tMay\n")
+    folders = [read_folder(str(one), "train", False), read_folder(str(two), "valid", False)]
+    with pytest.raises(UserError, match=r"Recording 5 is in .*two/task1_answer\.txt and in .*one/task2_answer\.txt"):
+        settle_clashes(folders, "refuse")
+    for on_clash in ("keep-first", "keep-last"):
+        first, second = settle_clashes(folders, on_clash)
+        assert second.transcripts == folders[1].transcripts and second.entities.equals(folders[1].entities)
+        assert first.ids == ["1"] and (first.dropped, first.dropped_labels) == (("5",), 1)
+
+
+def test_a_suffix_that_another_recording_has_is_refused(tmp_path):
+    one, two = write_folder(tmp_path / "one", 2, [0]), write_folder(tmp_path / "two", 2, [1])
+    with (two / "task1_answer.txt").open("a") as file:
+        file.write("2_two\tthird\n")
+    folders = [read_folder(str(one), "train", False), read_folder(str(two), "valid", False)]
+    with pytest.raises(UserError, match="recording 2_two is there too"):
+        settle_clashes(folders, "suffix")
+
+
 def test_folders_of_the_same_name_are_refused(tmp_path):
     folders = [write_folder(tmp_path / parent / "train", i, [i]) for i, parent in enumerate("ab")]
     with pytest.raises(UserError, match="both called train"):
@@ -100,7 +122,7 @@ LABEL = st.tuples(st.sampled_from(["DATE", "LOCATION-OTHER"]), MILLISECONDS, MIL
 
 
 @given(st.dictionaries(st.integers(1, 99).map(str), st.tuples(TEXT, st.sets(LABEL, max_size=4)), min_size=1))
-def test_tables_become_task_files_and_the_same_tables_again(tmp_path_factory, recordings):
+def test_sorted_tables_without_duplicates_become_task_files_and_the_same_tables_again(tmp_path_factory, recordings):
     texts = {recording_id: text for recording_id, (text, _) in recordings.items()}
     rows = [
         {

@@ -24,6 +24,11 @@ def test_text_is_written_in_plain_characters(text, spelled):
     assert spell(text, plain_english) == spelled
 
 
+@pytest.mark.parametrize("text", ["take 5 µg now", "β-blocker", "½ tablet", "37 °C", "50 €", "2 × 3", "Привет"])
+def test_what_is_said_and_cannot_be_written_is_not_taught(text):
+    assert spell(text, plain_english) is None
+
+
 def test_a_tokenizer_with_small_letters_only_gets_small_letters_and_no_digits():
     writes = set("abcdefghijklmnopqrstuvwxyz'").__contains__
     assert spell("It’s “Dr. Lee”!", writes) == "it's dr lee"
@@ -55,9 +60,9 @@ def test_a_file_without_a_tokenizer_is_refused(tmp_path):
 
 def test_a_manifest_has_the_english_recordings_with_audio_of_a_fitting_length():
     texts = {"1": "Good morning.", "2": "早安", "3": "Hello.", "4": "No audio.", "5": "Long.", "6": "Short.", "7": "—"}
-    texts |= {"8": "Ünïcödé кириллица", "9": "Broken."}
+    texts |= {"8": "Ünïcödé кириллица", "9": "Broken.", "10": "Ünïcödé"}
     folder = Folder("phase", "phase", "train", texts, tables.ENTITIES.empty_table(), {})
-    lengths = {"1": 2.0, "2": 2.0, "3": 3.00049, "5": 36.0, "6": 0.05, "7": 2.0, "8": 2.0, "9": None}
+    lengths = {"1": 2.0, "2": 2.0, "3": 3.00049, "5": 36.0, "6": 0.05, "7": 2.0, "8": 2.0, "9": None, "10": 2.0}
     audio = {i: {"path": f"/audio/{i}.wav", "duration_s": seconds} for i, seconds in lengths.items()}
 
     def writes(character):
@@ -69,11 +74,13 @@ def test_a_manifest_has_the_english_recordings_with_audio_of_a_fitting_length():
     assert lines == [
         {"audio_filepath": "/audio/1.wav", "duration": 2.0, "text": "Good morning."},
         {"audio_filepath": "/audio/3.wav", "duration": 3.0, "text": "Hello."},
-        {"audio_filepath": "/audio/8.wav", "duration": 2.0, "text": "Unicodé kirillitsa"},
+        {"audio_filepath": "/audio/10.wav", "duration": 2.0, "text": "Unicodé"},
     ]
     assert left_out == {
         manifests.NOT_ENGLISH: 1,
-        manifests.NO_AUDIO: 2,
+        manifests.NO_AUDIO: 1,
+        manifests.UNREADABLE: 1,
+        manifests.NOT_WRITABLE: 1,
         manifests.NO_WORDS: 1,
         "longer than 35 s": 1,
         "shorter than 0.1 s": 1,

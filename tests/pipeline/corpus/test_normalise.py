@@ -37,6 +37,8 @@ def same(one: str, other: str) -> bool:
         ("二〇一五年", "2015年"),
         ("一百二十", "120"),
         ("臺北", "台北"),
+        ("万醫師", "萬醫師"),
+        ("O'Brien", "obrien"),
     ],
 )
 def test_these_are_the_same(one, other):
