@@ -81,8 +81,8 @@ def test_a_retyped_entity_stands_beside_the_original():
     given = [entity("AGE", "41"), entity("DATE", "every day"), entity("TIME", "noon")]
     age, original, new, time = apply_rules(RULES, given, "en")
     assert (age, time) == (given[0], given[2])
-    assert original == Entity("DATE", "times", "every day", 5, 14, 0.7, "adapter", kept=False)
-    assert new == Entity("SET", "times", "every day", 5, 14, 0.7, "rule", kept=True)
+    assert original == Entity("DATE", "times", "every day", 5, 14, 0.7, "adapter", False, "rule: every day is a set")
+    assert new == Entity("SET", "times", "every day", 5, 14, 0.7, "rule")
 
 
 def test_an_entity_is_not_retyped_into_one_that_is_there():
