@@ -31,10 +31,10 @@ def check_by_name(name: str) -> Check:
         return lambda text: _is_phone_number(text, arguments)
     if kind == "stdnum" and len(arguments) == 1 and re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)*", arguments[0]):
         try:
-            is_valid: Check = importlib.import_module(f"stdnum.{arguments[0]}").is_valid
+            is_valid = importlib.import_module(f"stdnum.{arguments[0]}").is_valid
         except (ImportError, AttributeError) as error:
             raise ValueError(f"python-stdnum has no numbers called {arguments[0]}") from error
-        return is_valid
+        return lambda text: bool(is_valid(re.sub("[ -]", "", text)))
     alone: dict[str, Check] = {
         "ip": _is_ip_address,
         "taiwan-id": _is_taiwanese_id,
