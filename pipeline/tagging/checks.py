@@ -3,7 +3,8 @@
 import importlib
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import phonenumbers
 
@@ -28,13 +29,13 @@ def check_by_name(name: str) -> Check:
     """
     kind, *arguments = name.split()
     if kind == "phone" and arguments and set(arguments) <= phonenumbers.SUPPORTED_REGIONS:
-        return lambda text: _is_phone_number(text, arguments)
+        return partial(_is_phone_number, arguments)
     if kind == "stdnum" and len(arguments) == 1 and re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)*", arguments[0]):
         try:
             is_valid = importlib.import_module(f"stdnum.{arguments[0]}").is_valid
         except (ImportError, AttributeError) as error:
             raise ValueError(f"python-stdnum has no numbers called {arguments[0]}") from error
-        return lambda text: bool(is_valid(re.sub("[ -]", "", text)))
+        return partial(_passes, is_valid)
     alone: dict[str, Check] = {
         "ip": _is_ip_address,
         "taiwan-id": _is_taiwanese_id,
@@ -45,7 +46,7 @@ def check_by_name(name: str) -> Check:
     raise ValueError(f"the checks are phone with regions such as TW AU, stdnum with a module, {', '.join(alone)}")
 
 
-def _is_phone_number(text: str, regions: list[str]) -> bool:
+def _is_phone_number(regions: Sequence[str], text: str) -> bool:
     number = re.match(r"[+0-9 ().-]*", text)
     digits = re.sub(r"[^0-9]", "", number[0]) if number else ""
     if digits in _COUNTING or digits in _COUNTING[::-1]:
@@ -57,6 +58,10 @@ def _is_phone_number(text: str, regions: list[str]) -> bool:
         except phonenumbers.NumberParseException:
             continue
     return False
+
+
+def _passes(is_valid: Check, text: str) -> bool:
+    return is_valid(re.sub("[ -]", "", text))
 
 
 def _is_ip_address(text: str) -> bool:
@@ -75,7 +80,9 @@ def _is_taiwanese_id(text: str) -> bool:
     first = _LETTERS[text[0]]
     second = _LETTERS[text[1]] % 10 if text[1].isalpha() else int(text[1])
     digits = [first // 10, first % 10, second, *map(int, text[2:])]
-    return sum(digit * weight for digit, weight in zip(digits, (1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1), strict=True)) % 10 == 0
+    return (
+        sum(digit * weight for digit, weight in zip(digits, (1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1), strict=True)) % 10 == 0
+    )
 
 
 def _is_medicare_card(text: str) -> bool:

@@ -19,8 +19,9 @@ GROUP = "patterns"
 _NEAR = 40  # characters in which a word of context counts
 _FALLING = 0.001  # what each character between it and the find takes from the confidence
 
-_NO_WORD_BEFORE, _NO_WORD_AFTER = "(?<![A-Za-z0-9])", "(?![A-Za-z0-9])"
-_WORD = re.compile("(?<=[A-Za-z0-9])[A-Za-z0-9]")
+_START = "(?<![A-Za-z0-9])(?<![0-9][.:/-])"
+_END = "(?![A-Za-z0-9]|[.:/-][0-9])"
+_AT_END = re.compile(_END)
 _TYPE = re.compile(r"[A-Z][A-Z0-9_-]*")
 _KEYS = frozenset({"name", "type", "languages", "reads", "pattern", "case", "examples"})
 _OPTIONAL = frozenset({"check", "confidence", "context", "in_context"})
@@ -93,6 +94,8 @@ def find(patterns: Iterable[Pattern], text: str, language: str) -> list[Entity]:
         if pattern.reads not in readings:
             readings[pattern.reads] = _READS[pattern.reads](readings["as written"])
         reading = readings[pattern.reads]
+        if pattern.confidence is None and pattern.context and not pattern.context.search(reading.text):
+            continue
         end = 0
         for match in _matches(pattern, reading.text):
             confidence = _confidence(pattern, reading.text[max(end, match.start() - _NEAR) : match.start()])
@@ -121,7 +124,9 @@ def _longest_that_passes(expression: re.Pattern[str], check: Check, match: re.Ma
     text, start, shorter = match.string, match.start(), match
     while not check(shorter.group()):
         end = shorter.end() - 1
-        while _WORD.match(text, end) and end > start:  # inside a word no match ends
+        while end > start and not _AT_END.match(
+            text, end
+        ):  # the expression does not look beyond the end that it is given
             end -= 1
         following = expression.match(text, start, end)
         if following is None:
@@ -167,7 +172,7 @@ def _pattern(where: str, body: dict[str, Any]) -> Pattern:
     try:
         re.compile(body["pattern"])
         flags = re.ASCII | (re.IGNORECASE if body["case"] == "ignore" else 0)
-        expression = re.compile(rf"{_NO_WORD_BEFORE}(?:{body['pattern']}){_NO_WORD_AFTER}", flags)
+        expression = re.compile(rf"{_START}(?:{body['pattern']}){_END}", flags)
     except re.error as error:
         raise UserError(f"{where}: `pattern:` is no regular expression: {error}.") from error
     try:
@@ -194,8 +199,7 @@ def _pattern(where: str, body: dict[str, Any]) -> Pattern:
 def _context(words: Iterable[str]) -> re.Pattern[str]:
     """Compile words of context: an English one counts whole, a Chinese one anywhere."""
     alternatives = (
-        rf"{_NO_WORD_BEFORE if word[0].isascii() else ''}{re.escape(word)}{_NO_WORD_AFTER if word[-1].isascii() else ''}"
-        for word in words
+        rf"{_START if word[0].isascii() else ''}{re.escape(word)}{_END if word[-1].isascii() else ''}" for word in words
     )
     return re.compile("|".join(alternatives), re.IGNORECASE)
 

@@ -53,7 +53,10 @@ _DIGIT = _any(_DIGITS | _NOUGHTS)
 _TWO_DIGITS = rf"(?:{_any(_TENS)})(?:[\s-]+(?:{_any(word for word in _DIGITS if word != 'zero')}))?|{_any(_TEENS)}"
 _DOUBLE_U = r"(?:double[\s-]?(?:u|you)|dub)"
 
-# A Chinese digit that counts things or begins a common word belongs to no number that is read out.
+_UNIT = _any("times more days weeks months years hours minutes am pm o'clock mg milligrams tablets pills".split())
+
+# A digit that counts something belongs to no number that is read out, nor does a Chinese one that begins a common word.
+# Decimals, times of the clock and ratios stand as they are written.
 _TOKEN = re.compile(
     rf"""
     (?<![A-Za-z0-9'])(?:
@@ -61,7 +64,8 @@ _TOKEN = re.compile(
       | (?P<times>{_any(_TIMES)})[\s-]+(?P<repeated>{_DIGIT}|[A-Za-z0-9])
       | (?P<hundreds>{_any(_DIGITS | _TEENS)}|[0-9])[\s-]+hundred
         (?:\s+and\s+(?P<and_rest>{_TWO_DIGITS}|{_any(_DIGITS)})|\s+(?P<rest>{_TWO_DIGITS}))?
-      | (?P<number>{_TWO_DIGITS}|{_DIGIT}|o(?=[\s-]+(?:{_DIGIT}|{_any(_TIMES)}|[0-9])))
+      | (?P<number>(?:{_TWO_DIGITS}|{_DIGIT}|o(?=[\s-]+(?:{_DIGIT}|{_any(_TIMES)}|[0-9])))(?!\s+(?:{_UNIT})(?![A-Za-z])))
+      | (?P<chain>[0-9]+(?:[.:/][0-9]+)+)
       | (?P<written>[0-9]+)
       | (?P<letter>[A-Za-z])
       | (?P<plus>plus(?=\s+(?:[0-9]|{_DIGIT})))
@@ -156,7 +160,7 @@ def _rewrite(source: Reading, signs: bool) -> Reading:
     end, before, together = 0, "", False  # of the token before: its end, its kind, whether it was spoken
     for match in _TOKEN.finditer(text):
         kind, value, spoken = _value(match, before)
-        if kind == "sign" and not signs:
+        if not kind or (kind == "sign" and not signs):
             continue
         start = match.start()
         gap = text[end:start]
@@ -193,8 +197,10 @@ def _is_word(character: str) -> bool:
 
 
 def _value(match: re.Match[str], before: str) -> tuple[str, str, bool]:
-    """Return a token's kind (digits, letters, plus, sign), what it is written as, and whether it counts as spoken."""
+    """Return a token's kind (digits, letters, plus, sign; none for what stays as it is), what it is written as, and whether it counts as spoken."""
     kind, word = match.lastgroup, match.group().lower()
+    if kind == "chain":
+        return "", word, False
     if kind in ("han_digit", "han_number"):
         return "digits", _HAN.get(word) or _han_number(word), True
     if kind == "written":
