@@ -124,9 +124,7 @@ def _longest_that_passes(expression: re.Pattern[str], check: Check, match: re.Ma
     text, start, shorter = match.string, match.start(), match
     while not check(shorter.group()):
         end = shorter.end() - 1
-        while end > start and not _AT_END.match(
-            text, end
-        ):  # the expression does not look beyond the end that it is given
+        while end > start and not _AT_END.match(text, end):  # the expression cannot look beyond an end it is given
             end -= 1
         following = expression.match(text, start, end)
         if following is None:
@@ -141,13 +139,11 @@ def _without_spaces(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _confidence(pattern: Pattern, before: str) -> float | None:
-    """Return the confidence of a find after these characters, or None where it does not count."""
-    nearest = None
-    for nearest in pattern.context.finditer(before) if pattern.context else ():
-        pass
-    if nearest is None:
+    """Return the confidence of a find after these characters, or None where it needs context and has none."""
+    ends = [match.end() for match in pattern.context.finditer(before)] if pattern.context else []
+    if not ends:
         return pattern.confidence
-    return max(pattern.in_context - _FALLING * (len(before) - nearest.end()), pattern.confidence or 0.0)
+    return max(pattern.in_context - _FALLING * (len(before) - ends[-1]), pattern.confidence or 0.0)
 
 
 def _pattern(where: str, body: dict[str, Any]) -> Pattern:

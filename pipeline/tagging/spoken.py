@@ -5,17 +5,40 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-_DIGITS = {word: digit for digit, word in enumerate("zero one two three four five six seven eight nine".split())}
+_DIGITS = {
+    "zero": 0,
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+}
 _NOUGHTS = dict.fromkeys(("oh", "nought", "naught"), 0)
 _TEENS = {
-    word: number
-    for number, word in enumerate(
-        "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(), start=10
-    )
+    "ten": 10,
+    "eleven": 11,
+    "twelve": 12,
+    "thirteen": 13,
+    "fourteen": 14,
+    "fifteen": 15,
+    "sixteen": 16,
+    "seventeen": 17,
+    "eighteen": 18,
+    "nineteen": 19,
 }
 _TENS = {
-    word: 10 * number
-    for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+    "twenty": 20,
+    "thirty": 30,
+    "forty": 40,
+    "fifty": 50,
+    "sixty": 60,
+    "seventy": 70,
+    "eighty": 80,
+    "ninety": 90,
 }
 _VALUES = _DIGITS | _NOUGHTS | {"o": 0} | _TEENS | _TENS
 _TIMES = {"double": 2, "triple": 3, "treble": 3}
@@ -53,7 +76,7 @@ _DIGIT = _any(_DIGITS | _NOUGHTS)
 _TWO_DIGITS = rf"(?:{_any(_TENS)})(?:[\s-]+(?:{_any(word for word in _DIGITS if word != 'zero')}))?|{_any(_TEENS)}"
 _DOUBLE_U = r"(?:double[\s-]?(?:u|you)|dub)"
 
-_UNIT = _any("times more days weeks months years hours minutes am pm o'clock mg milligrams tablets pills".split())
+_COUNTED = "times|more|days|weeks|months|years|hours|minutes|am|pm|o'clock|mg|milligrams|tablets|pills"
 
 # A digit that counts something belongs to no number that is read out, nor does a Chinese one that begins a common word.
 # Decimals, times of the clock and ratios stand as they are written.
@@ -64,7 +87,8 @@ _TOKEN = re.compile(
       | (?P<times>{_any(_TIMES)})[\s-]+(?P<repeated>{_DIGIT}|[A-Za-z0-9])
       | (?P<hundreds>{_any(_DIGITS | _TEENS)}|[0-9])[\s-]+hundred
         (?:\s+and\s+(?P<and_rest>{_TWO_DIGITS}|{_any(_DIGITS)})|\s+(?P<rest>{_TWO_DIGITS}))?
-      | (?P<number>(?:{_TWO_DIGITS}|{_DIGIT}|o(?=[\s-]+(?:{_DIGIT}|{_any(_TIMES)}|[0-9])))(?!\s+(?:{_UNIT})(?![A-Za-z])))
+      | (?P<number>(?:{_TWO_DIGITS}|{_DIGIT}|o(?=[\s-]+(?:{_DIGIT}|{_any(_TIMES)}|[0-9])))
+        (?!\s+(?:{_COUNTED})(?![A-Za-z])))
       | (?P<chain>[0-9]+(?:[.:/][0-9]+)+)
       | (?P<written>[0-9]+)
       | (?P<letter>[A-Za-z])
@@ -157,32 +181,29 @@ class _Writer:
 def _rewrite(source: Reading, signs: bool) -> Reading:
     writer = _Writer(source)
     text = source.text
-    end, before, together = 0, "", False  # of the token before: its end, its kind, whether it was spoken
+    end, before, was_spoken = 0, "", False  # of the token before
     for match in _TOKEN.finditer(text):
-        kind, value, spoken = _value(match, before)
+        kind, value, is_spoken = _value(match, before)
         if not kind or (kind == "sign" and not signs):
             continue
-        start = match.start()
-        gap = text[end:start]
-        if before == "sign" or kind == "sign":
-            bare_end = start - (len(gap) - len(gap.rstrip()) if kind == "sign" else 0)
-            bare_start = end + (len(gap) - len(gap.lstrip()) if before == "sign" else 0)
-            if bare_start < bare_end:
-                writer.copy(bare_start, bare_end)
-        elif before == "plus" and kind == "digits" and not gap.strip():
-            pass
-        elif before and before == kind and together and spoken and _NO_BREAK.fullmatch(gap):
+        gap = text[end : match.start()]
+        together = (before == "plus" and kind == "digits") or (before == kind and was_spoken and is_spoken)
+        if "sign" in (before, kind):
+            skipped = len(gap) - len(gap.lstrip()) if before == "sign" else 0
+            kept = len(gap.rstrip()) if kind == "sign" else len(gap)
+            writer.copy(end + skipped, end + max(skipped, kept))
+        elif together and _NO_BREAK.fullmatch(gap):
             pass
         elif before and _BREAK.fullmatch(gap):
             writer.space()
         else:
             if before and _is_word(gap[:1]):
                 writer.space()
-            writer.copy(end, start)
+            writer.copy(end, match.start())
             if _is_word(gap[-1:]):
                 writer.space()
-        writer.put(value.lower() if signs else value, start, match.end())
-        end, before, together = match.end(), kind, spoken
+        writer.put(value.lower() if signs else value, match.start(), match.end())
+        end, before, was_spoken = match.end(), kind, is_spoken
     rest = text[end:]
     if before == "sign":
         end += len(rest) - len(rest.lstrip())
@@ -197,7 +218,16 @@ def _is_word(character: str) -> bool:
 
 
 def _value(match: re.Match[str], before: str) -> tuple[str, str, bool]:
-    """Return a token's kind (digits, letters, plus, sign; none for what stays as it is), what it is written as, and whether it counts as spoken."""
+    """Read a token.
+
+    Args:
+        match: The token.
+        before: The kind of the token before.
+
+    Returns:
+        Its kind (digits, letters, plus or sign, and none for what stays as it is), what it reads, and whether it
+        counts as spoken one by one.
+    """
     kind, word = match.lastgroup, match.group().lower()
     if kind == "chain":
         return "", word, False
