@@ -45,7 +45,7 @@ def resolve_overlaps(entities: Sequence[Entity]) -> list[Entity]:
 
 def _rank(entity: Entity) -> tuple[float, int, int, str, str, str]:
     return (
-        -1.0 if entity.confidence is None else -1.0 - entity.confidence,
+        1.0 if entity.confidence is None else -entity.confidence,
         entity.char_start - entity.char_end,
         entity.char_start,
         entity.type,

@@ -44,7 +44,8 @@ class Pattern:
         expression: What is searched for, between word edges.
         check: What a match has to pass; of one that does not, shorter ones are tried.
         confidence: Confidence of a find in 0..1; None where it counts only after a word of context.
-        context: Searched for in the characters before a find; None where these do not matter.
+        words: The words of context, in small letters.
+        context: Finds them in the characters before a find; None where there are none.
         in_context: Confidence in 0..1 of a find that directly follows its context.
         examples: Tagged sentences.
     """
@@ -56,6 +57,7 @@ class Pattern:
     expression: re.Pattern[str]
     check: Check | None
     confidence: float | None
+    words: tuple[str, ...]
     context: re.Pattern[str] | None
     in_context: float
     examples: tuple[str, ...]
@@ -86,15 +88,17 @@ def find(patterns: Iterable[Pattern], text: str, language: str) -> list[Entity]:
         Entities of group ``patterns`` and source ``pattern``, sorted by where they start. They begin and end at word
         edges without a space and do not overlap: of those that would, the surest is returned.
     """
-    readings: dict[str, Reading] = {"as written": plain(text)}
+    readings = {"as written": plain(text)}
+    small = {"as written": readings["as written"].text.lower()}
     found = []
     for pattern in patterns:
         if language not in pattern.languages:
             continue
         if pattern.reads not in readings:
             readings[pattern.reads] = _READS[pattern.reads](readings["as written"])
+            small[pattern.reads] = readings[pattern.reads].text.lower()
         reading = readings[pattern.reads]
-        if pattern.confidence is None and pattern.context and not pattern.context.search(reading.text):
+        if pattern.confidence is None and not any(word in small[pattern.reads] for word in pattern.words):
             continue
         end = 0
         for match in _matches(pattern, reading.text):
@@ -183,6 +187,7 @@ def _pattern(where: str, body: dict[str, Any]) -> Pattern:
         expression,
         check,
         body.get("confidence"),
+        tuple(word.lower() for word in body.get("context", [])),
         _context(body["context"]) if "context" in body else None,
         body.get("in_context", 0.0),
         tuple(body["examples"]),
