@@ -29,13 +29,14 @@ class Entity:
 
     Attributes:
         type: The type, such as DATE.
-        group: The group whose adapter found it.
+        group: The group whose adapter found it, or ``patterns``.
         text: The transcript's characters ``char_start`` to ``char_end``, half open.
         char_start: Index of the first character.
         char_end: Index after the last character.
-        confidence: Probability of its tags in 0..1, or None.
-        source: ``adapter``, or ``rule`` where a rule gave it its type.
-        kept: False where a rule removed it.
+        confidence: Probability of its tags in 0..1, or a pattern's score in 0..1, or None.
+        source: ``adapter``, ``pattern``, or ``rule`` where a rule gave it its type.
+        kept: False where something removed it.
+        cause: What removed it: ``threshold``, ``rule:`` with the rule's name, or ``overlap``.
     """
 
     type: str
@@ -46,6 +47,7 @@ class Entity:
     confidence: float | None
     source: str
     kept: bool = True
+    cause: str | None = None
 
 
 def strip_tags(tagged: str) -> str:

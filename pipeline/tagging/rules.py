@@ -8,11 +8,11 @@ from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.tagging.entities import Entity
-from pipeline.tagging.groups import read_yaml
+from pipeline.tagging.entries import check_keys, check_languages, check_texts, is_texts, read_entries
 
 BUILT_IN = Path(__file__).with_name("rules.yaml")
 
-_KEYS = {"name", "languages", "types", "pattern", "case", "action", "examples"}
+_KEYS = frozenset({"name", "languages", "types", "pattern", "case", "action", "examples"})
 
 
 @dataclass(frozen=True)
@@ -42,28 +42,21 @@ def load_rules(path: Path | None = None) -> tuple[Rule, ...]:
     """Read rules from a YAML file of the same shape as the built-in one.
 
     Args:
-        path: The file; None reads the rules built in. A file with an empty list gives no rules.
+        path: The file; None reads the rules built in. An entry ``include: built-in`` in it stands for those; an
+            empty list gives no rules.
 
     Raises:
-        UserError: The file cannot be read, or a rule in it is malformed.
+        UserError: The file cannot be read, or a rule in it is malformed or contradicts its examples.
     """
-    path = path or BUILT_IN
-    data = read_yaml(path)
-    if not isinstance(data, list):
-        raise UserError(f"{path} holds no list of rules: begin each with `- name:`, or write [] for no rules.")
-    rules = tuple(_rule(path, number, body) for number, body in enumerate(data, 1))
-    names = [rule.name for rule in rules]
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"{path}: two rules are called {name!r}; rename one.")
-    return rules
+    return tuple(_rule(where, body) for where, body in read_entries(path or BUILT_IN, BUILT_IN, "rule"))
 
 
 def apply_rules(rules: Iterable[Rule], entities: Sequence[Entity], language: str) -> list[Entity]:
     """Apply rules, in their order, to the entities of one transcript.
 
-    A dropped entity stays with ``kept=False``. A retyped one does too, and beside it stands a new one with the new
-    type and source ``rule``, unless there already is an entity of that type with that span.
+    A dropped entity stays with ``kept=False`` and the rule's name as its cause. A retyped one does too, and beside it
+    stands a new one with the new type and source ``rule``, unless there already is an entity of that type with that
+    span. What a pattern found is left alone: it has had its own checks.
 
     Args:
         rules: The rules.
@@ -80,10 +73,10 @@ def apply_rules(rules: Iterable[Rule], entities: Sequence[Entity], language: str
         kept = {(entity.type, entity.char_start, entity.char_end) for entity in result if entity.kept}
         after: list[Entity] = []
         for entity in result:
-            if not entity.kept or entity.type not in rule.types or not rule.pattern.search(entity.text):
+            if not _falls_on(rule, entity):
                 after.append(entity)
                 continue
-            after.append(replace(entity, kept=False))
+            after.append(replace(entity, kept=False, cause=f"rule: {rule.name}"))
             if rule.to is not None and (rule.to, entity.char_start, entity.char_end) not in kept:
                 after.append(replace(entity, type=rule.to, source="rule"))
                 kept.add((rule.to, entity.char_start, entity.char_end))
@@ -91,34 +84,37 @@ def apply_rules(rules: Iterable[Rule], entities: Sequence[Entity], language: str
     return result
 
 
-def _rule(path: Path, number: int, body: Any) -> Rule:
-    where = f"{path}, rule {number}"
-    if not isinstance(body, dict):
-        raise UserError(f"{where}: write it as `name:`, `languages:` and so on.")
-    where = f"{where} ({body.get('name')})"
+def _falls_on(rule: Rule, entity: Entity) -> bool:
+    if not entity.kept or entity.source == "pattern" or entity.type not in rule.types:
+        return False
+    return rule.pattern.search(entity.text) is not None
+
+
+def _rule(where: str, body: dict[str, Any]) -> Rule:
     if body.get("action") not in ("drop", "retype"):
         raise UserError(f"{where}: `action:` is drop or retype.")
-    expected = _KEYS | {"to"} if body["action"] == "retype" else _KEYS
-    if set(body) != expected:
-        wrong = ", ".join(sorted(str(key) for key in set(body) ^ expected))
-        raise UserError(f"{where}: the keys are {', '.join(sorted(expected))}; missing or unknown: {wrong}.")
+    check_keys(where, body, _KEYS | {"to"} if body["action"] == "retype" else _KEYS)
+    check_texts(where, body, ("name", "pattern", "to"))
+    check_languages(where, body["languages"])
     if body["case"] not in ("ignore", "match"):
         raise UserError(f"{where}: `case:` is ignore or match.")
-    for key in ("name", "pattern", *(["to"] if "to" in body else [])):
-        if not isinstance(body[key], str) or not body[key]:
-            raise UserError(f"{where}: `{key}:` is a text; put it in quotes if YAML reads it as something else.")
-    for key in ("languages", "types"):
-        if not _texts(body[key]) or not body[key]:
-            raise UserError(f"{where}: `{key}:` is a list such as [{'en, zh' if key == 'languages' else 'DATE'}].")
-    if set(body["languages"]) - {"en", "zh"}:
-        raise UserError(f"{where}: `languages:` are en and zh.")
+    if not is_texts(body["types"]) or not body["types"]:
+        raise UserError(f"{where}: `types:` is a list such as [DATE].")
     examples = body["examples"]
-    if not isinstance(examples, dict) or set(examples) != {"hits", "spares"} or not all(map(_texts, examples.values())):
+    if (
+        not isinstance(examples, dict)
+        or set(examples) != {"hits", "spares"}
+        or not all(map(is_texts, examples.values()))
+    ):
         raise UserError(f"{where}: `examples:` has the lists of texts `hits:` and `spares:`; put numbers in quotes.")
     try:
-        pattern = re.compile(body["pattern"], re.IGNORECASE if body["case"] == "ignore" else 0)
+        pattern = re.compile(body["pattern"], re.ASCII | (re.IGNORECASE if body["case"] == "ignore" else 0))
     except re.error as error:
         raise UserError(f"{where}: `pattern:` is no regular expression: {error}.") from error
+    for kind, texts in examples.items():
+        for text in texts:
+            if bool(pattern.search(text)) != (kind == "hits"):
+                raise UserError(f"{where}: the example {text!r} under `{kind}:` is not what the pattern does.")
     return Rule(
         body["name"],
         frozenset(body["languages"]),
@@ -128,7 +124,3 @@ def _rule(path: Path, number: int, body: Any) -> Rule:
         tuple(examples["hits"]),
         tuple(examples["spares"]),
     )
-
-
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(text, str) for text in value)

@@ -62,6 +62,38 @@ class TestBuiltInRules:
 @pytest.mark.parametrize(
     ("text", "type_", "language", "becomes"),
     [
+        # Each rule of the reference method, in its order.
+        ("therapist", "PROFESSION", "en", None),
+        ("病人", "PROFESSION", "zh", None),
+        ("usually", "SET", "en", None),
+        ("一直", "SET", "zh", None),
+        ("lately", "DATE", "en", None),
+        ("剛才", "DATE", "zh", None),
+        ("the time", "DURATION", "en", None),
+        ("一輩子", "DURATION", "zh", None),
+        ("church", "ORGANIZATION", "en", None),
+        ("本院", "ORGANIZATION", "zh", None),
+        ("every day", "DATE", "en", "SET"),
+        ("every day", "TIME", "en", "SET"),
+        ("every day", "DURATION", "en", "SET"),
+        ("每天", "DURATION", "zh", "SET"),
+        ("24 81630", "ID_NUMBER", "en", None),
+        ("2481", "ID_NUMBER", "en", None),
+        ("2481", "ID_NUMBER", "zh", "ID_NUMBER"),  # the last four of an identity number are asked for by telephone
+        ("Bayside Health", "DEPARTMENT", "en", "HOSPITAL"),
+        ("Bayside Hospital", "ORGANIZATION", "zh", "HOSPITAL"),
+        ("青松醫院", "ORGANIZATION", "zh", "HOSPITAL"),
+        ("Northern Pathology", "ORGANIZATION", "en", "DEPARTMENT"),
+        ("Pain Clinic", "ORGANIZATION", "zh", "DEPARTMENT"),
+        ("3095", "STATE", "en", "ZIP"),
+        ("Northern Territory", "COUNTY", "en", "STATE"),
+        ("this country", "COUNTRY", "en", None),
+        ("Department of Surgery", "STREET", "en", None),
+        ("Larkfield Hospital", "STREET", "en", None),
+        ("青松醫院", "STREET", "zh", None),
+        ("309", "ZIP", "en", None),
+        ("3095", "ZIP", "en", "ZIP"),
+        # What they come to together, and what they spare.
         ("3095", "CITY", "en", "ZIP"),
         ("3095", "CITY", "zh", "CITY"),
         ("10617", "ZIP", "zh", "ZIP"),  # a Taiwanese post code has five or six digits
@@ -81,13 +113,23 @@ def test_a_retyped_entity_stands_beside_the_original():
     given = [entity("AGE", "41"), entity("DATE", "every day"), entity("TIME", "noon")]
     age, original, new, time = apply_rules(RULES, given, "en")
     assert (age, time) == (given[0], given[2])
-    assert original == Entity("DATE", "times", "every day", 5, 14, 0.7, "adapter", kept=False)
-    assert new == Entity("SET", "times", "every day", 5, 14, 0.7, "rule", kept=True)
+    assert original == Entity("DATE", "times", "every day", 5, 14, 0.7, "adapter", False, "rule: every day is a set")
+    assert new == Entity("SET", "times", "every day", 5, 14, 0.7, "rule")
 
 
 def test_an_entity_is_not_retyped_into_one_that_is_there():
     result = apply_rules(RULES, [entity("DATE", "every day"), entity("SET", "every day")], "en")
     assert [(found.type, found.kept) for found in result] == [("DATE", False), ("SET", True)]
+
+
+def test_what_a_pattern_found_is_left_alone():
+    found = Entity("ID_NUMBER", "patterns", "A 123456789", 0, 11, 0.97, "pattern")
+    assert apply_rules(RULES, [found], "en") == [found]
+
+
+def test_a_dropped_entity_names_the_rule():
+    (dropped,) = apply_rules(RULES, [entity("PROFESSION", "patient")], "en")
+    assert dropped.cause == "rule: roles and relations are no professions"
 
 
 def test_what_was_dropped_before_is_left_alone():
@@ -121,11 +163,24 @@ def test_a_file_of_ones_own_and_an_empty_one(tmp_path: Path):
     assert load_rules(file) == ()
 
 
+def test_a_file_may_take_in_the_built_in_rules_where_it_says_and_leave_out_some(tmp_path: Path):
+    file = tmp_path / "rules.yaml"
+    file.write_text(ONE + "- include: built-in\n  except: [a post code has four digits]\n", encoding="utf-8")
+    names = [rule.name for rule in RULES if rule.name != "a post code has four digits"]
+    assert [rule.name for rule in load_rules(file)] == ["tea is no profession", *names]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
         (ONE, "name: x", "holds no list of rules"),
         (ONE, "- x", "rule 1"),
+        (ONE, "- include: theirs", "rule 1: write `include: built-in`"),
+        (ONE, "- include: built-in\n  except: [tea]", "no built-in rule is called 'tea'"),
+        (ONE, "- include: built-in\n  without: [tea]", "`except:`"),
+        (ONE, "- include: built-in\n- include: built-in", "two rules are called"),
+        ("[teacher]", "[tea]", "'tea' under `spares:`"),
+        ("hits: [tea]", "hits: [teas]", "'teas' under `hits:`"),
         (ONE, ONE + ONE, "two rules are called 'tea is no profession'"),
         ("pattern: ^tea$", "pattern: ^(tea$", "no regular expression"),
         ("pattern: ^tea$", "pattern: 42", "`pattern:`"),

@@ -1,0 +1,94 @@
+"""What a number has to pass besides its form: a check digit, a numbering plan."""
+
+import importlib
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import phonenumbers
+
+Check = Callable[[str], bool]
+
+_COUNTING = "01234567890123456789"
+_LETTERS = {letter: 10 + place for place, letter in enumerate("ABCDEFGHJKLMNPQRSTUVXYWZIO")}
+
+
+def check_by_name(name: str) -> Check:
+    """Return the check that a pattern names.
+
+    Args:
+        name: ``phone`` with regions as ISO codes (``phone TW AU``), ``stdnum`` with a module of python-stdnum
+            (``stdnum us.ssn``), ``ip``, ``taiwan-id`` or ``medicare-card``.
+
+    Returns:
+        A function that tells a real number from one that only looks like it.
+
+    Raises:
+        ValueError: No check has this name.
+    """
+    kind, *arguments = name.split()
+    if kind == "phone" and arguments and set(arguments) <= phonenumbers.SUPPORTED_REGIONS:
+        return partial(_is_phone_number, arguments)
+    if kind == "stdnum" and len(arguments) == 1 and re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)*", arguments[0]):
+        try:
+            is_valid = importlib.import_module(f"stdnum.{arguments[0]}").is_valid
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"python-stdnum has no numbers called {arguments[0]}") from error
+        return partial(_passes, is_valid)
+    alone: dict[str, Check] = {
+        "ip": _is_ip_address,
+        "taiwan-id": _is_taiwanese_id,
+        "medicare-card": _is_medicare_card,
+    }
+    if name in alone:
+        return alone[name]
+    raise ValueError(f"the checks are phone with regions such as TW AU, stdnum with a module, {', '.join(alone)}")
+
+
+def _is_phone_number(regions: Sequence[str], text: str) -> bool:
+    number = re.match(r"[+0-9 ().-]*", text)
+    digits = re.sub(r"[^0-9]", "", number[0]) if number else ""
+    if digits in _COUNTING or digits in _COUNTING[::-1]:
+        return False  # somebody counts
+    for region in regions:
+        try:
+            if phonenumbers.is_valid_number(phonenumbers.parse(number[0] if number else "", region)):
+                return True
+        except phonenumbers.NumberParseException:
+            continue
+    return False
+
+
+def _passes(is_valid: Check, text: str) -> bool:
+    return is_valid(re.sub("[ -]", "", text))
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_taiwanese_id(text: str) -> bool:
+    """Check a national identity number (A123456789) or a resident certificate of either form (AB12345678)."""
+    text = re.sub(r"[ -]", "", text).upper()
+    if not re.fullmatch(r"[A-Z][A-D1289][0-9]{8}", text):
+        return False
+    first = _LETTERS[text[0]]
+    second = _LETTERS[text[1]] % 10 if text[1].isalpha() else int(text[1])
+    digits = [first // 10, first % 10, second, *map(int, text[2:])]
+    return (
+        sum(digit * weight for digit, weight in zip(digits, (1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1), strict=True)) % 10 == 0
+    )
+
+
+def _is_medicare_card(text: str) -> bool:
+    """Check an Australian Medicare number: eight digits, their check digit, the issue and perhaps the person."""
+    digits = [int(character) for character in text if character.isdigit()]
+    if len(digits) not in (10, 11):
+        return False
+    total = sum(digit * weight for digit, weight in zip(digits[:8], (1, 3, 7, 9, 1, 3, 7, 9), strict=True))
+    return total % 10 == digits[8]

@@ -1,0 +1,217 @@
+"""Entities that have a form of their own, found by pattern, check and words nearby, as data."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UserError
+from pipeline.tagging.checks import Check, check_by_name
+from pipeline.tagging.entities import Entity, parse
+from pipeline.tagging.entries import check_keys, check_languages, check_texts, is_texts, read_entries
+from pipeline.tagging.overlaps import resolve_overlaps
+from pipeline.tagging.spoken import Reading, addresses, numbers, plain
+
+BUILT_IN = Path(__file__).with_name("patterns.yaml")
+GROUP = "patterns"
+
+_NEAR = 40  # characters in which a word of context counts
+_FALLING = 0.001  # what each character between it and the find takes from the confidence
+
+_START = "(?<![A-Za-z0-9])(?<![0-9][.:/-])"
+_END = "(?![A-Za-z0-9]|[.:/-][0-9])"
+_AT_END = re.compile(_END)
+_TYPE = re.compile(r"[A-Z][A-Z0-9_-]*")
+_KEYS = frozenset({"name", "type", "languages", "reads", "pattern", "case", "examples"})
+_OPTIONAL = frozenset({"check", "confidence", "context", "in_context"})
+_READS: dict[str, Callable[[Reading], Reading]] = {
+    "as written": lambda reading: reading,
+    "numbers": numbers,
+    "addresses": addresses,
+}
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """How entities of one type are found.
+
+    Attributes:
+        name: Says what is found.
+        type: The entities' type.
+        languages: Languages of the transcripts that it is searched in.
+        reads: The reading of the transcript that it is searched in: ``as written``, ``numbers`` or ``addresses``.
+        expression: What is searched for, between word edges.
+        check: What a match has to pass; of one that does not, shorter ones are tried.
+        confidence: Confidence of a find in 0..1; None where it counts only after a word of context.
+        words: The words of context, in small letters.
+        context: Finds them in the characters before a find; None where there are none.
+        in_context: Confidence in 0..1 of a find that directly follows its context.
+        examples: Tagged sentences.
+    """
+
+    name: str
+    type: str
+    languages: frozenset[str]
+    reads: str
+    expression: re.Pattern[str]
+    check: Check | None
+    confidence: float | None
+    words: tuple[str, ...]
+    context: re.Pattern[str] | None
+    in_context: float
+    examples: tuple[str, ...]
+
+
+def load_patterns(path: Path | None = None) -> tuple[Pattern, ...]:
+    """Read patterns from a YAML file of the same shape as the built-in one.
+
+    Args:
+        path: The file; None reads the patterns built in. An entry ``include: built-in`` in it stands for those; an
+            empty list gives no patterns.
+
+    Raises:
+        UserError: The file cannot be read, or a pattern in it is malformed or does not find its examples.
+    """
+    return tuple(_pattern(where, body) for where, body in read_entries(path or BUILT_IN, BUILT_IN, "pattern"))
+
+
+def find(patterns: Iterable[Pattern], text: str, language: str) -> list[Entity]:
+    """Find entities in a transcript.
+
+    Args:
+        patterns: The patterns.
+        text: The transcript.
+        language: Its language, ``en`` or ``zh``.
+
+    Returns:
+        Entities of group ``patterns`` and source ``pattern``, sorted by where they start. They begin and end at word
+        edges without a space and do not overlap: of those that would, the surest is returned.
+    """
+    readings = {"as written": plain(text)}
+    small = {"as written": readings["as written"].text.lower()}
+    found = []
+    for pattern in patterns:
+        if language not in pattern.languages:
+            continue
+        if pattern.reads not in readings:
+            readings[pattern.reads] = _READS[pattern.reads](readings["as written"])
+            small[pattern.reads] = readings[pattern.reads].text.lower()
+        reading = readings[pattern.reads]
+        if pattern.confidence is None and not any(word in small[pattern.reads] for word in pattern.words):
+            continue
+        end = 0
+        for match in _matches(pattern, reading.text):
+            confidence = _confidence(pattern, reading.text[max(end, match.start() - _NEAR) : match.start()])
+            end = match.end()
+            if confidence is not None:
+                start, stop = _without_spaces(text, *reading.span(*match.span()))
+                found.append(Entity(pattern.type, GROUP, text[start:stop], start, stop, confidence, "pattern"))
+    best = [entity for entity in resolve_overlaps(found) if entity.kept]
+    return sorted(best, key=lambda entity: entity.char_start)
+
+
+def _matches(pattern: Pattern, text: str) -> Iterator[re.Match[str]]:
+    """Yield the matches that pass the check, each the longest that does, from left to right."""
+    position = 0
+    while (match := pattern.expression.search(text, position)) is not None:
+        start = match.start()
+        found = match if pattern.check is None else _longest_that_passes(pattern.expression, pattern.check, match)
+        if found is not None and found.group().strip():
+            yield found
+            position = found.end()
+        else:
+            position = start + 1
+
+
+def _longest_that_passes(expression: re.Pattern[str], check: Check, match: re.Match[str]) -> re.Match[str] | None:
+    text, start, shorter = match.string, match.start(), match
+    while not check(shorter.group()):
+        end = shorter.end() - 1
+        while end > start and not _AT_END.match(text, end):  # the expression cannot look beyond an end it is given
+            end -= 1
+        following = expression.match(text, start, end)
+        if following is None:
+            return None
+        shorter = following
+    return shorter
+
+
+def _without_spaces(text: str, start: int, end: int) -> tuple[int, int]:
+    inner = text[start:end]
+    return start + len(inner) - len(inner.lstrip()), start + len(inner.rstrip())
+
+
+def _confidence(pattern: Pattern, before: str) -> float | None:
+    """Return the confidence of a find after these characters, or None where it needs context and has none."""
+    ends = [match.end() for match in pattern.context.finditer(before)] if pattern.context else []
+    if not ends:
+        return pattern.confidence
+    return max(pattern.in_context - _FALLING * (len(before) - ends[-1]), pattern.confidence or 0.0)
+
+
+def _pattern(where: str, body: dict[str, Any]) -> Pattern:
+    check_keys(where, body, _KEYS, _OPTIONAL)
+    check_texts(where, body, ("name", "type", "reads", "pattern", "case", "check"))
+    check_languages(where, body["languages"])
+    if not _TYPE.fullmatch(body["type"]):
+        raise UserError(f"{where}: `type:` is made of capital letters, digits, _ and -.")
+    if body["reads"] not in _READS:
+        raise UserError(f"{where}: `reads:` is {', '.join(_READS)}.")
+    if body["case"] not in ("ignore", "match"):
+        raise UserError(f"{where}: `case:` is ignore or match.")
+    for key in ("confidence", "in_context"):
+        if key in body and not (type(body[key]) in (int, float) and 0 <= body[key] <= 1):
+            raise UserError(f"{where}: `{key}:` is a number from 0 to 1.")
+    if ("context" in body) != ("in_context" in body) or not body.keys() & {"confidence", "context"}:
+        raise UserError(f"{where}: give `confidence:`, or `context:` and `in_context:`, or all three.")
+    if "context" in body and (not is_texts(body["context"]) or not all(body["context"])):
+        raise UserError(f"{where}: `context:` is a list of words such as [phone, 電話].")
+    if not is_texts(body["examples"]) or not body["examples"]:
+        raise UserError(f"{where}: `examples:` is a list of tagged sentences.")
+    try:
+        re.compile(body["pattern"])
+        flags = re.ASCII | (re.IGNORECASE if body["case"] == "ignore" else 0)
+        expression = re.compile(rf"{_START}(?:{body['pattern']}){_END}", flags)
+    except re.error as error:
+        raise UserError(f"{where}: `pattern:` is no regular expression: {error}.") from error
+    try:
+        check = check_by_name(body["check"]) if "check" in body else None
+    except ValueError as error:
+        raise UserError(f"{where}: `check: {body['check']}`: {error}.") from error
+    pattern = Pattern(
+        body["name"],
+        body["type"],
+        frozenset(body["languages"]),
+        body["reads"],
+        expression,
+        check,
+        body.get("confidence"),
+        tuple(word.lower() for word in body.get("context", [])),
+        _context(body["context"]) if "context" in body else None,
+        body.get("in_context", 0.0),
+        tuple(body["examples"]),
+    )
+    for number, example in enumerate(pattern.examples, 1):
+        _try_example(f"{where}, example {number}", pattern, example)
+    return pattern
+
+
+def _context(words: Iterable[str]) -> re.Pattern[str]:
+    """Compile words of context: an English one counts whole, a Chinese one anywhere."""
+    alternatives = (
+        rf"{_START if word[0].isascii() else ''}{re.escape(word)}{_END if word[-1].isascii() else ''}" for word in words
+    )
+    return re.compile("|".join(alternatives), re.IGNORECASE)
+
+
+def _try_example(where: str, pattern: Pattern, example: str) -> None:
+    try:
+        text, spans = parse(example)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}.") from error
+    for language in pattern.languages:
+        found = [(entity.type, entity.char_start, entity.char_end) for entity in find([pattern], text, language)]
+        if found != [(span.type, span.char_start, span.char_end) for span in spans]:
+            finds = ", ".join(repr(text[start:end]) for _, start, end in found) or "nothing"
+            raise UserError(f"{where}: the pattern finds {finds} in {text!r}, and the tags say otherwise.")

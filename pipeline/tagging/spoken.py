@@ -1,0 +1,269 @@
+"""Transcripts rewritten for patterns: spoken digits as digits, spoken signs as signs, with the way back."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+_DIGITS = {
+    "zero": 0,
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+}
+_NOUGHTS = dict.fromkeys(("oh", "nought", "naught"), 0)
+_TEENS = {
+    "ten": 10,
+    "eleven": 11,
+    "twelve": 12,
+    "thirteen": 13,
+    "fourteen": 14,
+    "fifteen": 15,
+    "sixteen": 16,
+    "seventeen": 17,
+    "eighteen": 18,
+    "nineteen": 19,
+}
+_TENS = {
+    "twenty": 20,
+    "thirty": 30,
+    "forty": 40,
+    "fifty": 50,
+    "sixty": 60,
+    "seventy": 70,
+    "eighty": 80,
+    "ninety": 90,
+}
+_VALUES = _DIGITS | _NOUGHTS | {"o": 0} | _TEENS | _TENS
+_TIMES = {"double": 2, "triple": 3, "treble": 3}
+_HAN = {
+    character: str(digit)
+    for digit, characters in enumerate(("零〇○", "一壹幺么", "二兩貳", "三", "四", "五", "六", "七", "八", "九"))
+    for character in characters
+}
+_SIGNS = {
+    "dot": ".",
+    "point": ".",
+    "點": ".",
+    "at": "@",
+    "小老鼠": "@",
+    "slash": "/",
+    "forward slash": "/",
+    "斜線": "/",
+    "dash": "-",
+    "hyphen": "-",
+    "minus": "-",
+    "減號": "-",
+    "underscore": "_",
+    "under score": "_",
+    "底線": "_",
+    "colon": ":",
+    "冒號": ":",
+}
+
+
+def _any(words: Iterable[str]) -> str:
+    return "|".join(sorted(words, key=len, reverse=True))
+
+
+_DIGIT = _any(_DIGITS | _NOUGHTS)
+_TWO_DIGITS = rf"(?:{_any(_TENS)})(?:[\s-]+(?:{_any(word for word in _DIGITS if word != 'zero')}))?|{_any(_TEENS)}"
+_DOUBLE_U = r"(?:double[\s-]?(?:u|you)|dub)"
+
+_COUNTED = "times|more|days|weeks|months|years|hours|minutes|am|pm|o'clock|mg|milligrams|tablets|pills"
+
+# A digit that counts something belongs to no number that is read out, nor does a Chinese one that begins a common word.
+# Decimals, times of the clock and ratios stand as they are written.
+_TOKEN = re.compile(
+    rf"""
+    (?<![A-Za-z0-9'])(?:
+        (?P<www>{_DOUBLE_U}(?:[\s,-]{{1,3}}{_DOUBLE_U}){{2}})
+      | (?P<times>{_any(_TIMES)})[\s-]+(?P<repeated>{_DIGIT}|[A-Za-z0-9])
+      | (?P<hundreds>{_any(_DIGITS | _TEENS)}|[0-9])[\s-]+hundred
+        (?:\s+and\s+(?P<and_rest>{_TWO_DIGITS}|{_any(_DIGITS)})|\s+(?P<rest>{_TWO_DIGITS}))?
+      | (?P<number>(?:{_TWO_DIGITS}|{_DIGIT}|o(?=[\s-]+(?:{_DIGIT}|{_any(_TIMES)}|[0-9])))
+        (?!\s+(?:{_COUNTED})(?![A-Za-z])))
+      | (?P<chain>[0-9]+(?:[.:/][0-9]+)+)
+      | (?P<written>[0-9]+)
+      | (?P<letter>[A-Za-z])
+      | (?P<plus>plus(?=\s+(?:[0-9]|{_DIGIT})))
+      | (?P<sign>{_any(word for word in _SIGNS if word.isascii())})
+    )(?![A-Za-z0-9'])
+    | (?P<han_number>[一二三四五六七八九兩]?百(?:零[一二三四五六七八九]|[一二三四五六七八九]十[一二三四五六七八九]?)?
+                   | [一二三四五六七八九]?十[一二三四五六七八九]?)
+    | (?P<han_digit>[{"".join(_HAN)}])(?![個天次顆年月日歲週位種下樣定直些起般邊])
+    | (?P<han_plus>加號)
+    | (?P<han_sign>{_any(word for word in _SIGNS if not word.isascii())})
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_FILLER = r"(?:uh|um|er|erm|ah|dash|hyphen)(?![A-Za-z])|[呃嗯啊]"
+_NO_BREAK = re.compile(rf"(?:[\s-]|{_FILLER}){{0,12}}", re.IGNORECASE)
+_BREAK = re.compile(rf"(?:[\s,;、。…]|\.(?=[\s.])|{_FILLER}){{0,12}}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A transcript rewritten.
+
+    Attributes:
+        text: What it became.
+        starts: For each character of ``text``, the index in the transcript where what it stands for begins.
+        ends: For each character of ``text``, the index in the transcript after what it stands for.
+    """
+
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the characters of the transcript, half open, that ``text[start:end]`` stands for."""
+        return self.starts[start], self.ends[end - 1]
+
+
+def plain(text: str) -> Reading:
+    """Read a transcript with full-width and other compatible characters in their common form (NFKC)."""
+    pieces = [unicodedata.normalize("NFKC", character) for character in text.replace("’", "'")]
+    starts = [index for index, piece in enumerate(pieces) for _ in piece]
+    return Reading("".join(pieces), starts, [index + 1 for index in starts])
+
+
+def numbers(reading: Reading) -> Reading:
+    """Read spoken numbers as digits and letters that are spelled as capitals.
+
+    Digits or letters that are spoken one by one come together, what is written apart stays apart by one space:
+    ``oh four, twelve 345 double six`` becomes ``04 12 345 66``, ``零九一二三`` becomes ``09123``.
+    """
+    return _rewrite(reading, signs=False)
+
+
+def addresses(reading: Reading) -> Reading:
+    """Read as ``numbers`` does, spelled letters as small ones and spoken signs as signs without spaces around.
+
+    ``w w w dot example dot org slash x`` becomes ``www.example.org/x``.
+    """
+    return _rewrite(reading, signs=True)
+
+
+class _Writer:
+    """Collects the rewritten text with its way back."""
+
+    def __init__(self, source: Reading):
+        self.source = source
+        self.text: list[str] = []
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+
+    def copy(self, start: int, end: int) -> None:
+        self.text.append(self.source.text[start:end])
+        self.starts.extend(self.source.starts[start:end])
+        self.ends.extend(self.source.ends[start:end])
+
+    def put(self, value: str, start: int, end: int) -> None:
+        first, last = self.source.starts[start], self.source.ends[end - 1]
+        self.text.append(value)
+        self.starts.extend([first] * len(value))
+        self.ends.extend([last] * len(value))
+
+    def space(self) -> None:
+        here = self.ends[-1]
+        self.text.append(" ")
+        self.starts.append(here)
+        self.ends.append(here)
+
+
+def _rewrite(source: Reading, signs: bool) -> Reading:
+    writer = _Writer(source)
+    text = source.text
+    end, before, was_spoken = 0, "", False  # of the token before
+    for match in _TOKEN.finditer(text):
+        kind, value, is_spoken = _value(match, before)
+        if not kind or (kind == "sign" and not signs):
+            continue
+        gap = text[end : match.start()]
+        together = (before == "plus" and kind == "digits") or (before == kind and was_spoken and is_spoken)
+        if "sign" in (before, kind):
+            skipped = len(gap) - len(gap.lstrip()) if before == "sign" else 0
+            kept = len(gap.rstrip()) if kind == "sign" else len(gap)
+            writer.copy(end + skipped, end + max(skipped, kept))
+        elif together and _NO_BREAK.fullmatch(gap):
+            pass
+        elif before and _BREAK.fullmatch(gap):
+            writer.space()
+        else:
+            if before and _is_word(gap[:1]):
+                writer.space()
+            writer.copy(end, match.start())
+            if _is_word(gap[-1:]):
+                writer.space()
+        writer.put(value.lower() if signs else value, match.start(), match.end())
+        end, before, was_spoken = match.end(), kind, is_spoken
+    rest = text[end:]
+    if before == "sign":
+        end += len(rest) - len(rest.lstrip())
+    elif before and _is_word(rest[:1]):
+        writer.space()
+    writer.copy(end, len(text))
+    return Reading("".join(writer.text), writer.starts, writer.ends)
+
+
+def _is_word(character: str) -> bool:
+    return character.isascii() and character.isalnum()
+
+
+def _value(match: re.Match[str], before: str) -> tuple[str, str, bool]:
+    """Read a token.
+
+    Args:
+        match: The token.
+        before: The kind of the token before.
+
+    Returns:
+        Its kind (digits, letters, plus or sign, and none for what stays as it is), what it reads, and whether it
+        counts as spoken one by one.
+    """
+    kind, word = match.lastgroup, match.group().lower()
+    if kind == "chain":
+        return "", word, False
+    if kind in ("han_digit", "han_number"):
+        return "digits", _HAN.get(word) or _han_number(word), True
+    if kind == "written":
+        return "digits", word, len(word) == 1
+    if kind == "letter":
+        return ("digits", "0", True) if word == "o" and before == "digits" else ("letters", word.upper(), True)
+    if kind == "number":
+        return "digits", str(_number(word)), True
+    if kind in ("sign", "han_sign"):
+        return "sign", _SIGNS[re.sub(r"\s+", " ", word)], True
+    if kind in ("plus", "han_plus"):
+        return "plus", "+", True
+    if kind == "www":
+        return "letters", "WWW", True
+    if match["times"]:
+        what = match["repeated"].lower()
+        what = str(_VALUES.get(what, what)).upper()
+        return "digits" if what.isdigit() else "letters", what * _TIMES[match["times"].lower()], True
+    hundreds = match["hundreds"].lower()
+    rest = (match["and_rest"] or match["rest"] or "zero").lower()
+    return "digits", str(100 * int(_VALUES.get(hundreds, hundreds)) + _number(rest)), True
+
+
+def _number(words: str) -> int:
+    return sum(_VALUES[word] for word in re.split(r"[\s-]+", words))
+
+
+def _han_number(characters: str) -> str:
+    total, digit = 0, None
+    for character in characters:
+        if character in "百十":
+            total += (1 if digit is None else digit) * (100 if character == "百" else 10)
+            digit = None
+        else:
+            digit = int(_HAN[character])
+    return str(total + (digit or 0))

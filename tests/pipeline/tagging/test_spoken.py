@@ -1,0 +1,119 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.tagging.spoken import addresses, numbers, plain
+
+
+@pytest.mark.parametrize(
+    ("said", "reads"),
+    [
+        ("oh four one two", "0412"),
+        ("zero, four, one, two", "0 4 1 2"),
+        ("double seven triple three treble oh", "77333000"),
+        ("o four one two o three", "041203"),
+        ("oh four twelve thirty-four fifty six", "04123456"),
+        ("one ninety two", "192"),
+        ("one hundred and sixty eight", "168"),
+        ("two hundred fifty five", "255"),
+        ("one eight hundred, thirteen hundred", "1800 1300"),
+        ("zero four um one two", "0412"),
+        ("zero four dash one two", "0412"),
+        ("plus six one four", "+614"),
+        ("0412 345 678", "0412 345 678"),
+        ("0412 three four five 678", "0412 345 678"),
+        ("0412-345-678", "0412-345-678"),
+        ("9-1-1", "911"),
+        ("r v b 6102", "RVB 6102"),
+        ("A one two", "A 12"),
+        ("零九一二〇幺兩", "0912012"),
+        ("０９１２", "0912"),
+        ("0912三四五", "0912 345"),
+        ("一百九十二", "192"),
+        ("十", "10"),
+        ("兩百零五", "205"),
+    ],
+)
+def test_spoken_numbers_read_as_digits(said: str, reads: str):
+    assert numbers(plain(said)).text == reads
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "someone phoned, I'm often undone",  # words that hold number words
+        "BP 120/80, 2.5 3.5 at 10:30:15, T12",
+        "一天三次一次兩顆一下就好",
+    ],
+)
+def test_other_numbers_stay_as_they_are(said: str):
+    assert numbers(plain(said)).text == said
+
+
+def test_what_a_number_counts_does_not_lengthen_it():
+    assert numbers(plain("seven eight two times a day")).text == "78 two times A day"
+    assert numbers(plain("七八一天三次")).text == "78一天三次"
+
+
+@pytest.mark.parametrize(
+    ("said", "reads"),
+    [
+        ("j smith at gmail dot com", "j smith@gmail.com"),
+        ("w w w dot example dot org slash x", "www.example.org/x"),
+        ("triple w dot a dash b dot com", "www.a-b.com"),
+        ("double u double u double u dot c o m", "www.com"),
+        ("h t t p colon slash slash a underscore b", "http://a_b"),
+        ("ten dot zero dot zero dot one", "10.0.0.1"),
+        ("十點零點零點一", "10.0.0.1"),
+        ("abc 小老鼠 example 點 com 斜線 x", "abc@example.com/x"),
+    ],
+)
+def test_spoken_signs_read_as_signs(said: str, reads: str):
+    assert addresses(plain(said)).text == reads
+
+
+def test_a_stretch_leads_back_to_the_transcript():
+    said = "㎏ ring oh four, double five"
+    reading = numbers(plain(said))
+    assert reading.text == "kg ring 04 55"
+    assert [said[slice(*reading.span(*span))] for span in ((8, 10), (11, 13), (8, 13), (0, 2))] == [
+        "oh four",
+        "double five",
+        "oh four, double five",
+        "㎏",
+    ]
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "oh",
+                "double",
+                "one",
+                "twenty",
+                "hundred",
+                "and",
+                "at",
+                "dot",
+                " ",
+                " ",
+                ", ",
+                "7",
+                "0412",
+                "零",
+                "十",
+                "百",
+            ]
+        )
+        | st.text(max_size=3)
+    ).map("".join)
+)
+def test_the_way_back_runs_forward_through_any_text(said: str):
+    for reading in (plain(said), numbers(plain(said)), addresses(plain(said))):
+        assert len(reading.text) == len(reading.starts) == len(reading.ends)
+        assert list(reading.starts) == sorted(reading.starts)
+        assert list(reading.ends) == sorted(reading.ends)
+        for character, start, end in zip(reading.text, reading.starts, reading.ends, strict=True):
+            assert 0 <= start <= end <= len(said)
+            assert start < end or character == " "
