@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> None:
 def _given_files(settings: Settings) -> dict[str, str]:
     """Options that name a file or folder of this machine; a model may also be a hub name."""
     options = {f"--{name.replace('_', '-')}": path for name, path in asdict(settings.models).items()}
-    options |= {"--tagger.groups": str(settings.tagger.groups), "--tagger.rules": str(settings.tagger.rules)}
+    options |= {f"--tagger.{name}": str(getattr(settings.tagger, name)) for name in ("groups", "rules", "patterns")}
     return {option: path for option, path in options.items() if Path(path).exists()}
 
 

@@ -1,6 +1,6 @@
 """The whole stream as Ray Data stages.
 
-    paths -> decode -> Whisper -> Parakeet for English -> six adapters -> rules and times -> Parquet
+    paths -> decode -> Whisper -> Parakeet for English -> six adapters -> patterns, rules and times -> Parquet
 
 A row is a recording. It carries what the stages found out so far, or the failure that ended its way; a failed row
 passes the later stages untouched, so that every recording that came in goes out. Models load once in each actor.
@@ -32,7 +32,9 @@ from pipeline.speech.audio import SAMPLE_RATE, AudioError, decode, is_silent, wr
 from pipeline.speech.language import language_of
 from pipeline.speech.words import Recognizer, Transcript, Word
 from pipeline.tagging.entities import Entity
-from pipeline.tagging.rules import Rule, apply_rules, load_rules
+from pipeline.tagging.patterns import Pattern, find, load_patterns
+from pipeline.tagging.rules import Rule, load_rules
+from pipeline.tagging.settling import settle
 from pipeline.tagging.times import entity_times
 
 STREAM = RESULT.append(pa.field("samples", pa.large_list(pa.float32())))
@@ -98,6 +100,7 @@ def stream(
         A dataset of the finished recordings, without their text.
     """
     models, whisper, parakeet, tagger = settings.models, settings.whisper, settings.parakeet, settings.tagger
+    finishing = (load_patterns(tagger.patterns), load_rules(tagger.rules), tagger.thresholds)
     return (
         ray.data.from_arrow(list(blocks))
         .map_batches(decode_batch, fn_args=(settings.decoding,), batch_size=None, **_TASK)  # type: ignore[arg-type]
@@ -116,7 +119,7 @@ def stream(
             fn_constructor_args=(loaders.tagger, models.base_model, models.adapters, tagger),
             **_actors(tagger.pool, 1 if one_by_one else tagger.batch_size),
         )
-        .map_batches(settle, fn_args=(load_rules(tagger.rules),), batch_size=None, **_TASK)  # type: ignore[arg-type]
+        .map_batches(finish, fn_args=finishing, batch_size=None, **_TASK)  # type: ignore[arg-type]
         .map_batches(write_part, fn_args=(parts,), batch_size=None, **_TASK)  # type: ignore[arg-type]
     )
 
@@ -329,25 +332,28 @@ class Tag:
         return _table(rows)
 
 
-def settle(batch: pa.Table, rules: Sequence[Rule]) -> pa.Table:
-    """Apply the rules to the entities and give each entity the times of its words."""
+def finish(
+    batch: pa.Table, patterns: Sequence[Pattern], rules: Sequence[Rule], thresholds: Mapping[str, float]
+) -> pa.Table:
+    """Add what patterns find, settle which entities stay, and give each the times of its words."""
     rows = _rows(batch)
 
     def work(some: list[Row]) -> None:
         for row in some:
             words = [Word(**word) for word in row["words"]]
-            found = [
+            tagged = [
                 Entity(**{key: row_entity[key] for key in Entity.__dataclass_fields__})
                 for row_entity in row["entities"]
             ]
-            settled = apply_rules(rules, found, row["language"])
+            found = [*tagged, *find(patterns, row["text"], row["language"])]
+            settled = settle(found, row["language"], rules, thresholds)
             times = [entity_times(words, entity.char_start, entity.char_end) for entity in settled]
             row["entities"] = [
                 asdict(entity) | {"start_s": start_s, "end_s": end_s}
                 for entity, (start_s, end_s) in zip(settled, times, strict=True)
             ]
 
-    _attempt("rules", [row for row in rows if row["entities"]], work, Clock())
+    _attempt("rules", [row for row in rows if row["text"]], work, Clock())
     return _table(rows)
 
 

@@ -37,7 +37,8 @@ def locate(settings: Settings) -> Settings:
         base_model=str(_locate("--base-model", models.base_model)),
         adapters=str(_adapters(models.adapters, settings.tagger.groups)),
     )
-    tagger = replace(settings.tagger, groups=_file(settings.tagger.groups), rules=_file(settings.tagger.rules))
+    tagger = settings.tagger
+    tagger = replace(tagger, groups=_file(tagger.groups), rules=_file(tagger.rules), patterns=_file(tagger.patterns))
     return replace(settings, models=found, tagger=tagger)
 
 

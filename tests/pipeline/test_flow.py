@@ -15,6 +15,7 @@ from pipeline.run_folder import RESULT
 from pipeline.settings import Models, Parakeet, Pool, Settings, Tagger, Whisper
 from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
 from pipeline.tagging.entities import Entity
+from pipeline.tagging.patterns import load_patterns
 from pipeline.tagging.rules import load_rules
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not import the tests
@@ -140,20 +141,36 @@ def test_entities_have_the_times_of_their_words(mixed):
     assert mixed[0]["en3"]["entities"] == 1 and mixed[0]["zh"]["entities"] == 0
 
 
-def test_rules_take_part_in_the_stream(tmp_path):
-    words = [{"text": "nurse", "char_start": 0, "char_end": 5, "start_s": 0.25, "end_s": 0.5, "confidence": None}]
-    entity = {"type": "PROFESSION", "group": "profession", "text": "nurse", "char_start": 0, "char_end": 5}
-    entity |= {"confidence": None, "source": "adapter", "kept": True}
-    row = dict.fromkeys(flow.STREAM.names) | {"recording_id": "1", "path": "1.wav", "text": "nurse", "language": "en"}
-    row |= {"words": words, "entities": [entity], "timings": []}
+def test_patterns_thresholds_rules_and_overlaps_take_part_in_the_stream(tmp_path):
+    text = "nurse Kim 0491570156"
+    words = [(0, 5, 0.25, 0.5), (6, 9, 0.5, 0.75), (10, 20, 1.0, 4.0)]
+    words = [
+        {"text": text[a:b], "char_start": a, "char_end": b, "start_s": start, "end_s": end, "confidence": None}
+        for a, b, start, end in words
+    ]
+    tagged = [("PROFESSION", 0, 5, None), ("DOCTOR", 6, 9, 0.5), ("DATE", 6, 9, 0.4), ("ID_NUMBER", 10, 20, 0.1)]
+    entities = [
+        {"type": type_, "group": "any", "text": text[a:b], "char_start": a, "char_end": b, "confidence": confidence}
+        | {"source": "adapter", "kept": True}
+        for type_, a, b, confidence in tagged
+    ]
+    row = dict.fromkeys(flow.STREAM.names) | {"recording_id": "1", "path": "1.wav", "text": text, "language": "en"}
+    row |= {"words": words, "entities": entities, "timings": []}
     rules = tmp_path / "rules.yaml"
     rules.write_text(
         "- {name: no nurses, languages: [en], types: [PROFESSION], pattern: nurse, case: match, action: drop,"
         " examples: {hits: [nurse], spares: [cook]}}\n"
     )
     batch = pa.Table.from_pylist([row], schema=flow.STREAM)
-    (settled,) = flow.settle(batch, load_rules(rules))["entities"].to_pylist()
-    assert [(e["kept"], e["start_s"], e["end_s"]) for e in settled] == [(False, 0.25, 0.5)]
+    finished = flow.finish(batch, load_patterns(), load_rules(rules), {"ID_NUMBER": 0.2})
+    (settled,) = finished["entities"].to_pylist()
+    assert [(e["type"], e["kept"], e["cause"], e["start_s"], e["end_s"]) for e in settled] == [
+        ("PROFESSION", False, "rule: no nurses", 0.25, 0.5),
+        ("DOCTOR", True, None, 0.5, 0.75),
+        ("DATE", False, "overlap", 0.5, 0.75),
+        ("ID_NUMBER", False, "threshold", 1.0, 4.0),
+        ("PHONE", True, None, 1.0, 4.0),
+    ]
 
 
 def test_a_model_that_cannot_be_loaded_is_one_sentence(ray_cluster, tmp_path):
