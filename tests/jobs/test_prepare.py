@@ -242,6 +242,8 @@ def test_prepared_data_is_replaced_only_when_told_to_and_other_files_never(tmp_p
         (["--valid", "{one}"], "{one} and {one} are both called one"),
         (["--valid", "{two}", "--recognised-share", "2"], "--recognised-share 2.0: give a number from 0 to 1."),
         (["--valid", "{two}", "--transcripts", "jobs"], f"--transcripts {ROOT}/jobs holds no table of transcripts"),
+        (["--valid", "{two}", "--negatives", "nan"], "--negatives nan: give a number from 0 to 1e+06."),
+        (["--valid", "{two}", "--out", "{one}/audio/x"], "--out {one}/audio/x is, holds or lies in the data of {one}"),
         (
             ["--valid", "{two}", "--parakeet", "nowhere.nemo"],
             "--parakeet nowhere.nemo: there is no such folder or file.",
