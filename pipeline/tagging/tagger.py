@@ -179,6 +179,8 @@ class Tagger:
 
 def _stretches(row: int, prompt: int, text: str, room: int) -> list[Stretch]:
     """Cut a transcript for one group and say which spans count where; what holds no text is left out."""
+    if not text.strip():
+        return []
     pieces = list(cut(text, room))
     borders = [0, *(after[0] + before[1] for before, after in pairwise(pieces)), 2 * len(text) + 1]
     return [
