@@ -3,6 +3,7 @@
 Its weights are random, so what it tags means nothing; everything around the weights is real.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -88,6 +89,16 @@ def _base(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 
 def _tokenizer(prompts: list[Prompt]) -> PreTrainedTokenizerFast:
     """Train a byte-level BPE on the prompts' own sentences."""
+    return train_tokenizer((text for prompt in prompts for text in (prompt.system, *prompt.examples)), 1500)
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
+    """Train a byte-level BPE of Llama 3's form, with its chat template.
+
+    Args:
+        texts: What it is trained on.
+        vocab_size: How many tokens it has at most.
+    """
     bpe = Tokenizer(models.BPE(ignore_merges=True))
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -97,12 +108,12 @@ def _tokenizer(prompts: list[Prompt]) -> PreTrainedTokenizerFast:
     )
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=1500,
+        vocab_size=vocab_size,
         special_tokens=_SPECIAL,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    bpe.train_from_iterator((text for prompt in prompts for text in (prompt.system, *prompt.examples)), trainer)
+    bpe.train_from_iterator(texts, trainer)
     bpe.post_processor = processors.TemplateProcessing(
         single=f"{_BOS} $A", pair=f"{_BOS} $A {_BOS} $B", special_tokens=[(_BOS, bpe.token_to_id(_BOS))]
     )
