@@ -15,7 +15,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -23,14 +25,14 @@ import tyro
 from peft import LoraConfig, get_peft_model
 from rich.console import Console
 from rich.table import Table
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaConfig, LlamaForCausalLM
+from transformers import BitsAndBytesConfig, LlamaConfig, LlamaForCausalLM
 
 from pipeline import settings
 from pipeline.demo.tiny_tagger import train_tokenizer
 from pipeline.tagging.adapters import load_adapters, load_base
 from pipeline.tagging.constraint import Constraint, Vocabulary
 from pipeline.tagging.decoding import Answer, Decoder, Prefix, Request
-from pipeline.tagging.entities import Span, strip_tags
+from pipeline.tagging.entities import parse, strip_tags
 from pipeline.tagging.groups import load_groups
 from pipeline.tagging.prompts import Prompt, encode, end_of_turn, guard, render
 from tests import stepwise
@@ -38,13 +40,19 @@ from tests.oracle import Oracle, Recording, read_corpus
 
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT.parent / "shared" / "corpus"
-MADE_UP = (
-    Recording("Good morning, the nurse called on Tuesday and said to come back today.", (Span("DATE", 30, 37),)),
-    Recording("I have had this cough for two weeks and it hurts when I lie down.", (Span("DURATION", 26, 35),)),
-    Recording("醫師您好，我是王先生的女兒，他昨天晚上開始發燒。", (Span("PATIENT", 7, 8), Span("TIME", 15, 19))),
-    Recording("Just relax your shoulder for me. Does that feel sore, or just tight?", ()),
-    Recording("這個藥早上和晚上各吃一顆，下個月再回來看報告。", (Span("DATE", 13, 16),)),
-)
+MADE_UP = [
+    Recording(text, tuple(spans))
+    for text, spans in map(
+        parse,
+        (
+            "Good morning, the nurse called on <DATE>Tuesday</DATE> and said to come back <DATE>today</DATE>.",
+            "I have had this cough for <DURATION>two weeks</DURATION> and it hurts when I lie down.",
+            "醫師您好，我是<PATIENT>王</PATIENT>先生的女兒，他<TIME>昨天晚上</TIME>開始發燒。",
+            "Just relax your shoulder for me. Does that feel sore, or just tight?",
+            "這個藥早上和晚上各吃一顆，<DATE>下個月</DATE>再回來看報告。",
+        ),
+    )
+]
 WAYS = ("reference", "stepwise", "draft_verify")
 NEW_TOKENS = 256
 
@@ -62,7 +70,7 @@ class Options:
     batch_sizes: tuple[int, ...] = (1, 8, 32, 64)
     """Of these each way gets its best."""
 
-    seconds: float = 480.0
+    seconds: float = 360.0
     """Time for all measurements together, shared out over the ways and batch sizes."""
 
     json: Path | None = None
@@ -191,16 +199,15 @@ def in_batches(task: Task, way: Any, size: int, seconds: float) -> Result:
     # Recordings of like length share a batch, as they do in draft and verify.
     order = sorted(range(len(task.recordings)), key=lambda index: -len(task.recordings[index].text))
     batches = [order[first : first + size] for first in range(0, len(order), size)]
-    for batch in _spread(batches):
-        for prompt in task.prompts:
-            task.model.set_adapter(prompt.group)
-            answers, dropped = way(task, prompt, [task.recordings[index] for index in batch])
-            result.dropped += dropped
-            result.passes.update(map(len, answers))
-            result.answers |= {(prompt.group, index): a for index, a in zip(batch, answers, strict=True)}
-        if time.perf_counter() - start > seconds:
+    for batch, prompt in product(_spread(batches), task.prompts):
+        task.model.set_adapter(prompt.group)
+        answers, dropped = way(task, prompt, [task.recordings[index] for index in batch])
+        result.dropped += dropped
+        result.passes.update(map(len, answers))
+        result.answers |= {(prompt.group, index): a for index, a in zip(batch, answers, strict=True)}
+        result.seconds = time.perf_counter() - start
+        if result.seconds > seconds:
             break
-    result.seconds = time.perf_counter() - start
     return result
 
 
@@ -231,11 +238,11 @@ def mismatches(task: Task, slow: Result, fast: Result) -> int:
 def load(options: Options) -> Task:
     """Load the model and the recordings."""
     device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    recordings = list(MADE_UP)
+    recordings = MADE_UP
     if CORPUS.is_dir():
         recordings = [recording for part in ("train1", "train2", "valid") for recording in read_corpus(CORPUS / part)]
-    recordings = (recordings * options.recordings)[:: max(len(recordings) // options.recordings, 1)]
-    recordings = recordings[: options.recordings]
+    few = -(-options.recordings // len(recordings))
+    recordings = (recordings * few)[:: max(len(recordings) // options.recordings, 1)][: options.recordings]
     groups = load_groups()
     if options.random_3b:
         prompts = [Prompt.of(group) for group in groups]
@@ -281,10 +288,11 @@ def random_model(config: LlamaConfig, groups: Sequence[str], device: torch.devic
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
-        state = model.state_dict()
-        model = AutoModelForCausalLM.from_pretrained(
-            None, config=config, state_dict=state, dtype=torch.bfloat16, quantization_config=quantization
-        )
+        with TemporaryDirectory() as folder:  # weights are quantised on their way in
+            model.save_pretrained(folder)
+            model = LlamaForCausalLM.from_pretrained(
+                folder, dtype=torch.bfloat16, quantization_config=quantization, device_map={"": device}
+            )
     lora = LoraConfig(
         r=16,
         lora_alpha=32,
@@ -292,10 +300,11 @@ def random_model(config: LlamaConfig, groups: Sequence[str], device: torch.devic
         init_lora_weights=False,
         task_type="CAUSAL_LM",
     )
-    tagger = get_peft_model(model, lora, adapter_name=groups[0])
-    for group in groups[1:]:
-        tagger.add_adapter(group, lora)
-    return tagger.to(device).eval()
+    with torch.device(device):
+        tagger = get_peft_model(model, lora, adapter_name=groups[0])
+        for group in groups[1:]:
+            tagger.add_adapter(group, lora)
+    return tagger.eval()
 
 
 def main(options: Options) -> None:
