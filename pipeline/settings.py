@@ -122,7 +122,18 @@ class Tagger:
     """Precision of the weights, or of the computation over 4-bit weights."""
 
     batch_size: int = 16
-    """Transcripts in one batch."""
+    """Answers that are written side by side; one that is finished makes room for the next."""
+
+    mixed: bool = False
+    """One batch holds rows of different adapters: better for small, streaming batches. Otherwise one adapter tags
+    all transcripts before the next."""
+
+    missing_adapters: Literal["refuse", "skip"] = "refuse"
+    """What to do where the folder of adapters lacks a group: refuse to start, or leave the group out."""
+
+    opening_bias: dict[str, float] = field(default_factory=dict)
+    """Added to the logit of opening a tag, for each group that is named (`names 0.5 times -1`): above 0 finds more
+    entities and more false ones, below 0 fewer."""
 
     max_entities: int = 64
     """Entities that one adapter may find in one stretch of text; after that the rest is copied without tags."""

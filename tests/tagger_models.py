@@ -1,12 +1,18 @@
 """A tiny untrained tagger with the real files, built once for a run of the tests."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
 from pipeline import settings
 from pipeline.demo.tiny_tagger import build_tagger
@@ -55,18 +61,19 @@ def vocabulary(tagger_tokenizer: PreTrainedTokenizerBase) -> Vocabulary:
     return Vocabulary(tagger_tokenizer, end_of_turn(tagger_tokenizer))
 
 
-class Forced(torch.nn.Module):
-    """A model that wants to write given tokens, whatever it is asked: what a perfectly trained one would do."""
-
-    def __init__(self, base: PreTrainedModel, wanted: Sequence[Sequence[int]]):
-        super().__init__()
-        self.base = base
-        self.wanted = wanted
-        self.step = 0
-
-    def forward(self, **inputs):
-        output = self.base(**inputs)
-        for row, tokens in enumerate(self.wanted):
-            output.logits[row, -1, tokens[min(self.step, len(tokens) - 1)]] += 1e4
-        self.step += 1
-        return output
+@pytest.fixture(scope="session")
+def tagger_qwen(tagger_tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+    """An untrained Qwen2 of the same vocabulary: biases on its projections, a head of its own."""
+    config = Qwen2Config(
+        vocab_size=len(tagger_tokenizer),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=1,
+        initializer_range=0.4,
+        tie_word_embeddings=False,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Qwen2ForCausalLM(config).eval()

@@ -89,7 +89,12 @@ def _base(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
-    """Train a byte-level BPE with Llama 3's pre-tokenizer, special tokens and chat template."""
+    """Train a byte-level BPE of Llama 3's form, with its chat template.
+
+    Args:
+        texts: What it is trained on.
+        vocab_size: How many tokens it has at most.
+    """
     bpe = Tokenizer(models.BPE(ignore_merges=True))
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [

@@ -60,7 +60,11 @@ def load_base(
 
 
 def load_adapters(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, adapters: str, groups: Sequence[Group]
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    adapters: str,
+    groups: Sequence[Group],
+    skip_missing: bool = False,
 ) -> tuple[PreTrainedModel | PeftModel, list[Prompt]]:
     """Put the adapters of all groups on one base model, each under its group's name.
 
@@ -69,6 +73,7 @@ def load_adapters(
         tokenizer: Its tokenizer.
         adapters: Folder with one adapter folder for each group, or ``none``.
         groups: The groups to tag.
+        skip_missing: Leave out the groups that have no folder, as long as one has.
 
     Returns:
         The model with its adapters, and each group's prompt from its ``tagging.json``. With ``none``: the base
@@ -81,6 +86,8 @@ def load_adapters(
         return model, [Prompt.of(group) for group in groups]
     identity = identify(model, tokenizer)
     folders = {group.name: Path(adapters) / group.name for group in groups}
+    if skip_missing:
+        folders = {name: folder for name, folder in folders.items() if folder.is_dir()} or folders
     prompts = [read_tagging_json(folder, identity) for folder in folders.values()]
     tagger: PeftModel | None = None
     for name, folder in folders.items():
@@ -146,8 +153,8 @@ def read_tagging_json(folder: Path, identity: dict[str, str]) -> Prompt:
     """
     if not folder.is_dir():
         raise UserError(
-            f"There is no adapter folder {folder}: make it with jobs.finetune_taggers, or tag without adapters by "
-            f"--adapters {NO_ADAPTERS}."
+            f"There is no adapter folder {folder}: make it with jobs.finetune_taggers, leave its group out by "
+            f"--tagger.missing-adapters skip, or tag without adapters by --adapters {NO_ADAPTERS}."
         )
     file = folder / "tagging.json"
     try:

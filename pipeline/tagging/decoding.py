@@ -1,87 +1,337 @@
-"""Greedy decoding under the constraint, token by token, in batches."""
+"""Greedy decoding under the constraint by draft and verify: the same tokens as one by one, in a few forward passes.
+
+An answer is its text with a few tags, so nearly all of it is known beforehand. Draft that the rest is copied without
+a further tag, let one forward pass say what the model would have written at every place of the draft, keep the draft
+up to the first place where another legal token is better, write that one, and draft again.
+"""
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+import numpy as np
 import torch
 
-from pipeline.tagging.constraint import Constraint, State, Vocabulary
+from pipeline.tagging.cache import KeyValues, RaggedCache
+from pipeline.tagging.constraint import Constraint, Legal, State, Vocabulary
 from pipeline.tagging.entities import Span, parse
 
 Answer = list[tuple[int, float]]
-"""An answer's tokens, its end included, each with its log-probability among the legal tokens of its step."""
+"""An answer's tokens, each with its log-probability among the legal tokens of its step. It ends where the rest of the
+text can hold no further entity."""
 
 _LOWEST, _HIGHEST = -1e9, 1e9  # what a broken model's NaN and infinite logits count as
+_SLOTS = 2048  # slots of a row for which the memory of a batch is meant; longer ones go in smaller batches
+_TAGS = 64  # slots kept for an answer's tags before the cache has to grow
+_READS = 4096  # places of all drafts of a pass: each is a row of logits over the whole vocabulary
+_POOR = 4  # tokens; a pass that writes fewer was hardly worth its draft
+_PATIENCE, _SHORTEST = 8, 10  # after eight more poor passes than good ones drafts are halved, ten times at most
 
 
-def decode(
-    model: torch.nn.Module, prompts: Sequence[Sequence[int]], constraints: Sequence[Constraint]
-) -> list[list[Span]]:
-    """Answer a batch of prompts, each under its constraint, and read the spans.
+@dataclass(frozen=True, eq=False)
+class Prefix:
+    """What all prompts of a group begin with: its keys and values are computed once.
 
-    The best legal token is taken at each step, the lowest id among equals. What the model does cannot alter a text
-    or end it early; it decides on the spans alone.
-
-    Args:
-        model: A causal language model, with the right adapter set.
-        prompts: Token ids of each prompt, none empty.
-        constraints: One for each prompt, all of one vocabulary.
-
-    Returns:
-        The spans of each text in order, half open in characters, with confidences.
+    Attributes:
+        tokens: Token ids, perhaps none.
+        adapter: Name of the adapter that reads it, None without adapters.
     """
-    return [
-        read_spans(answer, constraint.vocabulary)
-        for answer, constraint in zip(answers(model, prompts, constraints), constraints, strict=True)
-    ]
+
+    tokens: Sequence[int] = ()
+    adapter: str | None = None
 
 
-@torch.inference_mode()
-def answers(
-    model: torch.nn.Module, prompts: Sequence[Sequence[int]], constraints: Sequence[Constraint]
-) -> list[Answer]:
-    """Return the greedy answer to each prompt; the arguments are those of ``decode``."""
-    if not prompts:
-        return []
-    vocabulary = constraints[0].vocabulary
-    device = next(model.parameters()).device
-    states: list[State | None] = [constraint.start for constraint in constraints]
-    written: list[Answer] = [[] for _ in prompts]
+@dataclass(frozen=True)
+class Request:
+    """One prompt to answer.
 
-    width = max(len(prompt) for prompt in prompts)
-    pads = [width - len(prompt) for prompt in prompts]
-    tokens = torch.tensor(
-        [[vocabulary.end] * pad + list(prompt) for pad, prompt in zip(pads, prompts, strict=True)],
-        device=device,
-    )
-    mask = (torch.arange(width)[None] >= torch.tensor(pads)[:, None]).long().to(device)
-    positions = (mask.cumsum(1) - 1).clamp(min=0)
-    cache = None
-    while True:
-        output = model(
+    Attributes:
+        prompt: Token ids, at least one.
+        constraint: Which answers are legal.
+        prefix: What the prompt begins with; where it does not, only what both share is taken over.
+    """
+
+    prompt: Sequence[int]
+    constraint: Constraint
+    prefix: Prefix = Prefix()
+
+
+@dataclass
+class Stats:
+    """What a decoder has done.
+
+    Attributes:
+        passes: Forward passes of the model, those over prefixes not counted.
+        per_answer: How many answers took how many passes.
+    """
+
+    passes: int = 0
+    per_answer: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def mean_passes(self) -> float:
+        """Mean number of passes that an answer took part in."""
+        return sum(passes * count for passes, count in self.per_answer.items()) / max(self.per_answer.total(), 1)
+
+
+@dataclass(slots=True)
+class _Row:
+    """An answer that is being written.
+
+    Attributes:
+        place: Its row in the cache.
+        index: Its place among the requests.
+        request: What it answers.
+        length: How many of its slots in the cache count.
+        pending: Tokens that are not in the cache: the rest of the prompt, later the last token written.
+        state: Where its answer is, None after its end.
+        answer: Its answer so far.
+        passes: How many passes it took part in.
+        poor: How many more passes than others wrote little.
+        broken: Whether the model gave it scores that are no finite numbers.
+    """
+
+    place: int
+    index: int
+    request: Request
+    length: int
+    pending: list[int]
+    state: State | None
+    answer: Answer = field(default_factory=list)
+    passes: int = 0
+    poor: int = 0
+    broken: bool = False
+
+
+class Decoder:
+    """Answers prompts with one model, which stays as it is but for the adapter that is set.
+
+    Attributes:
+        rows: How many answers are written side by side.
+        stats: What was done so far.
+    """
+
+    def __init__(self, model: torch.nn.Module, vocabulary: Vocabulary, rows: int):
+        """Prepare to decode; memory is taken when it is needed.
+
+        Args:
+            model: A causal language model of Transformers, or a PEFT model around one.
+            vocabulary: That of its tokenizer.
+            rows: How many answers to write side by side.
+        """
+        self.rows = rows
+        self.stats = Stats()
+        self._model: Any = model
+        self._vocabulary = vocabulary
+        weights = next(weights for weights in model.parameters() if weights.is_floating_point())
+        self._device = weights.device
+        self._seen = torch.zeros((), dtype=weights.dtype, device=self._device)
+        self._masked = self._seen + torch.finfo(weights.dtype).min
+        self._prefixes: dict[Prefix, KeyValues] = {}
+        self._found: dict[Prefix, Counter[int]] = {}  # how often each type was found
+        self.release()
+
+    def release(self) -> None:
+        """Give the memory of the rows back."""
+        self._cache = RaggedCache(self._model.config.num_hidden_layers)
+        self._holds: list[Prefix | None] = []  # the prefix in the first slots of each row
+
+    def decode(self, requests: Sequence[Request], mixed: bool = False) -> list[list[Span]]:
+        """Answer prompts, each under its constraint, and read the spans.
+
+        The best legal token is taken at each step, the lowest id among equals. What the model does cannot alter a
+        text or end it early; it decides on the spans alone.
+
+        Args:
+            requests: Any number of prompts; more than ``rows`` wait until an answer is finished.
+            mixed: Let one batch hold rows of different adapters, each read by its own.
+
+        Returns:
+            The spans of each text in order, half open in characters, with confidences.
+        """
+        return [read_spans(answer, self._vocabulary) for answer in self.answers(requests, mixed)]
+
+    @torch.inference_mode()
+    def answers(self, requests: Sequence[Request], mixed: bool = False) -> list[Answer]:
+        """Return the greedy answer to each prompt; the arguments are those of ``decode``."""
+        written: list[Answer] = [[] for _ in requests]
+        for indices in _batches(requests, mixed):
+            batch = [(index, requests[index]) for index in indices]
+            if not mixed and batch[0][1].prefix.adapter is not None:
+                self._model.set_adapter(batch[0][1].prefix.adapter)
+            for row in self._write(batch, mixed):
+                written[row.index] = row.answer
+        return written
+
+    def _write(self, batch: Sequence[tuple[int, Request]], mixed: bool) -> Iterator[_Row]:
+        """Write answers and yield each when it is finished.
+
+        Rows that begin and rows that go on take turns, the more numerous first: the former read a prompt and a whole
+        draft, the latter little, and a pass is as wide as its widest row.
+        """
+        longest = max(_need(request) for _, request in batch)
+        rows = min(len(batch), max(1, self.rows * _SLOTS // longest), self.rows)
+        self._make_room(rows, longest, [request.prefix for _, request in batch], mixed)
+        queue = deque(batch)
+        free = list(range(rows))
+        begins: list[_Row] = []
+        goes_on: list[_Row] = []
+        while queue or begins or goes_on:
+            while queue and free:
+                index, request = queue.popleft()
+                begins.append(self._begin(free.pop(), index, request))
+            self._paste(begins)
+            batch_rows, begins, goes_on = (
+                (begins, [], goes_on) if len(begins) >= len(goes_on) else (goes_on, begins, [])
+            )
+            unsettled = [row for row in batch_rows if not row.request.constraint.settled(row.state)]
+            if unsettled:
+                self._pass(sorted(unsettled, key=lambda row: row.place), mixed)
+            for row in batch_rows:
+                if row.request.constraint.settled(row.state):
+                    self.stats.per_answer[row.passes] += 1
+                    if row.broken:
+                        self._cache.clear(row.place)
+                        self._holds[row.place] = None
+                    free.append(row.place)
+                    yield row
+                else:
+                    goes_on.append(row)
+
+    def _make_room(self, rows: int, slots: int, prefixes: Sequence[Prefix], mixed: bool) -> None:
+        """Divide the cache into rows and compute the prefixes that are not known yet."""
+        prefixes = list(dict.fromkeys(prefix for prefix in prefixes if prefix.tokens))
+        slots = max(slots, *(len(prefix.tokens) for prefix in prefixes), 0)
+        if rows != self._cache.rows or slots >= self._cache.slots or slots < self._cache.slots // 2:
+            self._cache.shape(rows, slots)
+            self._holds = [None] * rows
+        for prefix in prefixes:
+            if prefix not in self._prefixes:
+                self._holds[0] = None
+                length = len(prefix.tokens)
+                tokens = torch.tensor([list(prefix.tokens)], device=self._device)
+                reads = torch.tensor([[length - 1]], device=self._device)
+                slot = torch.arange(length, device=self._device)[None]
+                self._forward([0], [prefix], tokens, slot, reads, length, mixed)
+                self._prefixes[prefix] = self._cache.copy(0, length)
+
+    def _begin(self, place: int, index: int, request: Request) -> _Row:
+        """Give a request a row, behind what its prompt shares with its prefix."""
+        prompt, tokens = list(request.prompt), request.prefix.tokens
+        shared = len(tokens)
+        if prompt[:shared] != list(tokens):
+            shared = next(i for i, token in enumerate([*prompt, None]) if i == shared or token != tokens[i])
+        shared = min(shared, len(prompt) - 1)
+        return _Row(place, index, request, shared, prompt[shared:], request.constraint.start)
+
+    def _paste(self, rows: Sequence[_Row]) -> None:
+        """Put their prefix into rows that hold another."""
+        into: dict[Prefix, list[int]] = {}
+        for row in rows:
+            prefix = row.request.prefix
+            if row.length and self._holds[row.place] is not prefix:
+                into.setdefault(prefix, []).append(row.place)
+            self._holds[row.place] = prefix if row.length == len(prefix.tokens) else None
+        for prefix, places in into.items():
+            self._cache.paste(self._prefixes[prefix], sorted(places))
+
+    def _pass(self, rows: Sequence[_Row], mixed: bool) -> None:
+        """Draft, verify and accept: every row's answer grows by at least one token."""
+        drafts = [self._draft(row)[: max(_READS // len(rows), 1)] for row in rows]
+        fed = [[*row.pending, *draft] for row, draft in zip(rows, drafts, strict=True)]
+        width = max(map(len, fed))
+        depth = max(map(len, drafts)) + 1
+        visible = max(row.length + len(tokens) for row, tokens in zip(rows, fed, strict=True))
+        self._cache.grow(visible)
+        inputs = np.zeros((len(rows), 2 * width + depth), np.int64)
+        tokens, slots, reads = np.split(inputs, [width, 2 * width], axis=1)
+        slots[:] = self._cache.slots - 1
+        for place, (row, own) in enumerate(zip(rows, fed, strict=True)):
+            tokens[place, : len(own)] = own
+            slots[place, : len(own)] = np.arange(row.length, row.length + len(own))
+            reads[place] = np.arange(len(row.pending) - 1, len(row.pending) - 1 + depth).clip(max=len(own) - 1)
+        on_device = torch.from_numpy(inputs).to(self._device, non_blocking=True).split([width, width, depth], dim=1)
+        logits = self._forward(
+            [row.place for row in rows],
+            [row.request.prefix for row in rows],
+            on_device[0],
+            on_device[1],
+            on_device[2],
+            visible,
+            mixed,
+        )
+        self.stats.passes += 1
+
+        # The host looks up what is legal while the device computes.
+        paths = [_follow(row, draft) for row, draft in zip(rows, drafts, strict=True)]
+        chosen = _best(logits, [legal for legal, _ in paths])
+        for row, draft, (_, states), (choices, finite) in zip(rows, drafts, paths, chosen, strict=True):
+            row.broken |= not finite
+            self._accept(row, draft, states, choices)
+
+    def _forward(
+        self,
+        places: Sequence[int],
+        prefixes: Sequence[Prefix],
+        tokens: torch.Tensor,
+        slots: torch.Tensor,
+        reads: torch.Tensor,
+        visible: int,
+        mixed: bool,
+    ) -> torch.Tensor:
+        """Run the model and return the logits at the places to read, batch × reads × vocabulary."""
+        self._cache.aim(places, slots, visible)
+        hidden = torch.arange(visible, device=self._device) > slots[:, None, :, None]
+        mask = torch.where(hidden, self._masked, self._seen)
+        names = {"adapter_names": [prefix.adapter for prefix in prefixes]} if mixed and prefixes[0].adapter else {}
+        output = self._model(
             input_ids=tokens,
             attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
+            position_ids=slots,
+            past_key_values=self._cache,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=reads,
+            **names,
         )
-        cache = output.past_key_values
-        legal = [
-            constraint.legal(state) if state is not None else {vocabulary.end: None}
-            for constraint, state in zip(constraints, states, strict=True)
-        ]
-        chosen = _best(output.logits[:, -1], [list(ids) for ids in legal])
-        for row, (token, logprob) in enumerate(chosen):
-            if states[row] is not None:
-                written[row].append((token, logprob))
-                states[row] = legal[row][token]
-        if all(state is None for state in states):
-            return written
-        tokens = torch.tensor([[token] for token, _ in chosen], device=device)
-        mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], dim=1)
-        positions = positions[:, -1:] + 1
+        return output.logits
+
+    def _draft(self, row: _Row) -> list[int]:
+        """Guess the rest of an answer, as the tokenizer would write it after what is there."""
+        assert row.state is not None
+        found = self._found.get(row.request.prefix, Counter())
+        rest = row.request.constraint.complete(row.state, [type_ for type_, _ in found.most_common()])
+        tokens = [token for token, _ in row.answer]
+        written = b"".join(self._vocabulary.bytes[token] for token in tokens)
+        whole = self._vocabulary.encode((written + rest).decode())
+        if whole[: len(tokens)] == tokens:
+            draft = whole[len(tokens) :]
+        else:
+            inside = next((i for i, byte in enumerate(rest) if byte & 0xC0 != 0x80), len(rest))
+            draft = [self._vocabulary.ids[rest[i : i + 1]] for i in range(inside)]
+            draft += self._vocabulary.encode(rest[inside:].decode())
+        short = max(row.poor - _PATIENCE, 0)
+        return draft[: max(len(draft) >> short, _POOR)] if short else draft
+
+    def _accept(self, row: _Row, draft: Sequence[int], states: Sequence[State], choices: Answer) -> None:
+        """Take over the draft up to the first place where another token is better, and that token."""
+        written = 0
+        for token, logprob in choices:
+            row.answer.append((token, logprob))
+            written += 1
+            if written > len(draft) or token != draft[written - 1]:
+                break
+        token = row.answer[-1][0]
+        after = row.request.constraint.after(states[written - 1], token)
+        for before, state in zip(states[:written], [*states[1:written], after], strict=True):
+            if state is not None and state.type not in (before.type, -1):
+                self._found.setdefault(row.request.prefix, Counter())[state.type] += 1
+        row.length += len(row.pending) + written - 1
+        row.pending = [token]
+        row.passes += 1
+        row.poor = min(row.poor + 1, _PATIENCE + _SHORTEST) if written < _POOR else max(row.poor - 2, 0)
+        row.state = after
 
 
 def read_spans(answer: Answer, vocabulary: Vocabulary) -> list[Span]:
@@ -90,7 +340,9 @@ def read_spans(answer: Answer, vocabulary: Vocabulary) -> list[Span]:
     An entity's confidence is the probability of the tokens that write a byte of its two tags.
     """
     written = b"".join(vocabulary.bytes[token] for token, _ in answer)
-    _, spans = parse(written.decode())
+    _, spans = parse(written.decode(errors="ignore"))
+    if not spans:
+        return []
     owner: list[int | None] = []  # for each byte, the entity whose tag it belongs to
     tags = 0
     in_tag = False
@@ -109,18 +361,63 @@ def read_spans(answer: Answer, vocabulary: Vocabulary) -> list[Span]:
     return [replace(span, confidence=min(1.0, math.exp(logprob))) for span, logprob in zip(spans, total, strict=True)]
 
 
-def _best(logits: torch.Tensor, legal: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
-    """Return each row's best legal token and its log-probability among the legal ones.
+def _need(request: Request) -> int:
+    """Estimate a request's slots: its prompt, and an answer that repeats the end of it with a few tags."""
+    return 2 * len(request.prompt) - len(request.prefix.tokens) + _TAGS
+
+
+def _batches(requests: Sequence[Request], mixed: bool) -> list[list[int]]:
+    """Divide requests into batches that are decoded one after the other: by adapter, and long ones apart."""
+    order = sorted(range(len(requests)), key=lambda index: -_need(requests[index]))
+    batches: dict[tuple[Prefix | None, bool], list[int]] = {}
+    for index in order:
+        request = requests[index]
+        key = (None if mixed else request.prefix, _need(request) > _SLOTS)
+        batches.setdefault(key, []).append(index)
+    return list(batches.values())
+
+
+def _follow(row: _Row, draft: Sequence[int]) -> tuple[list[Legal], list[State]]:
+    """Return what is legal at each place of a draft and the states there, up to where it is settled or illegal."""
+    constraint = row.request.constraint
+    assert row.state is not None
+    legal, states = [constraint.legal(row.state)], [row.state]
+    for token in draft:
+        if token not in legal[-1].states:
+            break
+        after = constraint.after(states[-1], token)
+        if after is None or constraint.settled(after):
+            break
+        legal.append(constraint.legal(after))
+        states.append(after)
+    return legal, states
+
+
+def _best(logits: torch.Tensor, legal: Sequence[Sequence[Legal]]) -> list[tuple[Answer, bool]]:
+    """Return each row's best legal tokens, with log-probabilities before any bias, and whether all scores are finite.
 
     Args:
-        logits: Scores of the whole vocabulary, rows × vocabulary.
-        legal: Each row's legal token ids, ascending.
+        logits: Batch × places × vocabulary.
+        legal: What is legal at the first places of each row.
     """
-    most = max(len(ids) for ids in legal)
-    index = torch.tensor([[*ids, *[ids[0]] * (most - len(ids))] for ids in legal])
-    padding = torch.arange(most)[None] >= torch.tensor([len(ids) for ids in legal])[:, None]
-    scores = logits.gather(1, index.to(logits.device)).float().cpu()
-    scores = scores.nan_to_num(nan=_LOWEST, posinf=_HIGHEST, neginf=_LOWEST).masked_fill(padding, -torch.inf)
-    best = scores.argmax(-1)  # on the CPU the first of equals wins
-    logprobs = scores.log_softmax(-1).gather(1, best[:, None])[:, 0]
-    return [(ids[place], logprob) for ids, place, logprob in zip(legal, best.tolist(), logprobs.tolist(), strict=True)]
+    _, depth, vocabulary = logits.shape
+    flat = [one for row in legal for one in row]
+    counts = np.array([len(one.ids) for one in flat])
+    place = np.array([row * depth + slot for row, slots in enumerate(legal) for slot in range(len(slots))])
+    ids = np.concatenate([one.ids for one in flat])
+    index = torch.from_numpy(ids + np.repeat(place * vocabulary, counts)).to(logits.device)
+    scores = logits.flatten().index_select(0, index).float().cpu().numpy()
+    finite = np.isfinite(scores)
+    scores = np.nan_to_num(scores, nan=_LOWEST, posinf=_HIGHEST, neginf=_LOWEST)
+
+    starts = np.concatenate([[0], counts.cumsum()[:-1]])
+    biased = scores + np.concatenate([one.bias for one in flat])
+    winners = np.flatnonzero(biased == np.repeat(np.maximum.reduceat(biased, starts), counts))
+    first = winners[np.searchsorted(winners, starts)]
+    highest = np.maximum.reduceat(scores, starts)
+    total = np.add.reduceat(np.exp(scores - np.repeat(highest, counts)), starts)
+    logprobs = scores[first] - highest - np.log(total)
+    whole = np.logical_and.reduceat(finite, starts).tolist()
+    best = iter(zip(ids[first].tolist(), logprobs.tolist(), whole, strict=True))
+    rows = [[next(best) for _ in row] for row in legal]
+    return [([(token, logprob) for token, logprob, _ in row], all(ok for *_, ok in row)) for row in rows]

@@ -31,7 +31,7 @@ from pipeline.tagging.prompts import Prompt, completion, encode, end_of_turn, gu
 
 SEED = 1126
 VOCABULARY = 4096
-NAME_STEPS, PROMPT_STEPS, ADAPTER_STEPS = 1200, 100, 40
+NAME_STEPS, PROMPT_STEPS, ADAPTER_STEPS = 800, 320, 30
 BATCH_WITH_NAME, BATCH_WITH_PROMPT = 16, 12
 MADE_UP_SHARE = 0.5
 LONGEST = 200  # characters of a transcript that is trained on
@@ -73,7 +73,7 @@ def main(corpus: Path, out: Path) -> None:
     batches = Batches(tokenizer, real, made_up, lot)
     names = [Prompt(prompt.group, prompt.types, prompt.group, ()) for prompt in prompts]
     train(model, batches, names, NAME_STEPS, 3e-3)
-    base_loss = train(model, batches, prompts, PROMPT_STEPS, 1e-3)
+    base_loss = train(model, batches, prompts, PROMPT_STEPS, 2e-3)
     tokenizer.save_pretrained(out / "base")
     model.to(torch.float16).save_pretrained(out / "base")
 

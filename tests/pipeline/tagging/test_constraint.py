@@ -30,14 +30,15 @@ def follow(constraint: Constraint, written: bytes) -> bool:
     """Whether an answer is legal, a byte at a time, with the end of the turn after it."""
     state = constraint.start
     for byte in written:
-        state = constraint.legal(state).get(constraint.vocabulary.ids[bytes([byte])])
-        if state is None:
+        token = constraint.vocabulary.ids[bytes([byte])]
+        if token not in constraint.legal(state).ids:
             return False
-    return constraint.vocabulary.end in constraint.legal(state)
+        state = constraint.after(state, token)
+    return constraint.vocabulary.end in constraint.legal(state).ids
 
 
 def words(constraint: Constraint, state=Constraint.start) -> set[bytes]:
-    return {constraint.vocabulary.bytes[token] for token in constraint.legal(state)}
+    return {constraint.vocabulary.bytes[token] for token in constraint.legal(state).ids.tolist()}
 
 
 @quick
@@ -47,7 +48,8 @@ def test_whatever_is_chosen_the_text_comes_back(any_vocabulary, text: str, seed:
     choose = random.Random(seed)
     written, state, steps = b"", constraint.start, 0
     while state is not None:
-        token, state = choose.choice(list(constraint.legal(state).items()))
+        token = choose.choice(constraint.legal(state).ids.tolist())
+        state = constraint.after(state, token)
         written += constraint.vocabulary.bytes[token]
         steps += 1
     back, spans = parse(written.decode())
@@ -72,9 +74,9 @@ def test_every_tagging_is_legal_in_the_tokens_of_the_tokenizer(any_vocabulary, t
     state = Constraint.start
     constraint = Constraint(vocabulary, text, TYPES, 8)
     for token in tagger_tokenizer(tagged, add_special_tokens=False)["input_ids"]:
-        assert token in constraint.legal(state)
-        state = constraint.legal(state)[token]
-    assert vocabulary.end in constraint.legal(state)
+        assert token in constraint.legal(state).ids
+        state = constraint.after(state, token)
+    assert vocabulary.end in constraint.legal(state).ids
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_tokens_may_join_a_tag_and_text(vocabulary):
     joined = [token for token in vocabulary.ids if token.startswith((b" <", b">,", b">."))]
     assert joined
     constraint = Constraint(vocabulary, "a b", TYPES, 3)
-    state = constraint.legal(constraint.start)[vocabulary.ids[b"a"]]
+    state = constraint.after(constraint.start, vocabulary.ids[b"a"])
     assert b" <" in words(constraint, state)
 
 
@@ -134,7 +136,7 @@ def test_a_literal_tag_opener_needs_its_stand_in(vocabulary):
 
 
 def test_legal_tokens_come_in_ascending_order(any_vocabulary):
-    legal = list(Constraint(any_vocabulary[1], "Ann Lee", TYPES, 3).legal(Constraint.start))
+    legal = Constraint(any_vocabulary[1], "Ann Lee", TYPES, 3).legal(Constraint.start).ids.tolist()
     assert legal == sorted(legal)
     assert len(legal) > 2
 
@@ -151,8 +153,98 @@ def test_real_transcripts_are_followed_in_real_tokens(any_vocabulary, shared):
         constraint = Constraint(vocabulary, text, TYPES, 3)
         state = constraint.start
         for token in tagger_tokenizer(text, add_special_tokens=False)["input_ids"]:
-            state = constraint.legal(state)[token]
-        assert vocabulary.end in constraint.legal(state)
+            state = constraint.after(state, token)
+        assert vocabulary.end in constraint.legal(state).ids
+
+
+@quick
+@given(text=hostile, seed=st.integers(0, 2**32), cap=st.integers(0, 9))
+def test_what_is_remembered_from_an_earlier_entity_is_what_would_be_found_anew(
+    any_vocabulary, text: str, seed: int, cap: int
+):
+    constraint = Constraint(any_vocabulary[1], text, TYPES, cap)
+    choose, state = random.Random(seed), constraint.start
+    while state is not None:
+        anew = Constraint(any_vocabulary[1], text, TYPES, cap)._find(state)
+        assert constraint.legal(state).ids.tolist() == anew.ids.tolist()
+        token = choose.choice(anew.ids.tolist())
+        assert constraint.after(state, token) == anew.states[token]
+        state = anew.states[token]
+
+
+@quick
+@given(text=hostile, seed=st.integers(0, 2**32), cap=st.integers(0, 2))
+def test_a_settled_answer_gets_no_further_entity(any_vocabulary, text: str, seed: int, cap: int):
+    constraint = Constraint(any_vocabulary[1], text, TYPES, cap)
+    choose, state, settled = random.Random(seed), constraint.start, constraint.settled(constraint.start)
+    entities = 0
+    while state is not None:
+        if settled:
+            assert constraint.settled(state)
+            assert state.entities == entities
+        settled, entities = constraint.settled(state), state.entities
+        state = constraint.after(state, choose.choice(constraint.legal(state).ids.tolist()))
+    assert constraint.settled(state)
+
+
+@quick
+@given(text=hostile, seed=st.integers(0, 2**32))
+def test_the_guess_at_the_rest_is_legal_everywhere(any_vocabulary, text: str, seed: int):
+    constraint = Constraint(any_vocabulary[1], text, TYPES, 5)
+    choose, state, written = random.Random(seed), constraint.start, b""
+    while state is not None:
+        whole = written + constraint.complete(state, [2, 0])
+        assert parse(whole.decode())[0] == text
+        assert follow(Constraint(any_vocabulary[1], text, TYPES, 6), whole)
+        token = choose.choice(constraint.legal(state).ids.tolist())
+        written += constraint.vocabulary.bytes[token]
+        state = constraint.after(state, token)
+
+
+@pytest.mark.parametrize(
+    ("written", "guess"),
+    [
+        (b"", b"on Friday, ok"),
+        (b"on <", b"ID>Friday</ID>, ok"),
+        (b"on <L", b"OCATION-OTHER>Friday</LOCATION-OTHER>, ok"),
+        (b"on <ID_", b"NUMBER>Friday</ID_NUMBER>, ok"),
+        (b"on <ID>", b"Friday</ID>, ok"),
+        (b"on <ID>Fri", b"day</ID>, ok"),
+        (b"on <ID>Friday", b"</ID>, ok"),
+        (b"on <ID>Friday</I", b"D>, ok"),
+    ],
+)
+def test_the_guess_closes_what_is_open_after_its_word(vocabulary, written: bytes, guess: bytes):
+    constraint, state = Constraint(vocabulary, "on Friday, ok", TYPES, 3), Constraint.start
+    for byte in written:
+        state = constraint.after(state, vocabulary.ids[bytes([byte])])
+    assert constraint.complete(state) == guess
+
+
+def test_the_likeliest_type_is_guessed(vocabulary):
+    constraint = Constraint(vocabulary, "Friday", TYPES, 3)
+    state = constraint.after(Constraint.start, vocabulary.ids[b"<"])
+    assert constraint.complete(state, [2, 1]).startswith(b"LOCATION-OTHER>")
+
+
+def test_the_bias_is_on_tokens_that_begin_an_opening_tag(vocabulary):
+    constraint = Constraint(vocabulary, "a b", TYPES, 3, opening_bias=1.5)
+
+    def biased(state) -> set[bytes]:
+        legal = constraint.legal(state)
+        assert set(legal.bias.tolist()) <= {0.0, 1.5}
+        return {vocabulary.bytes[token] for token, bias in zip(legal.ids.tolist(), legal.bias, strict=True) if bias}
+
+    after_a = constraint.after(Constraint.start, vocabulary.ids[b"a"])
+    tokens = words(constraint, after_a)
+    assert biased(after_a) == {token for token in tokens if b"<" in token} >= {b" <"}
+    half = constraint.after(Constraint.start, vocabulary.ids[b"<"])
+    assert biased(half) == set()  # it goes on with a tag that has begun
+    inside = half
+    for byte in b"ID>a":
+        inside = constraint.after(inside, vocabulary.ids[bytes([byte])])
+    assert b"<" in words(constraint, inside)
+    assert biased(inside) == set()  # that tag closes
 
 
 def test_a_tokenizer_that_is_not_byte_level_is_refused():

@@ -1,3 +1,5 @@
+import re
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -7,9 +9,9 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.tagging import tagger as tagger_module
-from pipeline.tagging.entities import Entity
+from pipeline.tagging.entities import Entity, Span
 from pipeline.tagging.groups import load_groups
-from pipeline.tagging.tagger import Tagger, cut
+from pipeline.tagging.tagger import Stretch, Tagger, cut
 from tests.tagger_models import TaggerFolders
 
 TEXTS = [
@@ -78,36 +80,129 @@ def test_the_same_type_and_span_from_two_adapters_is_one_entity(tagger_folders, 
     alone = Tagger(str(tagger_folders.base), "none", tagger_settings, device="cpu")
     once = alone.tag(TEXTS[:1])
     alone._prompts *= 2
-    assert alone.tag(TEXTS[:1]) == once
+    alone._prefixes *= 2
+    assert [places(entities) for entities in alone.tag(TEXTS[:1])] == [places(entities) for entities in once]
 
 
-def test_a_batch_that_is_too_large_for_memory_goes_in_halves(tagger, tagged, monkeypatch):
-    decode = tagger_module.decode
+def test_where_the_memory_is_too_small_fewer_rows_are_decoded_side_by_side(tagger, tagged, monkeypatch):
+    run, tried = tagger._model.forward, []
 
-    def small_memory(model, prompts, constraints):
-        if len(prompts) > 1:
+    def small_memory(input_ids, **inputs):
+        if len(input_ids) > 2:
+            tried.append(len(input_ids))
             raise torch.OutOfMemoryError("too large")
-        return decode(model, prompts, constraints)
+        return run(input_ids=input_ids, **inputs)
 
-    monkeypatch.setattr(tagger_module, "decode", small_memory)
-    assert [places(entities) for entities in tagger.tag(TEXTS[:3])] == [places(entities) for entities in tagged[:3]]
+    monkeypatch.setattr(tagger._model, "forward", small_memory)
+    assert [places(entities) for entities in tagger.tag(TEXTS)] == [places(entities) for entities in tagged]
+    assert tried
+    monkeypatch.setattr(tagger._model, "forward", lambda **_: (_ for _ in ()).throw(torch.OutOfMemoryError))
+    with pytest.raises(torch.OutOfMemoryError):
+        tagger.tag(TEXTS)
+
+
+def test_mixed_batches_find_what_grouped_ones_find(tagger_folders, tagger_settings, tagged):
+    settings = replace(tagger_settings, mixed=True)
+    mixed = Tagger(str(tagger_folders.base), str(tagger_folders.adapters), settings, device="cpu")
+    assert [places(entities) for entities in mixed.tag(TEXTS)] == [places(entities) for entities in tagged]
+
+
+def test_each_prefix_is_computed_once(tagger, tagged):
+    assert len(tagger._decoder._prefixes) == len(tagger._prompts) == 6
+    for prefix, prompt in zip(tagger._prefixes, tagger._prompts, strict=True):
+        for text in TEXTS[:3]:
+            rendered = tagger_module.encode(tagger._tokenizer, tagger_module.render(tagger._tokenizer, prompt, text))
+            assert rendered[: len(prefix.tokens)] == prefix.tokens
+            assert len(rendered) - len(prefix.tokens) < 60
+
+
+def test_a_group_without_an_adapter_is_left_out_where_that_is_allowed(
+    tagger_folders, tagger_settings, tagged, tmp_path
+):
+    shutil.copytree(tagger_folders.adapters, tmp_path / "adapters")
+    for group in ("care", "times"):
+        shutil.rmtree(tmp_path / "adapters" / group)
+    with pytest.raises(UserError, match=r"care.*--tagger\.missing-adapters skip"):
+        Tagger(str(tagger_folders.base), str(tmp_path / "adapters"), tagger_settings, device="cpu")
+    settings = replace(tagger_settings, missing_adapters="skip")
+    some = Tagger(str(tagger_folders.base), str(tmp_path / "adapters"), settings, device="cpu")
+    assert some.left_out == ("care", "times")
+    kept = [[entity for entity in entities if entity.group not in some.left_out] for entities in tagged]
+    assert [places(entities) for entities in some.tag(TEXTS)] == [places(entities) for entities in kept]
+
+
+def test_no_group_is_left_out_where_all_have_adapters(tagger):
+    assert tagger.left_out == ()
+
+
+def test_where_all_adapters_are_missing_the_tagger_refuses(tagger_folders, tagger_settings, tmp_path):
+    settings = replace(tagger_settings, missing_adapters="skip")
+    with pytest.raises(UserError, match="There is no adapter folder"):
+        Tagger(str(tagger_folders.base), str(tmp_path), settings, device="cpu")
+
+
+def test_an_opening_bias_is_of_its_group_alone(tagger_folders, tagger_settings, tagged):
+    settings = replace(tagger_settings, opening_bias={"times": -1e6})
+    shy = Tagger(str(tagger_folders.base), str(tagger_folders.adapters), settings, device="cpu")
+    kept = [[entity for entity in entities if entity.group != "times"] for entities in tagged]
+    assert [places(entities) for entities in shy.tag(TEXTS)] == [places(entities) for entities in kept]
+
+
+def test_an_opening_bias_of_no_group_is_refused(tagger_folders, tagger_settings):
+    settings = replace(tagger_settings, opening_bias={"time": 1.0})
+    with pytest.raises(UserError, match=r"--tagger\.opening-bias names time, which is no group"):
+        Tagger(str(tagger_folders.base), "none", settings, device="cpu")
 
 
 def test_a_transcript_longer_than_the_context_is_tagged_to_its_end(tagger, monkeypatch):
-    text = "。".join(f"第{number}句話說完了" for number in range(20)) + "。The end."
-    monkeypatch.setattr(tagger, "_room", dict.fromkeys(tagger._room, 300))
-    monkeypatch.setattr(tagger, "_prompts", tagger._prompts[1:2])
+    text = "。".join(f"第{number}句話說完了" for number in range(20)) + "。The 20 end."
+    monkeypatch.setattr(tagger, "_room", dict.fromkeys(tagger._room, 100))
     (entities,) = tagger.tag([text])
     assert all(entity.text == text[entity.char_start : entity.char_end] for entity in entities)
-    assert max(entity.char_end for entity in entities) > len(text) - 60
-    assert min(entity.char_start for entity in entities) < 60
-    per_stretch = [places(tagger.tag([text[start:end]])[0]) for start, end in cut(text, 300)]
-    shifted = [
-        (type_, start + offset, end + offset)
-        for (offset, _), found in zip(cut(text, 300), per_stretch, strict=True)
-        for type_, start, end in found
-    ]
-    assert sorted(shifted) == sorted(places(entities))
+    for group in load_groups():
+        own = [entity for entity in entities if entity.group == group.name]
+        assert all(a.char_end <= b.char_start for a, b in pairwise(own))
+
+    def find_numbers(requests):
+        texts = [request.constraint._characters for request in requests]
+        return [[Span("AGE", *match.span(), 0.5) for match in re.finditer("[0-9]+", text)] for text in texts]
+
+    monkeypatch.setattr(tagger, "_decode", find_numbers)
+    (entities,) = tagger.tag([text])
+    assert [entity.text for entity in entities] == [str(number) for number in range(21)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "joined"),
+    [
+        # "0123456789" is cut into 0-6 and 4-10: what they share is 4-6, and the middle of that is 5.
+        ([("A", 0, 2, 0.5)], [("A", 3, 5, 0.5)], [("A", 0, 2), ("A", 7, 9)]),
+        ([("A", 4, 5, 0.5)], [], [("A", 4, 5)]),  # nearer to the second stretch's edge
+        ([], [("A", 0, 1, 0.9)], []),  # so the first one's word counts, and it saw nothing
+        ([("A", 5, 6, 0.9)], [], []),
+        ([], [("A", 1, 2, 0.5)], [("A", 5, 6)]),
+        ([("A", 4, 6, 0.9)], [("A", 0, 2, 0.4)], [("A", 4, 6)]),  # equal: once
+        ([("A", 3, 6, 0.9)], [("A", 1, 4, 0.4)], [("A", 3, 6)]),  # overlapping: the surest
+        ([("A", 3, 6, 0.3)], [("B", 1, 4, 0.4)], [("B", 5, 8)]),
+    ],
+)
+def test_which_spans_count_where_stretches_overlap(first, second, joined):
+    stretches = [Stretch(0, 0, 0, 6, (0, 10)), Stretch(0, 0, 4, 10, (10, 21))]
+    found = tagger_module._joined(stretches, [[Span(*span) for span in spans] for spans in (first, second)])
+    assert [(span.type, span.char_start, span.char_end) for span in found.get((0, 0), [])] == joined
+
+
+def test_an_entity_at_a_cut_is_found_whole(tagger_folders, tagger_settings, monkeypatch):
+    text = "we talk and talk, on and on and on until " * 3 + "Friday the tenth of May comes " + "and then we go on " * 8
+    start = text.index("Friday the tenth of May")
+    for room in range(100, 240, 7):
+        wholes = [
+            stretch
+            for stretch in tagger_module._stretches(0, 0, text, room)
+            if stretch.start <= start and start + 23 <= stretch.end
+            if stretch.counts[0] <= 2 * start + 23 < stretch.counts[1]
+        ]
+        assert len(wholes) == 1
 
 
 def test_question_and_answer_of_the_longest_stretch_fit_the_context(tagger, tagger_settings):
@@ -139,26 +234,29 @@ def test_a_group_of_the_users_own_is_tagged(tagger_folders: TaggerFolders, tagge
     [
         ("", 10, []),
         ("short", 10, ["short"]),
-        ("One. Two three. Four", 16, ["One. Two three. ", "Four"]),
-        ("well, yes and no", 10, ["well, ", "yes and no"]),
-        ("one two three", 9, ["one two ", "three"]),
-        ("abcdefghij", 4, ["abcd", "efgh", "ij"]),
-        ("好的。再見了", 12, ["好的。", "再見了"]),
-        ("血壓高，要吃藥", 14, ["血壓高，", "要吃藥"]),
+        ("One. Two three. Four", 16, ["One. Two three. ", "ee. Four"]),
+        ("One. Two. Three four. Five. Six", 28, ["One. Two. Three four. Five. ", "Five. Six"]),
+        ("well, yes and no it is", 16, ["well, yes and ", "and no it is"]),
+        ("abcdefghij", 4, ["abcd", "defg", "ghij"]),
+        ("好的。再見了", 12, ["好的。", "。再見了"]),
+        ("血壓高，要吃藥", 14, ["血壓高，", "，要吃藥"]),
         ("血壓高", 4, ["血", "壓", "高"]),
-        ("at 3.5 mg daily", 9, ["at 3.5 ", "mg daily"]),
     ],
 )
 def test_where_a_long_text_is_cut(text: str, most: int, stretches: list[str]):
     assert [text[start:end] for start, end in cut(text, most)] == stretches
 
 
-def test_real_transcripts_are_cut_without_loss(shared):
+@pytest.mark.parametrize("most", [64, 200, 1000])
+def test_real_transcripts_are_cut_without_loss(shared, most: int):
     lines = (shared / "corpus" / "train2" / "task1_answer.txt").read_text(encoding="utf-8").splitlines()
     for line in lines:
-        pieces = [line[start:end] for start, end in cut(line, 200)]
-        assert "".join(pieces) == line
-        assert all(len(piece.encode()) <= 200 for piece in pieces)
+        pieces = list(cut(line, most))
+        assert pieces[0][0] == 0 and pieces[-1][1] == len(line)
+        assert all(len(line[start:end].encode()) <= most for start, end in pieces)
+        for (start, end), (next_start, next_end) in pairwise(pieces):
+            assert start < next_start <= end < next_end
+            assert len(line[next_start:end].encode()) <= min(most // 4, 256)
 
 
 def test_real_transcripts_are_tagged(tagger, shared):
