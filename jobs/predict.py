@@ -61,6 +61,9 @@ def main(arguments: list[str]) -> None:
     if set(demo.model_paths().values()) & set(astuple(job.settings.models)):
         demo.build_missing_models()
     settings = models.locate(job.settings)
+    left_out = models.groups_without_adapter(settings)
+    if left_out:
+        print(f"Left out, as they have no adapter: {', '.join(left_out)}.")
 
     connect_to_ray()
     import ray

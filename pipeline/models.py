@@ -15,7 +15,7 @@ from huggingface_hub.errors import (
 )
 
 from pipeline.errors import UserError
-from pipeline.settings import NO_ADAPTERS, Models, Settings
+from pipeline.settings import NO_ADAPTERS, Models, Settings, Tagger
 from pipeline.tagging.groups import load_groups
 
 _NOT_LOADED = ["original/*", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx"]
@@ -35,7 +35,7 @@ def locate(settings: Settings) -> Settings:
         whisper=str(_whisper(_locate("--whisper", models.whisper), settings.whisper.backend)),
         parakeet=str(locate_parakeet(models.parakeet)),
         base_model=str(_locate("--base-model", models.base_model)),
-        adapters=str(_adapters(models.adapters, settings.tagger.groups)),
+        adapters=str(_adapters(models.adapters, settings.tagger)),
     )
     tagger = settings.tagger
     tagger = replace(tagger, groups=_file(tagger.groups), rules=_file(tagger.rules), patterns=_file(tagger.patterns))
@@ -115,17 +115,27 @@ def _nemo_file(path: Path, name: str) -> Path:
     return files[0]
 
 
-def _adapters(name: str, groups: Path | None) -> Path | str:
+def groups_without_adapter(settings: Settings) -> list[str]:
+    """List the groups that have no adapter folder; with ``none`` for adapters, no group lacks one."""
+    if settings.models.adapters == NO_ADAPTERS:
+        return []
+    path = Path(settings.models.adapters).expanduser()
+    return [group.name for group in load_groups(settings.tagger.groups) if not (path / group.name).is_dir()]
+
+
+def _adapters(name: str, tagger: Tagger) -> Path | str:
     if name == NO_ADAPTERS:
         return name
     path = Path(name).expanduser()
     how = (
-        "`python -m jobs.finetune_taggers --out D` makes D/adapters; "
-        f"--adapters {NO_ADAPTERS} tags without adapters, on the base model's few-shot turns alone."
+        "`python -m jobs.finetune_taggers --out D` makes D/adapters; --tagger.missing-adapters skip leaves out groups "
+        f"that have none; --adapters {NO_ADAPTERS} tags without adapters, on the base model's few-shot turns alone."
     )
     if not path.is_dir():
         raise UserError(f"--adapters {name}: there is no such folder. {how}")
-    for group in load_groups(groups):
-        if not (path / group.name / "tagging.json").is_file():
-            raise UserError(f"--adapters {name}: no adapter folder for the group {group.name} in it. {how}")
+    folders = [path / group.name for group in load_groups(tagger.groups)]
+    there = [folder for folder in folders if folder.is_dir()]
+    for folder in there if tagger.missing_adapters == "skip" and there else folders:
+        if not (folder / "tagging.json").is_file():
+            raise UserError(f"--adapters {name}: no adapter folder for the group {folder.name} in it. {how}")
     return path.resolve()

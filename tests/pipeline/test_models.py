@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.models import locate, sha256
+from pipeline.models import groups_without_adapter, locate, sha256
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +74,21 @@ def test_a_group_without_an_adapter_folder_is_named(tiny_settings, tmp_path):
     with pytest.raises(UserError, match="no adapter folder for the group names"):
         locate(with_model(tiny_settings, adapters=str(tmp_path)))
     assert locate(with_model(tiny_settings, adapters="none")).models.adapters == "none"
+
+
+def test_groups_without_an_adapter_are_left_out_where_the_settings_say_so(tiny_settings, tmp_path):
+    (tmp_path / "adapters").symlink_to(tiny_settings.models.adapters)
+    some = tmp_path / "some"
+    some.mkdir()
+    for group in ("names", "times"):
+        (some / group).symlink_to(tmp_path / "adapters" / group)
+    skip = replace(tiny_settings, tagger=replace(tiny_settings.tagger, missing_adapters="skip"))
+    located = locate(with_model(skip, adapters=str(some)))
+    assert groups_without_adapter(located) == ["profession", "care", "addresses", "identifiers"]
+    assert groups_without_adapter(with_model(skip, adapters="none")) == []
+    assert groups_without_adapter(tiny_settings) == []
+    with pytest.raises(UserError, match="no adapter folder for the group names"):
+        locate(with_model(skip, adapters=str(tmp_path)))
 
 
 def test_a_models_hash_is_of_its_names_and_contents(tiny_settings, tmp_path):
