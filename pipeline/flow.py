@@ -51,6 +51,7 @@ COPY = pa.schema(
 )
 
 _FILES_IN_A_TASK = 16
+_REFILLS = 4  # transcripts that wait in the tagger for each place in its batch, so that no place stays empty
 _DIED = "ProcessDied: twice, the second time on this recording alone"
 
 
@@ -117,7 +118,7 @@ def stream(
         .map_batches(
             Tag,
             fn_constructor_args=(loaders.tagger, models.base_model, models.adapters, tagger),
-            **_actors(tagger.pool, 1 if one_by_one else tagger.batch_size),
+            **_actors(tagger.pool, 1 if one_by_one else _REFILLS * tagger.batch_size),
         )
         .map_batches(finish, fn_args=finishing, batch_size=None, **_TASK)  # type: ignore[arg-type]
         .map_batches(write_part, fn_args=(parts,), batch_size=None, **_TASK)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ the time is measured on the recordings that it reached.
 
 import json
 import logging
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -53,6 +54,8 @@ MADE_UP = [
         ),
     )
 ]
+_TAG = re.compile(rb"</?[A-Z][A-Z0-9_-]*>")
+
 WAYS = ("reference", "stepwise", "draft_verify")
 NEW_TOKENS = 256
 
@@ -168,7 +171,8 @@ def token_by_token(task: Task, prompt: Prompt, batch: Sequence[Recording]) -> tu
     """Decode under the constraint, a token a pass."""
     ids = [task.encode(prompt, recording.text) for recording in batch]
     answers = stepwise.answers(task.model, ids, [task.constraint(prompt, recording) for recording in batch])
-    return [_tokens(answer) for answer in answers], 0
+    written = [_tokens(answer) for answer in answers]
+    return written, sum(_altered(task, *pair) for pair in zip(written, batch, strict=True))
 
 
 def draft_and_verify(task: Task, rows: int) -> Result:
@@ -186,7 +190,9 @@ def draft_and_verify(task: Task, rows: int) -> Result:
                 for recording in task.recordings
             ]
         )
-        result.answers |= {(prompt.group, index): _tokens(answer) for index, answer in enumerate(answers)}
+        written = [_tokens(answer) for answer in answers]
+        result.answers |= {(prompt.group, index): tokens for index, tokens in enumerate(written)}
+        result.dropped += sum(_altered(task, *pair) for pair in zip(written, task.recordings, strict=True))
     result.seconds = time.perf_counter() - start
     result.passes = decoder.stats.per_answer
     return result
@@ -220,6 +226,12 @@ def _spread(batches: list[list[int]]) -> Iterator[list[int]]:
 
 def _tokens(answer: Answer) -> list[int]:
     return [token for token, _ in answer]
+
+
+def _altered(task: Task, tokens: Sequence[int], recording: Recording) -> bool:
+    """Say whether constrained tokens, without tags, are other than the text; they may end where no entity follows."""
+    written = b"".join(task.vocabulary.bytes[token] for token in tokens)
+    return not guard(recording.text).encode().startswith(_TAG.sub(b"", written))
 
 
 def mismatches(task: Task, slow: Result, fast: Result) -> int:
