@@ -12,6 +12,7 @@ import yaml
 from faker import Faker
 
 from pipeline.outputs.text import placeholder
+from pipeline.speech.language import language_of
 from pipeline.speech.words import CJK
 
 _DATA: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
@@ -63,7 +64,7 @@ class Surrogates:
 
     def replace(self, type_: str, text: str) -> str:
         """Return the surrogate of an entity, or its placeholder where there is none."""
-        language = "zh" if _IDEOGRAPH.search(text) else "en"
+        language = language_of(text)
         try:
             if type_ in _DATA["names"]:
                 surrogate = self._name(type_, text)
