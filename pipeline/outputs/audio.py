@@ -23,7 +23,7 @@ FADE_S = 0.01
 """Length of a fade in seconds; where the padding is shorter, as long as that."""
 
 _FRAMES_PER_BLOCK = 1 << 16  # the Vorbis encoder of libsndfile 1.2.2 crashes on blocks of some hundred thousand
-_MOST_OTHER_S = 0.01
+_MOST_OTHER_S = 0.1  # the header of an MP3 file tells its length to a frame or two
 # Everything else is read and written as int32, which holds each PCM, FLAC, A-law and mu-law sample exactly.
 _FLOATS = {"DOUBLE": "float64"} | dict.fromkeys(["FLOAT", "VORBIS", "OPUS", "MPEG_LAYER_III"], "float32")
 

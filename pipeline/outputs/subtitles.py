@@ -90,7 +90,7 @@ def textgrid(transcript: Transcript, spans: Sequence[Span], duration_s: float) -
 def _tier(intervals: Sequence[Interval], duration_s: float) -> list[Interval]:
     """Cover the whole time with intervals in a row; those without a label stand for the gaps."""
     row: list[Interval] = []
-    for start, end, label in sorted(intervals, key=lambda interval: interval[:2]):
+    for start, end, label in sorted(intervals, key=lambda interval: interval[0]):
         start, end = min(start, duration_s), min(end, duration_s)
         if row and (start <= row[-1][0] or row[-1][0] == row[-1][1]):
             row[-1] = (row[-1][0], max(end, row[-1][1]), f"{row[-1][2]} {label}")
