@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 
 import webvtt as reader
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from praatio import textgrid as praat
 
@@ -64,6 +64,7 @@ def made_up(words) -> Transcript:
     return Transcript(text, made)
 
 
+@settings(deadline=None)
 @given(WORDS)
 def test_players_read_back_every_word_in_order(words):
     transcript = made_up(words)
@@ -73,6 +74,7 @@ def test_players_read_back_every_word_in_order(words):
     assert [cue.start for cue in cues] == sorted(cue.start for cue in cues)
 
 
+@settings(deadline=None)
 @given(WORDS, st.integers(1, 30_000))
 def test_praat_reads_back_every_word_once_over_the_whole_time(tmp_path_factory, words, milliseconds):
     transcript = made_up(words)

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import answers
@@ -50,6 +50,7 @@ def test_a_surrogate_depends_on_the_names_before_it_so_that_names_cannot_be_trie
     assert one.replace("PERSONALNAME", "Ann") != other.replace("PERSONALNAME", "Ann")
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"[A-Z]{0,2}[0-9]{2,10}(-[0-9]{1,4}){0,2}", fullmatch=True), st.integers(0, 99))
 def test_numbers_keep_their_shape(number, seed):
     made = Surrogates(seed).replace("ID_NUMBER", number)
@@ -74,6 +75,7 @@ def test_what_has_no_surrogate_or_would_stay_in_part_becomes_its_placeholder(sur
     assert surrogates.replace("DATE", text) == "[DATE]"
 
 
+@settings(deadline=None)
 @given(st.sampled_from(TYPES), st.text(min_size=1, max_size=12).filter(str.strip), st.integers(0, 9))
 def test_no_text_breaks_it_or_comes_back(type_, text, seed):
     made = Surrogates(seed).replace(type_, text)
