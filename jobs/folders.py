@@ -1,0 +1,73 @@
+"""Folders that jobs take and make after a run."""
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+
+from jobs.command_line import absolute
+from pipeline import tables
+from pipeline.errors import UserError
+from pipeline.run_folder import write_json
+
+
+def read_run(run: str) -> dict[str, pa.Table]:
+    """Read the tables of a finished run, or of another folder that holds recordings, transcripts and entities.
+
+    Raises:
+        UserError: The folder holds no such tables.
+    """
+    fs, root = fsspec.url_to_fs(absolute(run))
+    if not fs.isdir(f"{root}/recordings") or not fs.isdir(f"{root}/transcripts") or fs.exists(f"{root}/parts"):
+        raise UserError(f"--run {run} holds no finished run: give the out folder of jobs.predict.")
+    try:
+        return {name: tables.read(f"{absolute(run)}/{name}", schema) for name, schema in tables.SCHEMAS.items()}
+    except (pa.ArrowException, OSError, ValueError):
+        raise UserError(f"--run {run}: its tables cannot be read: give the out folder of jobs.predict.") from None
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Say whether a local path or URI is a folder or lies below it, whatever links lead there."""
+    path, folder = (each if "://" in each else os.path.realpath(absolute(each)) for each in (path, folder))
+    return f"{path}/".startswith(f"{folder.rstrip('/')}/")
+
+
+def open_out(
+    out: str, begun: str, finished: str, made: Collection[str], options: Mapping[str, Any], over: bool
+) -> None:
+    """Make a job's out folder ready; what an interrupted call left is made again.
+
+    Args:
+        out: The folder, a path or URI.
+        begun: Name of the JSON file that says by which options the folder is made.
+        finished: Name of what the job writes last.
+        made: Names of everything else that the job makes there.
+        options: What ``begun`` will hold.
+        over: Replace what the folder holds.
+
+    Raises:
+        UserError: The folder cannot be made, holds what the job has made, or something else.
+    """
+    fs, root = fsspec.url_to_fs(absolute(out))
+    try:
+        fs.makedirs(root, exist_ok=True)
+        there = {PurePosixPath(name).name for name in fs.ls(root, detail=False)}
+    except OSError as error:
+        raise UserError(f"--out {out} cannot be used: {error.strerror or type(error).__name__}.") from None
+    if there and begun not in there:
+        raise UserError(f"--out {out} is not empty: give a folder of its own.")
+    if finished in there and not over:
+        raise UserError(f"--out {out} is finished already: give another folder, or --overwrite to replace it.")
+    for name in there & {finished, *made}:
+        fs.rm(f"{root}/{name}", recursive=True)
+    write_json(f"{absolute(out)}/{begun}", options)
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a text file in UTF-8 that appears whole or not at all."""
+    fs, target = fsspec.url_to_fs(path)
+    fs.pipe_file(f"{target}.tmp", text.encode())
+    fs.mv(f"{target}.tmp", target)

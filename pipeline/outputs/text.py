@@ -1,0 +1,88 @@
+"""Transcripts with other words in the place of entities."""
+
+from collections.abc import Callable, Sequence
+
+from pipeline.speech.words import Transcript, Word
+from pipeline.tagging.entities import Span
+
+
+def placeholder(type_: str, text: str) -> str:
+    """Return what stands for an entity of a type, such as ``[PATIENT]``."""
+    return f"[{type_}]"
+
+
+def merge(spans: Sequence[Span]) -> list[Span]:
+    """Return spans in order of which none overlap; one made of several has the type of the longest."""
+    merged: list[Span] = []
+    longest = 0
+    for span in sorted(spans, key=lambda span: (span.char_start, -span.char_end, span.type)):
+        length = span.char_end - span.char_start
+        if merged and span.char_start < merged[-1].char_end:
+            type_ = span.type if length > longest else merged[-1].type
+            end = max(merged[-1].char_end, span.char_end)
+            merged[-1] = Span(type_, merged[-1].char_start, end)
+            longest = max(longest, length)
+        else:
+            merged.append(Span(span.type, span.char_start, span.char_end))
+            longest = length
+    return merged
+
+
+def redact(
+    transcript: Transcript, spans: Sequence[Span], replace: Callable[[str, str], str]
+) -> tuple[Transcript, list[Span]]:
+    """Replace spans, and keep the words' times.
+
+    Args:
+        transcript: The transcript; the words may be missing.
+        spans: What to replace, in characters of its text; overlapping ones become one.
+        replace: Gives the new text for a type and the text that stood there.
+
+    Returns:
+        The transcript whose replaced stretches, with what is written together with them, are each one word from the
+        start of the first word there to the end of the last; and the spans of the new texts.
+    """
+    text, at = "", 0
+    old, new = merge(spans), []
+    for span in old:
+        text += transcript.text[at : span.char_start]
+        replacement = replace(span.type, transcript.text[span.char_start : span.char_end])
+        new.append(Span(span.type, len(text), len(text) + len(replacement)))
+        text += replacement
+        at = span.char_end
+    text += transcript.text[at:]
+
+    def moved(at: int) -> int:
+        for before, after in zip(reversed(old), reversed(new), strict=True):
+            if before.char_start < at:
+                return after.char_end + max(at - before.char_end, 0)
+        return at
+
+    words: list[Word] = []
+    for group in _groups(transcript.words, old):
+        start, end = group[0].char_start, group[-1].char_end
+        touched = [after for before, after in zip(old, new, strict=True) if _overlap(before, start, end)]
+        start, end = moved(start), moved(end)
+        if touched:
+            start, end = min(start, touched[0].char_start), max(end, touched[-1].char_end)
+        words.append(Word(text[start:end], start, end, group[0].start_s, group[-1].end_s))
+    return Transcript(text, words, transcript.recognizer), new
+
+
+def _groups(words: Sequence[Word], spans: Sequence[Span]) -> list[list[Word]]:
+    """Put words that a span has in common together; every other word stands alone."""
+    groups: list[list[Word]] = []
+    for word in words:
+        last = groups[-1][-1] if groups else word
+        if last is not word and any(
+            _overlap(span, last.char_start, last.char_end) and _overlap(span, word.char_start, word.char_end)
+            for span in spans
+        ):
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    return groups
+
+
+def _overlap(span: Span, start: int, end: int) -> bool:
+    return span.char_start < end and start < span.char_end

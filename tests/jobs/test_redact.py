@@ -1,0 +1,241 @@
+"""Redaction of a run: recordings and transcripts go out without their entities, or not at all."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from jobs import redact
+from pipeline import answers, tables
+from pipeline.errors import UserError
+from pipeline.outputs.transcriptions import row
+from pipeline.speech.words import Piece, transcript_from_pieces
+from pipeline.tagging.times import entity_times
+
+ROOT = Path(__file__).parents[2]
+TEXTS = {
+    "1": ("Ann Lee came on May 5 , Ann said .", [("PATIENT", "Ann Lee"), ("DATE", "May 5")]),
+    "2": ("王小明 在 鳳山醫院 看 Lee 醫師", [("PATIENT", "王小明"), ("HOSPITAL", "鳳山醫院"), ("DOCTOR", "Lee")]),
+    "10": ("nothing to hide", []),
+}
+SECRETS = ["Ann", "Lee", "May 5", "王小明", "鳳山"]
+
+
+def write_run(folder: Path) -> Path:
+    """Write a run on made-up recordings in several formats; words take half a second each."""
+    audio, run = folder / "recordings", folder / "run"
+    audio.mkdir(parents=True)
+    recordings, transcripts, entities = [], [], []
+    for (i, (text, labels)), (suffix, rate, channels, subtype) in zip(
+        TEXTS.items(),
+        [("wav", 16_000, 1, "PCM_24"), ("flac", 44_100, 2, "PCM_16"), ("wav", 8_000, 1, "PCM_U8")],
+        strict=True,
+    ):
+        words = text.split(" ")
+        pieces = [Piece(f" {word}", n / 2, n / 2 + 0.4) for n, word in enumerate(words)]
+        transcript = transcript_from_pieces(pieces, len(words) / 2, "whisper")
+        path, seconds = audio / f"{i}.{suffix}", len(words) / 2
+        noise = np.random.default_rng(0).uniform(-0.9, 0.9, (int(seconds * rate), channels))
+        soundfile.write(path, noise, rate, subtype=subtype)
+        facts = {"path": str(path), "duration_s": seconds, "sample_rate": rate, "channels": channels}
+        recordings.append({"recording_id": i} | facts)
+        transcripts.append(row(i, transcript))
+        for type_, label in labels:
+            start = text.index(label)
+            start_s, end_s = entity_times(transcript.words, start, start + len(label))
+            place = {"char_start": start, "char_end": start + len(label), "start_s": start_s, "end_s": end_s}
+            about = {"recording_id": i, "type": type_, "group": "", "text": label, "source": "adapter", "kept": True}
+            entities.append(about | place)
+    entities.append(entities[0] | {"type": "CITY", "kept": False})
+    rows = {"recordings": recordings, "transcripts": transcripts, "entities": entities, "failures": []}
+    for name, table in rows.items():
+        tables.write(tables.from_rows(table, tables.SCHEMAS[name]), str(run / name))
+    return run
+
+
+def change(run: Path, name: str, edit) -> None:
+    rows = tables.read(str(run / name), tables.SCHEMAS[name]).to_pylist()
+    tables.write(tables.from_rows(edit(rows), tables.SCHEMAS[name]), str(run / name))
+
+
+@pytest.fixture
+def run(tmp_path) -> Path:
+    return write_run(tmp_path)
+
+
+def redacted(run: Path, *arguments: str, out: str = "out") -> tuple[Path, dict]:
+    folder = run.parent / out
+    redact.main(["--run", str(run), "--out", str(folder), *arguments])
+    return folder, json.loads((folder / "redaction_log.json").read_text(encoding="utf-8"))
+
+
+def test_recordings_are_silent_in_the_entities_and_untouched_elsewhere(run):
+    out, log = redacted(run)
+    assert sorted(path.name for path in (out / "audio").iterdir()) == ["1.wav", "10.wav", "2.flac"]
+    assert log["recordings"] == 3 and not log["withheld"]
+    for i, name in (("1", "1.wav"), ("2", "2.flac"), ("10", "10.wav")):
+        old, new = soundfile.info(run.parent / "recordings" / name), soundfile.info(out / "audio" / name)
+        assert (old.format, old.subtype, old.samplerate, old.channels, old.frames) == (
+            (new.format, new.subtype, new.samplerate, new.channels, new.frames)
+        )
+        before = soundfile.read(run.parent / "recordings" / name, dtype="int32", always_2d=True)[0]
+        after = soundfile.read(out / "audio" / name, dtype="int32", always_2d=True)[0]
+        times = np.arange(len(after)) / new.samplerate
+        outside = np.ones(len(after), bool)
+        for entry in (entry for entry in log["redactions"] if entry["recording_id"] == i):
+            assert not after[(times >= entry["start_s"]) & (times < entry["end_s"])].any()
+            outside &= (times < entry["start_s"] - 0.1001) | (times > entry["end_s"] + 0.1001)
+        assert outside.any() and np.array_equal(after[outside], before[outside])
+
+
+def test_a_beep_is_heard_where_it_is_wanted(run):
+    out, _ = redacted(run, "--with", "beep", "--padding-s", "0")
+    samples, rate = soundfile.read(out / "audio" / "1.wav")
+    heard = samples[int(0.1 * rate) : int(0.8 * rate)]
+    assert np.argmax(np.abs(np.fft.rfft(heard))) * rate / len(heard) == pytest.approx(1000, abs=2)
+    assert np.sqrt(np.mean(heard**2)) == pytest.approx(0.1 / np.sqrt(2), rel=0.01)
+
+
+def test_transcripts_hold_placeholders_and_the_log_no_text(run, capsys):
+    out, log = redacted(run, "--vtt", "--textgrid")
+    assert answers.read_task1(str(out / "task1_answer.txt")) == {
+        "1": "[PATIENT] came on [DATE] , Ann said .",
+        "2": "[PATIENT] 在 [HOSPITAL] 看 [DOCTOR] 醫師",
+        "10": "nothing to hide",
+    }
+    assert "<c.PATIENT>[PATIENT]</c> came on" in (out / "subtitles" / "1.vtt").read_text(encoding="utf-8")
+    assert 'text = "HOSPITAL"' in (out / "textgrids" / "2.TextGrid").read_text(encoding="utf-8")
+    assert log["redacted"] == {"DATE": 1, "DOCTOR": 1, "HOSPITAL": 1, "PATIENT": 2}
+    keys = {"recording_id", "type", "start_s", "end_s", "audio", "text"}
+    assert all(set(entry) == keys for entry in log["redactions"])
+    assert log["redactions"] == tables.read(str(out / "redactions"), redact.REDACTIONS).to_pylist()
+    printed = capsys.readouterr()
+    written = [path for path in out.rglob("*") if path.is_file() and path.name != "task1_answer.txt"]
+    everything = b"".join(path.read_bytes() + path.name.encode() for path in written if path.parent.name != "subtitles")
+    for secret in SECRETS[1:]:
+        assert secret.encode() not in everything and secret not in printed.out + printed.err
+    assert "no certified de-identification" in log["notice"] and log["notice"] in printed.out
+
+
+def test_surrogates_are_the_same_in_all_transcripts_and_again_with_the_seed(run):
+    out, log = redacted(run, "--text", "surrogates", "--seed", "5")
+    texts = answers.read_task1(str(out / "task1_answer.txt"))
+    last = texts["1"].split(" ")[1]
+    assert f"看 {last} 醫師" in texts["2"] and "Ann Lee" not in texts["1"] and "王小明" not in texts["2"]
+    again, _ = redacted(run, "--text", "surrogates", "--seed", "5", out="again")
+    other, _ = redacted(run, "--text", "surrogates", out="other")
+    assert answers.read_task1(str(again / "task1_answer.txt")) == texts
+    assert answers.read_task1(str(other / "task1_answer.txt")) != texts
+    assert "seed" not in json.dumps(log) and "seed" not in (out / "redact.json").read_text()
+
+
+def test_only_the_types_asked_for_are_redacted_and_what_is_left_in_is_said(run, capsys):
+    out, log = redacted(run, "--types", "PATIENT", "DOCTOR")
+    assert answers.read_task1(str(out / "task1_answer.txt"))["1"] == "[PATIENT] came on May 5 , Ann said ."
+    assert log["types_left_in"] == {"DATE": 1, "HOSPITAL": 1}
+    assert "Left in, as --types asks: 1 DATE, 1 HOSPITAL." in capsys.readouterr().out
+
+
+def test_overlapping_entities_are_redacted_as_one(run):
+    change(
+        run,
+        "entities",
+        lambda rows: [
+            *rows,
+            rows[0]
+            | {"type": "FAMILYNAME", "text": "Lee came"}
+            | {"char_start": 4, "char_end": 12, "start_s": 0.5, "end_s": 1.4},
+        ],
+    )
+    out, _ = redacted(run)
+    assert answers.read_task1(str(out / "task1_answer.txt"))["1"] == "[FAMILYNAME] on [DATE] , Ann said ."
+    samples, rate = soundfile.read(out / "audio" / "1.wav")
+    assert not samples[: int(1.4 * rate)].any()
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen", "fields", "reason"),
+    [
+        ("failures", None, {"stage": "tag", "error": "Error: x"}, "failed in the run"),
+        ("transcripts", {"recording_id": "2"}, None, "no transcript"),
+        ("recordings", {"recording_id": "2"}, None, "does not know its audio"),
+        ("recordings", {"recording_id": "2"}, {"duration_s": 9.0}, "s long"),
+        ("entities", {"type": "HOSPITAL"}, {"start_s": None}, "no time"),
+        ("entities", {"type": "HOSPITAL"}, {"start_s": 1.0, "end_s": 1.0}, "no time"),
+        ("entities", {"type": "HOSPITAL"}, {"char_start": None}, "no place"),
+        ("entities", {"type": "HOSPITAL"}, {"text": "x"}, "no place"),
+    ],
+    ids=["failed", "no transcript", "no audio", "other audio", "no time", "no duration", "no place", "other text"],
+)
+def test_a_recording_that_is_not_surely_redacted_is_withheld_and_listed(run, name, chosen, fields, reason):
+    def edit(rows: list[dict]) -> list[dict]:
+        if chosen is None:
+            return [{"recording_id": "2"} | fields]
+        matches = [all(row[key] == value for key, value in chosen.items()) for row in rows]
+        assert any(matches)
+        pairs = zip(rows, matches, strict=True)
+        return [row | (fields or {}) if match else row for row, match in pairs if fields or not match]
+
+    change(run, name, edit)
+    out, log = redacted(run, "--vtt")
+    assert [entry["recording_id"] for entry in log["withheld"]] == ["2"] and reason in log["withheld"][0]["reason"]
+    assert set(answers.read_task1(str(out / "task1_answer.txt"))) == {"1", "10"}
+    assert not any(path.stem == "2" for path in out.rglob("*"))
+    assert all(entry["recording_id"] != "2" for entry in log["redactions"])
+
+
+@pytest.mark.parametrize("content", [b"no sound", None], ids=["unreadable", "missing"])
+def test_a_recording_whose_audio_cannot_be_read_now_is_withheld(run, content):
+    path = run.parent / "recordings" / "2.flac"
+    path.unlink()
+    if content:
+        path.write_bytes(content)
+    out, log = redacted(run)
+    assert log["withheld"][0]["reason"].startswith("audio unreadable") and str(run.parent) not in json.dumps(
+        log["withheld"]
+    )
+    assert sorted(path.name for path in (out / "audio").iterdir()) == ["1.wav", "10.wav"]
+
+
+def test_a_finished_folder_stays_unless_it_may_be_overwritten_and_an_unfinished_one_is_made_again(run):
+    out, _ = redacted(run)
+    with pytest.raises(UserError, match="--overwrite"):
+        redacted(run)
+    (out / "audio" / "99.wav").write_bytes(b"of an earlier call")
+    redacted(run, "--overwrite")
+    assert not (out / "audio" / "99.wav").exists()
+    (out / "redaction_log.json").unlink()
+    redacted(run)
+
+
+def test_nothing_that_others_made_is_replaced(run):
+    (run.parent / "full").mkdir()
+    (run.parent / "full" / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="not empty"):
+        redacted(run, out="full")
+    for out in ("run", "run/redacted", "recordings", "."):
+        with pytest.raises(UserError, match="a folder of its own"):
+            redacted(run, out=out)
+    shutil.move(run / "transcripts", run.parent / "elsewhere")
+    with pytest.raises(UserError, match="no finished run"):
+        redacted(run)
+
+
+def test_a_users_mistake_is_one_sentence_and_exit_status_1(run):
+    for arguments, sentence in (
+        (["--types", "PATIENTS"], "--types PATIENTS: there is no such type; the types are "),
+        (["--padding-s", "-1"], "--padding-s -1.0: give a number of seconds from 0."),
+        (["--run", "nowhere"], "--run nowhere holds no finished run"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "jobs.redact", "--run", str(run), "--out", str(run.parent / "o"), *arguments],
+            cwd=ROOT, env=os.environ, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 1 and done.stderr.startswith(sentence) and "Traceback" not in done.stderr
+    assert not (run.parent / "o").exists()
