@@ -180,9 +180,9 @@ def _count_entities(
 
     pairs = match(reference, predicted, typed=True)
     for pair in pairs:
-        kind = place[reference[pair.reference].type]
-        counts[_OVERLAP, kind, _RIGHT] += 1
-        counts[_IOU50, kind, _RIGHT] += pair.iou >= 0.5
+        of_type = counts[:, place[reference[pair.reference].type], _RIGHT]
+        of_type[_OVERLAP] += 1
+        of_type[_IOU50] += pair.iou >= 0.5
     untyped = match(reference, predicted, typed=False)
     counts[_OVERLAP_UNTYPED, _ANY, _RIGHT] = len(untyped)
     counts[_IOU50_UNTYPED, _ANY, _RIGHT] = sum(pair.iou >= 0.5 for pair in untyped)
@@ -231,9 +231,10 @@ def _score(counts: np.ndarray) -> np.ndarray:
 
 
 def _micro_macro(counts: np.ndarray) -> np.ndarray:
-    """Turn counts of shape (…, types, 3) into micro and macro scores, shape (…, 2, 4)."""
+    """Turn counts of shape (…, measures, types, 3) into micro and macro scores, shape (…, measures, 2, 4)."""
     micro = _score(counts.sum(axis=-2))
     in_reference = counts[..., _REFERENCE, None] > 0
+    in_reference[..., _DURATION, :, :] = in_reference[..., _STRICT, :, :]  # an entity may be too short for a slot
     number = in_reference.sum(axis=-2)
     total = (_score(counts) * in_reference).sum(axis=-2)
     macro = np.divide(total, number, out=micro.copy(), where=number > 0)

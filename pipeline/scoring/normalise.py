@@ -14,8 +14,8 @@ _MIXED_TOKEN = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
 def normalise(text: str) -> str:
     """Take away what two careful writers of one sentence may do differently.
 
-    The text becomes NFKC in lower case, and 臺 becomes 台. Every character but letters, digits (numerals such as 〇 too)
-    and apostrophes between letters becomes a space; runs of spaces become one, and none is left at an edge. A
+    The text becomes NFKC in lower case, and 臺 becomes 台. Every character but letters, digits (numerals such as 〇
+    too) and apostrophes between letters becomes a space; runs of spaces become one, and none is left at an edge. A
     typographic apostrophe is an apostrophe.
     """
     text = unicodedata.normalize("NFKC", text).lower().replace("臺", "台").replace("’", "'")
