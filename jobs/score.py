@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> None:
         _check_json(job.json)
     reference = read_answers("--reference", job.reference)
     answered = read_answers("--answers", job.answers)
-    console = Console(soft_wrap=True)
+    console = Console()
     scores: dict[str, Any] = {"reference": job.reference, "answers": job.answers}
     worst: dict[str, list[dict[str, Any]]] = {}
 
@@ -99,49 +99,39 @@ def _languages(reference: Answers) -> dict[str, Language]:
 
 
 def _print_transcripts(console: Console, scores: Mapping[str, Mapping[str, Any]], extra: int) -> None:
-    rates = ["wer", "cer", "mer", "mer_per_file"]
-    table = Table("transcripts", "clips", "missing", *_both_forms(rates), box=None, pad_edge=False)
-    for language, found in scores.items():
-        values = [_percent(found.get(name)) for name in _both_forms(rates)]
-        table.add_row(language, str(found["clips"]), str(found["missing"]), *values)
+    table = _table("transcripts (%)", *scores)
+    for name in ("clips", "missing"):
+        table.add_row(name, *(str(found[name]) for found in scores.values()))
+    for name in (rate + form for rate in ("wer", "cer", "mer", "mer_per_file") for form in ("", "_norm")):
+        table.add_row(name, *(_with_range(found.get(name), found["intervals"].get(name)) for found in scores.values()))
     console.print(table)
     if extra:
         print(f"{extra} transcripts of recordings that the reference lacks are not scored.")
 
 
-def _both_forms(names: Sequence[str]) -> list[str]:
-    return [name + suffix for name in names for suffix in ("", "_norm")]
-
-
 def _print_entities(console: Console, scores: Mapping[str, Any]) -> None:
     console.print()
-    columns = [f"{average} {score}" for average in ("micro", "macro") for score in ("precision", "recall", "f1", "f2")]
-    table = Table("entities", *columns, "95 % of micro f1", box=None, pad_edge=False)
+    table = _table("entities (%)", "precision", "recall", "f2", "f1", "macro f1")
     for measure in entities.MEASURES:
-        values = []
-        for average in ("micro", "macro"):
-            found = scores[measure][average] | {"f2": scores["f2"][measure][average]}
-            values += [_percent(found[score]) for score in ("precision", "recall", "f1", "f2")]
-        table.add_row(measure, *values, _range(scores["intervals"].get(measure, {}).get("micro", {}).get("f1")))
+        micro, macro = scores[measure]["micro"], scores[measure]["macro"]
+        between = scores["intervals"].get(measure, {}).get("micro", {}).get("f1")
+        rates = (micro["precision"], micro["recall"], scores["f2"][measure]["micro"])
+        table.add_row(measure, *map(_percent, rates), _with_range(micro["f1"], between), _percent(macro["f1"]))
+    leaks = _with_range(scores["leak_recall"], scores["intervals"].get("leak_recall"))
     console.print(table)
-    between = _range(scores["intervals"].get("leak_recall"))
-    print(
-        f"leak recall {_percent(scores['leak_recall'])} ({between}): the share of the time of all entities that any "
-        "predicted entity covers"
-    )
+    print(f"leak_recall (the share of entities' time that any predicted entity covers): {leaks} %")
     if scores["not_scored"]["entities"]:
         print(f"{scores['not_scored']['entities']} entities of recordings that the reference lacks are not scored.")
 
-    console.print()
-    for name, title in (("by_language", "language"), ("by_type", "type")):
-        table = Table(title, "reference", "predicted", *(f"{m} f1" for m in entities.TYPED), "leak recall")
-        table.box, table.pad_edge = None, False
+    for name, title in (("by_language", "f1 (%) by language"), ("by_type", "f1 (%) by type")):
+        console.print()
+        table = _table(title, "reference", "predicted", *(m.replace("_", "\n") for m in entities.TYPED), "leak\nrecall")
         for key, found in scores[name].items():
             f1 = [found[measure].get("micro", found[measure])["f1"] for measure in entities.TYPED]
             numbers = [str(found["reference"]), str(found["predicted"])]
             table.add_row(key, *numbers, *map(_percent, f1), _percent(found["leak_recall"]))
         console.print(table)
-        console.print()
+    console.print()
     _print_confusion(console, scores["confusion"])
 
 
@@ -161,7 +151,7 @@ def _print_worst(
         if not rows:
             continue
         console.print()
-        table = Table(*[f"worst {what}" if key == "recording_id" else key for key in rows[0]], box=None, pad_edge=False)
+        table = _table(f"worst {what}", *(key for key in rows[0] if key != "recording_id"))
         for row in rows:
             table.add_row(*(Text(_cell(value)) for value in row.values()))
         console.print(table)
@@ -187,12 +177,20 @@ def _cell(value: str | float | bool | None) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
+def _table(title: str, *columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(title, no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.2f} %"
+    return "" if value is None else f"{100 * value:.2f}"
 
 
-def _range(ends: Sequence[float] | None) -> str:
-    return "" if ends is None else f"{100 * ends[0]:.1f}–{100 * ends[1]:.1f} %"
+def _with_range(value: float | None, ends: Sequence[float] | None) -> str:
+    return _percent(value) + (f" ({100 * ends[0]:.1f}–{100 * ends[1]:.1f})" if ends else "")
 
 
 if __name__ == "__main__":
