@@ -123,7 +123,7 @@ def _print_entities(console: Console, scores: Mapping[str, Any]) -> None:
     if scores["not_scored"]["entities"]:
         print(f"{scores['not_scored']['entities']} entities of recordings that the reference lacks are not scored.")
 
-    for name, title in (("by_language", "f1 (%) by language"), ("by_type", "f1 (%) by type")):
+    for name, title in (("by_language", "f1 by language"), ("by_type", "f1 by type")):
         console.print()
         table = _table(title, "reference", "predicted", *(m.replace("_", "\n") for m in entities.TYPED), "leak\nrecall")
         for key, found in scores[name].items():
@@ -178,7 +178,7 @@ def _cell(value: str | float | bool | None) -> str:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
     table.add_column(title, no_wrap=True)
     for column in columns:
         table.add_column(column, justify="right")
