@@ -7,10 +7,10 @@ python -m jobs.merge vote --run FOLDER --run FOLDER --run FOLDER --out FOLDER
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Any
 
 import fsspec
 import pyarrow as pa
@@ -86,7 +86,7 @@ class Vote:
 
 def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.merge --help``."""
-    commands = {"replace": Replace, "vote": Vote}
+    commands: dict[str, Callable[..., Any]] = {"replace": Replace, "vote": Vote}
     job: Replace | Vote = tyro.extras.subcommand_cli_from_dict(
         commands, prog="python -m jobs.merge", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
     )
@@ -101,7 +101,7 @@ def main(arguments: list[str]) -> None:
     transcripts = folders[0].transcripts
     runs = [without_foreign_spans(_entities(folder), folder.transcripts, transcripts) for folder in folders]
     if isinstance(job, Replace):
-        merged = replace_types(*runs, job.types)
+        merged = replace_types(runs[0], runs[1], job.types)
         for kind in job.types:
             counts = " and ".join(str(Counter(run["type"].to_pylist())[kind]) for run in runs)
             print(f"{kind}: base and source had {counts} entities.")
@@ -130,8 +130,9 @@ def _check_vote(job: Vote) -> None:
     weights = job.weights or (1.0,) * len(job.run)
     if not all(0 < weight < float("inf") for weight in weights):
         raise UserError("--weights: give numbers above 0.")
-    if not 0 < job.votes <= sum(weights):
-        raise UserError(f"--votes {job.votes:g}: give a number above 0 and at most {sum(weights):g}, all runs' votes.")
+    most = round(sum(weights), 9)
+    if not 0 < job.votes <= most:
+        raise UserError(f"--votes {job.votes:g}: give a number above 0 and at most {most:g}, the votes of all runs.")
     if not 0 < job.iou <= 1:
         raise UserError(f"--iou {job.iou:g}: give a number above 0 and at most 1.")
 

@@ -12,7 +12,6 @@ import fsspec
 import tyro
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from jobs.answer_folders import Answers, read_answers
 from jobs.command_line import absolute, check_paths, run_job
@@ -28,8 +27,8 @@ class Score:
 
     Both folders hold task1_answer.txt, task2_answer.txt or both, or the tables of a run; what both have is compared.
     The recordings of the reference count: one that the answers lack is taken to be empty, and what the answers have
-    of others is not scored. The scores go to the terminal, and all of them with their 95 % bootstrap intervals to a
-    JSON file, which never holds a text.
+    of others is not scored. A reference without transcripts has only the recordings with an entity. The scores go to
+    the terminal, and all of them with their 95 % bootstrap intervals to a JSON file, which never holds a text.
     """
 
     reference: str
@@ -52,7 +51,7 @@ def main(arguments: list[str]) -> None:
         _check_json(job.json)
     reference = read_answers("--reference", job.reference)
     answered = read_answers("--answers", job.answers)
-    console = Console()
+    console = Console(markup=False, highlight=False)
     scores: dict[str, Any] = {"reference": job.reference, "answers": job.answers}
     worst: dict[str, list[dict[str, Any]]] = {}
 
@@ -153,7 +152,7 @@ def _print_worst(
         console.print()
         table = _table(f"worst {what}", *(key for key in rows[0] if key != "recording_id"))
         for row in rows:
-            table.add_row(*(Text(_cell(value)) for value in row.values()))
+            table.add_row(*map(_cell, row.values()))
         console.print(table)
         for row in rows if folders else ():
             for name, folder in folders.items():

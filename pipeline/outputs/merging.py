@@ -70,7 +70,7 @@ def vote(
 def without_foreign_spans(
     entities: pa.Table, own: Mapping[str, str] | None, others: Mapping[str, str] | None
 ) -> pa.Table:
-    """Empty the character spans of entities whose recording has another transcript in the result.
+    """Empty the character spans of entities whose recording has another transcript, or none, in the result.
 
     Args:
         entities: Entities of one run.
@@ -93,20 +93,25 @@ def _winners(
     """Yield the winners among the entities of one recording and type, each given with the place of its run."""
     times = [(milliseconds(row["start_s"]), milliseconds(row["end_s"])) for _, row in ballot]
     ious = iou(times, times)
-    agreeing = ious >= least_iou
-    left = list(range(len(ballot)))
+    agreeing = [set(np.flatnonzero(row >= least_iou).tolist()) for row in ious]
+    left = set(range(len(ballot)))
+    changed = left
+    supporters: dict[int, dict[int, int]] = {}
+    ranks: dict[int, tuple[Any, ...]] = {}
     while left:
-        of_entity = {i: _closest_by_run(i, [j for j in left if agreeing[i, j]], ballot, ious) for i in left}
-        ranks = {i: _rank(i, of_entity[i], ballot, weights, ious) for i in left}
+        for i in changed:
+            supporters[i] = _closest_by_run(i, agreeing[i] & left, ballot, ious)
+            ranks[i] = _rank(i, supporters[i], ballot, weights, ious)
         winner = min(left, key=lambda i: ranks[i])
         if -ranks[winner][0] < votes:
             return
-        yield ballot[winner][1] | {"confidence": _confidence(of_entity[winner], ballot, weights)}
-        left = [i for i in left if not agreeing[winner, i]]
+        yield ballot[winner][1] | {"confidence": _confidence(supporters[winner], ballot, weights)}
+        left -= agreeing[winner]
+        changed = {i for i in left if agreeing[i] & agreeing[winner]}
 
 
 def _closest_by_run(
-    entity: int, agreeing: Sequence[int], ballot: Sequence[tuple[int, Row]], ious: np.ndarray
+    entity: int, agreeing: Collection[int], ballot: Sequence[tuple[int, Row]], ious: np.ndarray
 ) -> dict[int, int]:
     """Choose, of the entities that agree with one, each run's closest; of its own run, the entity itself."""
     closest: dict[int, int] = {}
