@@ -101,24 +101,7 @@ def scores(counts: Counts) -> dict[str, dict[str, Any]]:
         For each: ``clips``, ``missing``, ``wer`` (en), ``cer`` (zh), ``mer`` and ``mer_per_file``, each with its
         ``_norm``, and ``intervals``: lower and upper end for each rate. Undefined values are None.
     """
-    found: dict[str, dict[str, Any]] = {}
-    for language, measures in _MEASURES.items():
-        chosen = counts.languages == language if language != "all" else np.ones(len(counts.ids), bool)
-        missing = counts.missing[chosen]
-        rates: dict[str, float | None] = {}
-        intervals: dict[str, list[float] | None] = {}
-        for name in (measure + suffix for measure in measures for suffix in _FORMS):
-            edits = counts.edits[name][chosen]
-            rates[name] = _number(_rate(edits.sum(axis=0)))
-            intervals[name] = interval(_rate(resample(edits))) if len(edits) else None
-        for suffix in _FORMS:
-            name = f"mer_per_file{suffix}"
-            per_file = _per_file(counts.edits[f"mer{suffix}"][chosen], missing)
-            rates[name] = float(per_file.mean()) if len(per_file) else None
-            intervals[name] = interval(resample(per_file) / len(per_file)) if len(per_file) else None
-        numbers = {"clips": int(chosen.sum()), "missing": int(missing.sum())}
-        found[language] = numbers | rates | {"intervals": intervals}
-    return found
+    return {language: _scores_of(counts, language) for language in _MEASURES}
 
 
 def worst(counts: Counts, most: int = 10) -> list[dict[str, Any]]:
@@ -141,6 +124,23 @@ def worst(counts: Counts, most: int = 10) -> list[dict[str, Any]]:
         }
         for i in order
     ]
+
+
+def _scores_of(counts: Counts, language: str) -> dict[str, Any]:
+    chosen = counts.languages == language if language != "all" else np.ones(len(counts.ids), bool)
+    missing = counts.missing[chosen]
+    names = [measure + form for measure in _MEASURES[language] for form in _FORMS]
+    edits = np.stack([counts.edits[name][chosen] for name in names], axis=1)
+    per_file = np.stack([_per_file(counts.edits[f"mer{form}"][chosen], missing) for form in _FORMS], axis=1)
+    names += [f"mer_per_file{form}" for form in _FORMS]
+    found: dict[str, Any] = {"clips": len(missing), "missing": int(missing.sum())}
+    if not len(missing):
+        nothing = dict.fromkeys(names)
+        return found | nothing | {"intervals": nothing}
+    rates = np.concatenate([_rate(edits.sum(axis=0)), per_file.mean(axis=0)])
+    drawn = np.concatenate([_rate(resample(edits)), resample(per_file) / len(per_file)], axis=1)
+    intervals = dict(zip(names, map(interval, drawn.T), strict=True))
+    return found | dict(zip(names, map(_number, rates), strict=True)) | {"intervals": intervals}
 
 
 def _rate(edits: np.ndarray) -> np.ndarray:
