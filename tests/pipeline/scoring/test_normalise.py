@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.scoring.normalise import mixed_tokens, normalise, normalise_entity
@@ -28,6 +28,7 @@ def test_case_width_punctuation_and_the_two_forms_of_tai_do_not_count(text, expe
     assert normalise(text) == expected
 
 
+@settings(deadline=None)
 @given(SOME_TEXT)
 def test_normalising_is_what_the_definition_says_character_by_character(text):
     plain = unicodedata.normalize("NFKC", text).lower().replace("臺", "台").replace("’", "'")
@@ -38,6 +39,7 @@ def test_normalising_is_what_the_definition_says_character_by_character(text):
     assert normalise(text) == " ".join(kept.split())
 
 
+@settings(deadline=None)
 @given(SOME_TEXT)
 def test_normalising_twice_changes_nothing(text):
     assert normalise(normalise(text)) == normalise(text)
