@@ -1,0 +1,196 @@
+"""Compare answers with a reference: error rates of the transcripts, and how well entities were found.
+
+python -m jobs.score --reference FOLDER --answers FOLDER [--json FILE]
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from jobs.answer_folders import Answers, read_answers
+from jobs.command_line import absolute, check_paths, run_job
+from pipeline.errors import UserError
+from pipeline.run_folder import write_json
+from pipeline.scoring import entities, transcripts
+from pipeline.speech.language import Language, language_of
+
+
+@dataclass(frozen=True)
+class Score:
+    """Compare answers with a reference: error rates of the transcripts, and how well entities were found.
+
+    Both folders hold task1_answer.txt, task2_answer.txt or both, or the tables of a run; what both have is compared.
+    The recordings of the reference count: one that the answers lack is taken to be empty, and what the answers have
+    of others is not scored. A reference without transcripts has only the recordings with an entity. The scores go to
+    the terminal, and all of them with their 95 % bootstrap intervals to a JSON file, which never holds a text.
+    """
+
+    reference: str
+    """Folder with the transcripts and entities of people."""
+
+    answers: str
+    """Folder with the transcripts and entities to judge."""
+
+    json: str | None = None
+    """File for all scores."""
+
+    show_text: bool = False
+    """Show the texts of the worst recordings on the terminal. Without it, they are shown by id alone."""
+
+
+def main(arguments: list[str]) -> None:
+    """Run the job; see ``python -m jobs.score --help``."""
+    job = tyro.cli(Score, prog="python -m jobs.score", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
+    if job.json:
+        _check_json(job.json)
+    reference = read_answers("--reference", job.reference)
+    answered = read_answers("--answers", job.answers)
+    console = Console(markup=False, highlight=False)
+    scores: dict[str, Any] = {"reference": job.reference, "answers": job.answers}
+    worst: dict[str, list[dict[str, Any]]] = {}
+
+    if reference.transcripts is not None and answered.transcripts is not None:
+        edits = transcripts.count(reference.transcripts, answered.transcripts)
+        scores["transcripts"] = transcripts.scores(edits)
+        worst["transcripts"] = transcripts.worst(edits)
+        _print_transcripts(console, scores["transcripts"], edits.extra)
+    if reference.entities is not None and answered.entities is not None:
+        counts = entities.count(_languages(reference), reference.entities, answered.entities)
+        scores["entities"] = entities.scores(counts)
+        worst["entities"] = entities.worst(counts)
+        _print_entities(console, scores["entities"])
+    if not worst:
+        raise UserError(
+            f"--reference {job.reference} and --answers {job.answers} have nothing in common: "
+            "one holds transcripts, the other entities."
+        )
+    scores["worst"] = worst
+    _print_worst(console, worst, {"reference": reference, "answer": answered} if job.show_text else {})
+    if job.json:
+        write_json(absolute(job.json), scores)
+        print(f"All scores: {job.json}")
+
+
+def _check_json(path: str) -> None:
+    check_paths({"--json": path})
+    fs, target = fsspec.url_to_fs(absolute(path))
+    try:
+        if fs.isdir(target):
+            raise UserError(f"--json {path} is a folder: give a file in it.")
+        fs.makedirs(str(Path(target).parent), exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--json {path} cannot be written: {error.strerror or type(error).__name__}.") from None
+
+
+def _languages(reference: Answers) -> dict[str, Language]:
+    """Tell the language of each recording of the reference by its transcript, or without one by its entities' texts."""
+    texts: dict[str, str] = {}
+    if reference.entities is not None:
+        for row in reference.entities.select(["recording_id", "text"]).to_pylist():
+            texts[row["recording_id"]] = texts.get(row["recording_id"], "") + row["text"]
+    return {recording_id: language_of(text) for recording_id, text in (texts | (reference.transcripts or {})).items()}
+
+
+def _print_transcripts(console: Console, scores: Mapping[str, Mapping[str, Any]], extra: int) -> None:
+    table = _table("transcripts (%)", *scores)
+    for name in ("clips", "missing"):
+        table.add_row(name, *(str(found[name]) for found in scores.values()))
+    for name in (rate + form for rate in ("wer", "cer", "mer", "mer_per_file") for form in ("", "_norm")):
+        table.add_row(name, *(_with_range(found.get(name), found["intervals"].get(name)) for found in scores.values()))
+    console.print(table)
+    if extra:
+        print(f"{extra} transcripts of recordings that the reference lacks are not scored.")
+
+
+def _print_entities(console: Console, scores: Mapping[str, Any]) -> None:
+    console.print()
+    table = _table("entities (%)", "precision", "recall", "f2", "f1", "macro f1")
+    for measure in entities.MEASURES:
+        micro, macro = scores[measure]["micro"], scores[measure]["macro"]
+        between = scores["intervals"].get(measure, {}).get("micro", {}).get("f1")
+        rates = (micro["precision"], micro["recall"], scores["f2"][measure]["micro"])
+        table.add_row(measure, *map(_percent, rates), _with_range(micro["f1"], between), _percent(macro["f1"]))
+    leaks = _with_range(scores["leak_recall"], scores["intervals"].get("leak_recall"))
+    console.print(table)
+    print(f"leak_recall (the share of entities' time that any predicted entity covers): {leaks} %")
+    if scores["not_scored"]["entities"]:
+        print(f"{scores['not_scored']['entities']} entities of recordings that the reference lacks are not scored.")
+
+    for name, title in (("by_language", "f1 by language"), ("by_type", "f1 by type")):
+        console.print()
+        table = _table(title, "reference", "predicted", *(m.replace("_", "\n") for m in entities.TYPED), "leak\nrecall")
+        for key, found in scores[name].items():
+            f1 = [found[measure].get("micro", found[measure])["f1"] for measure in entities.TYPED]
+            numbers = [str(found["reference"]), str(found["predicted"])]
+            table.add_row(key, *numbers, *map(_percent, f1), _percent(found["leak_recall"]))
+        console.print(table)
+    console.print()
+    _print_confusion(console, scores["confusion"])
+
+
+def _print_confusion(console: Console, confusion: Mapping[str, Mapping[str, int]]) -> None:
+    """Print each reference type with its predicted types, most frequent first: the full square is mostly empty."""
+    table = Table("reference type", "was predicted as", box=None, pad_edge=False)
+    for row, columns in confusion.items():
+        order = sorted(columns.items(), key=lambda item: (-item[1], item[0]))
+        table.add_row(row, ", ".join(f"{column} {number}" for column, number in order))
+    console.print(table)
+
+
+def _print_worst(
+    console: Console, worst: Mapping[str, Sequence[Mapping[str, Any]]], folders: Mapping[str, Answers]
+) -> None:
+    for what, rows in worst.items():
+        if not rows:
+            continue
+        console.print()
+        table = _table(f"worst {what}", *(key for key in rows[0] if key != "recording_id"))
+        for row in rows:
+            table.add_row(*map(_cell, row.values()))
+        console.print(table)
+        for row in rows if folders else ():
+            for name, folder in folders.items():
+                print(f"{row['recording_id']} {name}: {_text(folder, what, row['recording_id'])}")
+
+
+def _text(folder: Answers, what: str, recording_id: str) -> str:
+    if what == "transcripts":
+        return (folder.transcripts or {}).get(recording_id, "")
+    assert folder.entities is not None
+    rows = [row for row in folder.entities.to_pylist() if row["recording_id"] == recording_id and row["kept"]]
+    timed = sorted(
+        (row["start_s"], row["end_s"], row["type"], row["text"]) for row in rows if row["start_s"] is not None
+    )
+    return " · ".join(f"{start:.3f}–{end:.3f} {kind} {text}" for start, end, kind, text in timed)
+
+
+def _cell(value: str | float | bool | None) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    table.add_column(title, no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.2f}"
+
+
+def _with_range(value: float | None, ends: Sequence[float] | None) -> str:
+    return _percent(value) + (f" ({100 * ends[0]:.1f}–{100 * ends[1]:.1f})" if ends else "")
+
+
+if __name__ == "__main__":
+    run_job(main)

@@ -1,0 +1,297 @@
+"""How well sensitive entities were found: their texts, their types and their times.
+
+The recordings that count are those of the reference; entities of others are not scored. Each measure counts, for each
+recording and type, the entities (or time slots) of the reference, those predicted, and those predicted rightly:
+
+* ``strict``: type and text, without spaces at the edges, are the same. Recordings hold multisets: what the reference
+  has twice has to be predicted twice.
+* ``strict_norm``: the same on texts as :func:`pipeline.scoring.normalise.normalise_entity` writes them.
+* ``overlap``: the type is the same and the times overlap, one to one (:func:`pipeline.scoring.matching.match`).
+* ``iou50``: of these matches, those whose intersection is at least half of their union.
+* ``overlap_untyped``, ``iou50_untyped``: the same as if all entities had one and the same type, so that micro and macro
+  are equal.
+* ``duration``: slots of 10 ms, from round(100 · start) up to round(100 · end), that entities of a type cover in the
+  reference and in the prediction. What several entities of a type cover counts once.
+
+Precision is right / predicted, recall right / reference, F1 and F2 their weighted harmonic means; F2 weighs recall four
+times as much as precision. Where nothing divides nothing the score is 1 if both sides are empty (there was nothing to
+find, and nothing was predicted), and 0 if only one is. *Micro* scores are those of the counts of all types together,
+*macro* scores the mean over the types that the reference has; where it has none, they are the micro scores.
+
+``leak_recall`` is the share of the reference entities' time (in ms, what several cover counts once) that predicted
+entities of any type cover: 1 where there is no such time.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline import answers
+from pipeline.intervals import covered, milliseconds, shared
+from pipeline.scoring import bootstrap
+from pipeline.scoring.matching import Entity, match
+from pipeline.scoring.normalise import normalise_entity
+
+MEASURES = ("strict", "strict_norm", "iou50", "overlap", "iou50_untyped", "overlap_untyped", "duration")
+TYPED = ("strict", "strict_norm", "iou50", "overlap", "duration")
+MISSED, SPURIOUS = "missed", "spurious"
+
+_SCORES = ("precision", "recall", "f1", "f2")
+_RIGHT, _PREDICTED, _REFERENCE = range(3)
+_STRICT, _STRICT_NORM, _IOU50, _OVERLAP, _IOU50_UNTYPED, _OVERLAP_UNTYPED, _DURATION = range(len(MEASURES))
+_ANY = 0  # the place of untyped counts among those of the types
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the scores are made of, recording by recording.
+
+    Attributes:
+        ids: Recordings of the reference, sorted.
+        languages: ``en`` or ``zh`` of each, shape (recordings,).
+        types: Types that the reference or the prediction has, sorted.
+        entities: Right, predicted and reference numbers, shape (recordings, measures, types, 3). Untyped measures have
+            all their counts at the first type.
+        leaks: Milliseconds of the reference's entities that predicted ones cover, and all of them, for all entities
+            and for each type, shape (recordings, 1 + types, 2).
+        confusion: How many entities of a reference type were matched with one of a predicted type, by overlap: first
+            those of equal types, then of what is left any two. Entities without a match are in the column ``missed``
+            or the row ``spurious``.
+        extra_recordings: How many recordings only the answers have entities of.
+        extra_entities: How many entities these are; they are not scored.
+    """
+
+    ids: list[str]
+    languages: np.ndarray
+    types: list[str]
+    entities: np.ndarray
+    leaks: np.ndarray
+    confusion: Counter[tuple[str, str]]
+    extra_recordings: int
+    extra_entities: int
+
+
+def count(languages: Mapping[str, str], reference: pa.Table, predicted: pa.Table) -> Counts:
+    """Compare the entities of all recordings of the reference; of both tables, those that task 2 would hold count.
+
+    Args:
+        languages: ``en`` or ``zh`` of each recording of the reference, by id.
+        reference: Entities of people.
+        predicted: Entities to judge.
+    """
+    ids = sorted(languages, key=answers.id_order)
+    wanted, found = _by_recording(reference), _by_recording(predicted)
+    extra = [entities for recording_id, entities in found.items() if recording_id not in languages]
+    pairs = [(wanted.get(i, []), found.get(i, [])) for i in ids]
+    types = sorted({entity.type for pair in pairs for entities in pair for entity in entities})
+    confusion: Counter[tuple[str, str]] = Counter()
+    counts = np.zeros((len(ids), len(MEASURES), max(1, len(types)), 3), dtype=np.int64)
+    leaks = np.zeros((len(ids), 1 + len(types), 2), dtype=np.int64)
+    for row, pair in enumerate(pairs):
+        if any(pair):
+            _count_entities(*pair, types, counts[row], confusion)
+            _count_leaks(*pair, types, leaks[row])
+    of_ids = np.array([languages[i] for i in ids], dtype="U2")
+    return Counts(ids, of_ids, types, counts, leaks, confusion, len(extra), sum(map(len, extra)))
+
+
+def scores(counts: Counts) -> dict[str, Any]:
+    """Return all scores, with 95 % bootstrap intervals over recordings.
+
+    Returns:
+        The measures, each with ``micro`` and ``macro``, and each of these with ``precision``, ``recall`` and ``f1``;
+        ``leak_recall``; ``f2`` by measure, micro and macro; the same ``by_language``; the typed measures and
+        ``leak_recall`` ``by_type``; ``confusion``, the predicted types of each reference type; ``intervals``, lower and
+        upper end for each score; and how many ``recordings``, ``reference`` and ``predicted`` entities there were, and
+        ``not_scored`` ones, of recordings that the reference lacks.
+    """
+    found = _numbers(counts.entities) | _summary(counts.entities, counts.leaks)
+    found["not_scored"] = {"recordings": counts.extra_recordings, "entities": counts.extra_entities}
+    found["by_type"] = {kind: _of_type(counts, place) for place, kind in enumerate(counts.types)}
+    by_language = {}
+    for language in sorted(set(counts.languages.tolist())):
+        chosen = counts.languages == language
+        some = counts.entities[chosen]
+        by_language[language] = _numbers(some) | _summary(some, counts.leaks[chosen])
+    found["by_language"] = by_language
+    found["confusion"] = _nested(counts.confusion)
+    found["intervals"] = _intervals(counts)
+    return found
+
+
+def worst(counts: Counts, most: int = 10) -> list[dict[str, Any]]:
+    """Return the recordings that leak the longest, then those with the most wrong entities; none without a fault.
+
+    Returns:
+        ``recording_id``, ``leaked_s`` (seconds of the reference's entities that nothing covers), ``missed`` and
+        ``spurious`` entities (by ``strict``) of each.
+    """
+    leaked = counts.leaks[:, 0, 1] - counts.leaks[:, 0, 0]
+    right, predicted, reference = counts.entities[:, _STRICT].sum(axis=1).T
+    missed, spurious = reference - right, predicted - right
+    order = np.lexsort((-(missed + spurious), -leaked))[:most]
+    return [
+        {
+            "recording_id": counts.ids[i],
+            "leaked_s": int(leaked[i]) / 1000,
+            "missed": int(missed[i]),
+            "spurious": int(spurious[i]),
+        }
+        for i in order
+        if leaked[i] or missed[i] or spurious[i]
+    ]
+
+
+def _by_recording(entities: pa.Table) -> dict[str, list[Entity]]:
+    found: dict[str, list[Entity]] = defaultdict(list)
+    for row in entities.select(["recording_id", "type", "text", "start_s", "end_s", "kept"]).to_pylist():
+        if row["kept"] and row["start_s"] is not None:
+            start, end = round(row["start_s"], 3), round(row["end_s"], 3)
+            slots = (round(100 * start), round(100 * end))
+            entity = Entity(milliseconds(start), milliseconds(end), row["type"], row["text"], slots)
+            found[row["recording_id"]].append(entity)
+    return found
+
+
+def _count_entities(
+    reference: Sequence[Entity],
+    predicted: Sequence[Entity],
+    types: Sequence[str],
+    counts: np.ndarray,
+    confusion: Counter[tuple[str, str]],
+) -> None:
+    """Add the counts of one recording; ``counts`` has the shape (measures, types, 3)."""
+    place = {kind: index for index, kind in enumerate(types)}
+    for column, entities in ((_REFERENCE, reference), (_PREDICTED, predicted)):
+        for entity in entities:
+            counts[: _OVERLAP + 1, place[entity.type], column] += 1
+        counts[[_IOU50_UNTYPED, _OVERLAP_UNTYPED], _ANY, column] = len(entities)
+
+    forms: tuple[tuple[int, Callable[[str], str]], ...] = ((_STRICT, str.strip), (_STRICT_NORM, normalise_entity))
+    for measure, form in forms:
+        wanted = Counter((entity.type, form(entity.text)) for entity in reference)
+        found = Counter((entity.type, form(entity.text)) for entity in predicted)
+        for (kind, _), number in (wanted & found).items():
+            counts[measure, place[kind], _RIGHT] += number
+
+    pairs = match(reference, predicted, typed=True)
+    for pair in pairs:
+        of_type = counts[:, place[reference[pair.reference].type], _RIGHT]
+        of_type[_OVERLAP] += 1
+        of_type[_IOU50] += pair.iou >= 0.5
+    untyped = match(reference, predicted, typed=False)
+    counts[_OVERLAP_UNTYPED, _ANY, _RIGHT] = len(untyped)
+    counts[_IOU50_UNTYPED, _ANY, _RIGHT] = sum(pair.iou >= 0.5 for pair in untyped)
+
+    for kind in {entity.type for entity in (*reference, *predicted)}:
+        slots = [[entity.slots for entity in some if entity.type == kind] for some in (reference, predicted)]
+        counts[_DURATION, place[kind]] = shared(*slots), covered(slots[1]), covered(slots[0])
+
+    _count_confusion(
+        [entity for i, entity in enumerate(reference) if all(pair.reference != i for pair in pairs)],
+        [entity for i, entity in enumerate(predicted) if all(pair.predicted != i for pair in pairs)],
+        confusion,
+    )
+    confusion.update((reference[pair.reference].type,) * 2 for pair in pairs)
+
+
+def _count_confusion(
+    reference: Sequence[Entity], predicted: Sequence[Entity], confusion: Counter[tuple[str, str]]
+) -> None:
+    """Add entities that have no match of their own type."""
+    pairs = match(reference, predicted, typed=False)
+    confusion.update((reference[pair.reference].type, predicted[pair.predicted].type) for pair in pairs)
+    confusion.update((entity.type, MISSED) for entity in reference)
+    confusion.subtract((reference[pair.reference].type, MISSED) for pair in pairs)
+    confusion.update((SPURIOUS, entity.type) for entity in predicted)
+    confusion.subtract((SPURIOUS, predicted[pair.predicted].type) for pair in pairs)
+
+
+def _count_leaks(
+    reference: Sequence[Entity], predicted: Sequence[Entity], types: Sequence[str], leaks: np.ndarray
+) -> None:
+    """Set the milliseconds of one recording; ``leaks`` has the shape (1 + types, 2)."""
+    cover = [entity[:2] for entity in predicted]
+    for row, kind in enumerate((None, *types)):
+        times = [entity[:2] for entity in reference if kind in (None, entity.type)]
+        if times:
+            leaks[row] = shared(times, cover), covered(times)
+
+
+def _score(counts: np.ndarray) -> np.ndarray:
+    """Turn counts of shape (…, 3) into precision, recall, F1 and F2, shape (…, 4)."""
+    right, predicted, reference = np.moveaxis(counts.astype(np.float64), -1, 0)
+    empty = ((predicted == 0) & (reference == 0)).astype(np.float64)
+    wholes = (predicted, reference, (reference + predicted) / 2, (4 * reference + predicted) / 5)
+    return np.stack([np.divide(right, whole, out=empty.copy(), where=whole > 0) for whole in wholes], axis=-1)
+
+
+def _micro_macro(counts: np.ndarray) -> np.ndarray:
+    """Turn counts of shape (…, measures, types, 3) into micro and macro scores, shape (…, measures, 2, 4)."""
+    micro = _score(counts.sum(axis=-2))
+    in_reference = counts[..., _REFERENCE, None] > 0
+    in_reference[..., _DURATION, :, :] = in_reference[..., _STRICT, :, :]  # an entity may be too short for a slot
+    number = in_reference.sum(axis=-2)
+    total = (_score(counts) * in_reference).sum(axis=-2)
+    macro = np.divide(total, number, out=micro.copy(), where=number > 0)
+    return np.stack([micro, macro], axis=-2)
+
+
+def _leak_recall(leaks: np.ndarray) -> np.ndarray:
+    return np.divide(leaks[..., 0], leaks[..., 1], out=np.ones(leaks.shape[:-1]), where=leaks[..., 1] > 0)
+
+
+def _numbers(entities: np.ndarray) -> dict[str, int]:
+    total = entities[:, _STRICT].sum(axis=(0, 1))
+    return {
+        "recordings": len(entities),
+        "reference": int(total[_REFERENCE]),
+        "predicted": int(total[_PREDICTED]),
+    }
+
+
+def _summary(entities: np.ndarray, leaks: np.ndarray) -> dict[str, Any]:
+    values = _micro_macro(entities.sum(axis=0))
+    return _named(values, float) | {"leak_recall": float(_leak_recall(leaks.sum(axis=0)[0]))}
+
+
+def _of_type(counts: Counts, place: int) -> dict[str, Any]:
+    of_type = counts.entities[:, :, place].sum(axis=0)
+    found: dict[str, Any] = {
+        "reference": int(of_type[_STRICT, _REFERENCE]),
+        "predicted": int(of_type[_STRICT, _PREDICTED]),
+    }
+    values = _score(of_type)
+    for measure in TYPED:
+        found[measure] = dict(zip(_SCORES, map(float, values[MEASURES.index(measure)]), strict=True))
+    return found | {"leak_recall": float(_leak_recall(counts.leaks.sum(axis=0)[1 + place]))}
+
+
+def _intervals(counts: Counts) -> dict[str, Any]:
+    if not counts.ids:
+        return {}
+    values = _micro_macro(bootstrap.resample(counts.entities))
+    leaks = _leak_recall(bootstrap.resample(counts.leaks[:, 0]))
+    named = _named(np.moveaxis(values, 0, -1), bootstrap.interval)
+    return named | {"leak_recall": bootstrap.interval(leaks), "samples": bootstrap.SAMPLES, "seed": bootstrap.SEED}
+
+
+def _named(values: np.ndarray, form: Callable[[Any], Any]) -> dict[str, Any]:
+    """Name scores of shape (measures, 2, 4, …); ``form`` makes of each what is to stand there."""
+    named: dict[str, Any] = {}
+    f2: dict[str, Any] = {}
+    for measure, of_measure in zip(MEASURES, values, strict=True):
+        micro, macro = ({name: form(value) for name, value in zip(_SCORES, row, strict=True)} for row in of_measure)
+        f2[measure] = {"micro": micro.pop("f2"), "macro": macro.pop("f2")}
+        named[measure] = {"micro": micro, "macro": macro}
+    return named | {"f2": f2}
+
+
+def _nested(confusion: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    rows: Iterable[str] = sorted({row for row, _ in +confusion}, key=lambda row: (row == SPURIOUS, row))
+    order = sorted(+confusion, key=lambda cell: (cell[1] == MISSED, cell[1]))
+    return {row: {column: confusion[row, column] for of, column in order if of == row} for row in rows}
