@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any
 
 import fsspec
@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.command_line import absolute, check_paths, connect_to_ray, run_job
+from jobs.folders import open_out
 from jobs.progress import track
 from pipeline import answers, models, tables
 from pipeline.corpus import gold, manifests, report, tagging_sets
@@ -34,7 +35,7 @@ from pipeline.tagging.prompts import Prompt
 OPTIONS = "prepare.json"
 REPORT = "prepare_report.json"
 
-_MADE_HERE = [*tables.SCHEMAS, "recognised", "audio", "manifests", "tagging", REPORT, "prepare_report.html"]
+_MADE_HERE = [*tables.SCHEMAS, "recognised", "audio", "manifests", "tagging", "prepare_report.html"]
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ def main(arguments: list[str]) -> None:
     writes = alphabet_of(models.locate_parakeet(job.parakeet)) if job.parakeet else plain_english
     folders = _read_folders(job)
     spoken = _read_recognised(job.transcripts, folders) if job.transcripts else None
-    _open(out, job)
+    options = json.loads(json.dumps(asdict(job), default=str))
+    open_out(out, OPTIONS, REPORT, _MADE_HERE, options, job.overwrite)
 
     audio, failures = _convert(folders, out)
     recordings = gold.recordings(folders, audio)
@@ -207,27 +209,6 @@ def _read_recognised(paths: Sequence[str], folders: Sequence[Folder]) -> pa.Tabl
     if twice:
         raise UserError(f"--transcripts: {twice} recordings are in two of the tables: leave one out.")
     return tables.from_rows(spoken, tables.TRANSCRIPTS)
-
-
-def _open(out: str, job: Prepare) -> None:
-    """Make the out folder ready; what an interrupted call left is made again.
-
-    Raises:
-        UserError: The folder holds prepared data, or something else.
-    """
-    fs, root = fsspec.url_to_fs(out)
-    try:
-        fs.makedirs(root, exist_ok=True)
-        there = {PurePosixPath(name).name for name in fs.ls(root, detail=False)}
-    except OSError as error:
-        raise UserError(f"--out {out} cannot be used: {error.strerror or type(error).__name__}.") from None
-    if there and OPTIONS not in there:
-        raise UserError(f"--out {out} is not empty: give a folder of its own.")
-    if REPORT in there and not job.overwrite:
-        raise UserError(f"--out {out} already holds prepared data: give another folder, or --overwrite to replace it.")
-    for name in there & set(_MADE_HERE):
-        fs.rm(f"{root}/{name}", recursive=True)
-    write_json(f"{out}/{OPTIONS}", json.loads(json.dumps(asdict(job), default=str)))
 
 
 def _convert(folders: Sequence[Folder], out: str) -> tuple[dict[str, dict[str, Any]], pa.Table]:

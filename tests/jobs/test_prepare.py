@@ -222,7 +222,7 @@ def test_prepared_data_is_replaced_only_when_told_to_and_other_files_never(tmp_p
     one, two = write_folder(tmp_path / "one", 1, [0, 1]), write_folder(tmp_path / "two", 11, [0, 1])
     arguments = ["--phase", str(one), "--valid", str(two), "--out", str(tmp_path / "out")]
     prepare.main(arguments)
-    with pytest.raises(UserError, match="already holds prepared data"):
+    with pytest.raises(UserError, match="is finished already"):
         prepare.main(arguments)
     prepare.main([*arguments, "--overwrite", "--few-shot", "1"])
     assert len(read_set(tmp_path / "out", "names", "train")["prompt"][0]) == 4
