@@ -153,6 +153,13 @@ def test_dropped_entities_and_those_without_times_have_no_vote():
     assert len(vote(runs)) == 0
 
 
+def test_what_went_with_a_winner_votes_for_nothing_else():
+    """The second run's entity takes two with it, one of which was all that agreed with the first run's later one."""
+    first = table(row("1", "DATE", 0.0, 1.0, "a"), row("1", "DATE", 0.9, 1.9, "d"))
+    runs = [first, table(row("1", "DATE", 0.3, 1.3, "b")), table(row("1", "DATE", 0.6, 1.6, "c"))]
+    assert brief(vote(runs)) == [("1", "DATE", 0.3, 1.3, "b")]
+
+
 def test_empty_runs_agree_on_nothing():
     assert vote([table(), table()]).equals(table())
 
