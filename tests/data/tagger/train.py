@@ -2,9 +2,10 @@
 
 PYTHONPATH=. python tests/data/tagger/train.py ../shared/corpus tests/data/tagger
 
-Takes the folders train1 and train2 of the AI CUP corpus, and made-up sentences. The base learns to copy and to tag for
-all groups at once, at first told only the group's name, at the positions where a transcript will stand behind a whole
-prompt; then with the prompts. Each adapter goes on with its own. What a batch is told is computed once and without
+Takes the folders train1 and train2 of the AI CUP corpus, and made-up sentences. The base learns to copy from shuffled
+words with tags at random, which nothing but copying can tell; then to tag for all groups at once, at first told only
+the group's name, at the positions where a transcript will stand behind a whole prompt, then with the prompts. Each
+adapter goes on with its own. What a batch is told is computed once and without
 gradient. Weights are held in float32 and computed with in bfloat16.
 """
 
@@ -31,11 +32,13 @@ from pipeline.tagging.prompts import Prompt, completion, encode, end_of_turn, gu
 
 SEED = 1126
 VOCABULARY = 4096
-NAME_STEPS, PROMPT_STEPS, ADAPTER_STEPS = 800, 320, 30
+COPY_STEPS, NAME_STEPS, PROMPT_STEPS, ADAPTER_STEPS = 500, 300, 250, 30
 BATCH_WITH_NAME, BATCH_WITH_PROMPT = 16, 12
 MADE_UP_SHARE = 0.5
 LONGEST = 200  # characters of a transcript that is trained on
 MARK = "\ue000"  # where the transcript stands in a rendered prompt
+
+TYPES = [type_ for group in load_groups() for type_ in group.types]
 
 Example = tuple[str, list[Span]]
 """A transcript with its entities of all groups."""
@@ -71,8 +74,12 @@ def main(corpus: Path, out: Path) -> None:
     parameters = sum(weight.numel() for weight in model.parameters())
     print(f"{parameters} parameters", flush=True)
     batches = Batches(tokenizer, real, made_up, lot)
+    words = [text.split() if text.isascii() else list("".join(text.split())) for text, _ in [*real, *made_up[:2000]]]
+    mixed = [shuffle(words, lot) for _ in range(20_000)]
+    shuffled = Batches(tokenizer, mixed, mixed, lot)
     names = [Prompt(prompt.group, prompt.types, prompt.group, ()) for prompt in prompts]
-    train(model, batches, names, NAME_STEPS, 3e-3)
+    train(model, shuffled, names, COPY_STEPS, 3e-3)
+    train(model, batches, names, NAME_STEPS, 2e-3)
     base_loss = train(model, batches, prompts, PROMPT_STEPS, 2e-3)
     tokenizer.save_pretrained(out / "base")
     model.to(torch.float16).save_pretrained(out / "base")
@@ -98,6 +105,21 @@ def read_real(corpus: Path, names: list[str]) -> list[Example]:
     entities = gold.with_spans(gold.labels(folders), transcripts, load_groups(), {}, fuzzy=True)
     found = texts(transcripts, entities, gold.GOLD).values()
     return [(text.transcript, spans_of(text)) for text in found if len(text.transcript) <= LONGEST and complete(text)]
+
+
+def shuffle(texts: list[list[str]], lot: random.Random) -> Example:
+    """Put words or characters of many texts in a row, with up to two spans of any type."""
+    rarely = lot.random() < 0.3
+    pool = [text for text in lot.sample(texts, 12) if all(len(word) == 1 for word in text) == rarely]
+    joint = "" if rarely else " "
+    words = [lot.choice(text) for text in pool for _ in range(3)] or ["okay"]
+    spans = []
+    for _ in range(lot.randrange(3)):
+        first = lot.randrange(len(words))
+        start = len(joint.join(words[:first])) + (len(joint) if first else 0)
+        end = len(joint.join(words[: first + lot.randint(1, 2)]))
+        spans.append(Span(lot.choice(TYPES), start, end))
+    return joint.join(words), spans
 
 
 def complete(text: Text) -> bool:
