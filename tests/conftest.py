@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from pipeline.settings import Models, Parakeet, Settings, Tagger, Whisper
+
+hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("seeded")
 
 pytest_plugins = ["tests.models", "tests.tagger_models"]
 

@@ -75,11 +75,14 @@ def test_what_has_no_surrogate_or_would_stay_in_part_becomes_its_placeholder(sur
     assert surrogates.replace("DATE", text) == "[DATE]"
 
 
+LINE = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), max_size=12).map(str.strip).filter(bool)
+
+
 @settings(deadline=None)
-@given(st.sampled_from(TYPES), st.text(min_size=1, max_size=12).filter(str.strip), st.integers(0, 9))
+@given(st.sampled_from(TYPES), LINE, st.integers(0, 9))
 def test_no_text_breaks_it_or_comes_back(type_, text, seed):
     made = Surrogates(seed).replace(type_, text)
-    assert made.strip() and made.casefold() != text.casefold() and "\n" not in made.replace(text, "")
+    assert made.strip() and made.casefold() != text.casefold() and "\n" not in made
 
 
 def test_real_labels_in_both_languages_never_come_back(shared):
