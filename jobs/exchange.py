@@ -19,9 +19,10 @@ import pyarrow as pa
 import tyro
 
 from jobs.command_line import absolute, check_paths, run_job
-from jobs.folders import open_out, read_run, write_text
+from jobs.folders import open_out, read_run
 from pipeline import answers, run_folder, tables
 from pipeline.errors import UserError
+from pipeline.files import write_text
 from pipeline.outputs import label_studio, transcriptions
 from pipeline.tagging.groups import load_groups
 from pipeline.tagging.patterns import load_patterns

@@ -51,6 +51,25 @@ def open_out(
     Raises:
         UserError: The folder cannot be made, holds what the job has made, or something else.
     """
+    there = names_in(out, begun)
+    if finished in there and not over:
+        raise UserError(f"--out {out} is finished already: give another folder, or --overwrite to replace it.")
+    fs, root = fsspec.url_to_fs(absolute(out))
+    for name in there & {finished, *made}:
+        fs.rm(f"{root}/{name}", recursive=True)
+    write_json(f"{absolute(out)}/{begun}", options)
+
+
+def names_in(out: str, begun: str) -> set[str]:
+    """List what a job's out folder holds; the folder is made where it is missing.
+
+    Args:
+        out: The folder, a path or URI.
+        begun: Name of the JSON file by which the job knows a folder of its own.
+
+    Raises:
+        UserError: The folder cannot be made, or holds something else.
+    """
     fs, root = fsspec.url_to_fs(absolute(out))
     try:
         fs.makedirs(root, exist_ok=True)
@@ -59,15 +78,4 @@ def open_out(
         raise UserError(f"--out {out} cannot be used: {error.strerror or type(error).__name__}.") from None
     if there and begun not in there:
         raise UserError(f"--out {out} is not empty: give a folder of its own.")
-    if finished in there and not over:
-        raise UserError(f"--out {out} is finished already: give another folder, or --overwrite to replace it.")
-    for name in there & {finished, *made}:
-        fs.rm(f"{root}/{name}", recursive=True)
-    write_json(f"{absolute(out)}/{begun}", options)
-
-
-def write_text(path: str, text: str) -> None:
-    """Write a text file in UTF-8 that appears whole or not at all."""
-    fs, target = fsspec.url_to_fs(path)
-    fs.pipe_file(f"{target}.tmp", text.encode())
-    fs.mv(f"{target}.tmp", target)
+    return there

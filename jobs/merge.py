@@ -9,7 +9,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 import fsspec
@@ -18,6 +17,7 @@ import tyro
 
 from jobs.answer_folders import Answers, read_answers
 from jobs.command_line import absolute, check_paths, run_job
+from jobs.folders import names_in
 from pipeline import answers, tables
 from pipeline.errors import UserError
 from pipeline.outputs.merging import replace_types, vote, without_foreign_spans
@@ -158,15 +158,7 @@ def _check_out(job: Replace | Vote, folders: Sequence[Answers]) -> None:
     out = absolute(job.out)
     if os.path.realpath(out) in {os.path.realpath(absolute(folder.path)) for folder in folders}:
         raise UserError(f"--out {job.out} is one of the folders to merge: give a folder of its own.")
-    fs, root = fsspec.url_to_fs(out)
-    try:
-        fs.makedirs(root, exist_ok=True)
-        there = {PurePosixPath(name).name for name in fs.ls(root, detail=False)}
-    except OSError as error:
-        raise UserError(f"--out {job.out} cannot be used: {error.strerror or type(error).__name__}.") from None
-    if there and OPTIONS not in there:
-        raise UserError(f"--out {job.out} is not empty: give a folder of its own.")
-    if there and not job.overwrite:
+    if names_in(job.out, OPTIONS) and not job.overwrite:
         raise UserError(
             f"--out {job.out} already holds a merged answer: give another folder, or --overwrite to replace it."
         )

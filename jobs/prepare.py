@@ -5,7 +5,6 @@ python -m jobs.prepare --phase FOLDER --phase FOLDER --valid FOLDER --out FOLDER
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.command_line import absolute, check_paths, connect_to_ray, run_job
-from jobs.folders import open_out
+from jobs.folders import is_within, open_out
 from jobs.progress import track
 from pipeline import answers, models, tables
 from pipeline.corpus import gold, manifests, report, tagging_sets
@@ -168,10 +167,8 @@ def _check(job: Prepare) -> None:
     ):
         if not 0 <= value <= most:
             raise UserError(f"{option} {value}: give a number from 0 to {most:g}.")
-    out = os.path.realpath(absolute(job.out))
     for path in (*job.phase, job.valid, *([job.test] if job.test else [])):
-        folder = os.path.realpath(absolute(path))
-        if f"{folder}/".startswith(f"{out}/") or f"{out}/".startswith(f"{folder}/audio/"):
+        if is_within(path, job.out) or is_within(job.out, f"{path}/audio"):
             raise UserError(f"--out {job.out} is, holds or lies in the data of {path}: give a folder of its own.")
 
 
@@ -188,7 +185,7 @@ def _read_recognised(paths: Sequence[str], folders: Sequence[Folder]) -> pa.Tabl
     Raises:
         UserError: A path holds no table of transcripts, or none of these recordings, or two of them have the same one.
     """
-    ids = {recording_id: folder for folder in folders for recording_id in folder.ids}
+    ids = {recording_id for folder in folders for recording_id in folder.ids}
     if any(folder.dropped for folder in folders):
         raise UserError("--transcripts goes with ids that differ from folder to folder: rename the files that clash.")
     spoken: list[dict[str, Any]] = []

@@ -18,10 +18,11 @@ import pyarrow as pa
 import tyro
 
 from jobs.command_line import absolute, check_paths, run_job
-from jobs.folders import is_within, open_out, read_run, write_text
+from jobs.folders import is_within, open_out, read_run
 from jobs.progress import track
 from pipeline import answers, tables
 from pipeline.errors import UserError
+from pipeline.files import write_text
 from pipeline.outputs import subtitles, text
 from pipeline.outputs.audio import Cover, copy_covered
 from pipeline.run_folder import write_json

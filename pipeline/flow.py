@@ -153,14 +153,8 @@ def run(recordings: Mapping[str, str], parts: str, settings: Settings, loaders: 
             return
         blocks = _blocks(left, 1 if one_by_one else settings.whisper.batch_size)
         dataset = stream(blocks, parts, settings, loaders, one_by_one)
-        finished = dataset.iter_batches(batch_size=None, batch_format="pyarrow")
         try:
-            for batch in finished:
-                for row in cast(pa.Table, batch).to_pylist():
-                    if row["unwritten"]:
-                        raise UserError(f"The out folder cannot be written: {row['unwritten']}.")
-                    if left.pop(row["recording_id"], None) is not None:
-                        yield row
+            yield from _finished(dataset, left)
         except ActorDiedError as error:
             raise _load_error(error) from None
 
@@ -196,12 +190,7 @@ def convert(recordings: Mapping[str, str], folder: str, settings: Decoding) -> I
             batch_size=None,
             **_TASK,
         )
-        for batch in copies.iter_batches(batch_size=None, batch_format="pyarrow"):
-            for row in cast(pa.Table, batch).to_pylist():
-                if row["unwritten"]:
-                    raise UserError(f"The out folder cannot be written: {row['unwritten']}.")
-                if left.pop(row["recording_id"], None) is not None:
-                    yield row
+        yield from _finished(copies, left)
     for recording_id in left:
         yield dict.fromkeys(COPY.names) | {"recording_id": recording_id, "error": _DIED}
 
@@ -411,6 +400,16 @@ def _attempt(stage: str, rows: list[Row], work: Callable[[list[Row]], None], clo
     seconds = (time.perf_counter() - start) / max(len(rows), 1)
     for row in rows:
         row["timings"].append({"stage": stage, "worker": clock.worker, "load_s": clock.load_s, "seconds": seconds})
+
+
+def _finished(dataset: Dataset, left: dict[str, str]) -> Iterator[Row]:
+    """Run a dataset and yield its rows, each recording's first; what is left then did not come out."""
+    for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+        for row in cast(pa.Table, batch).to_pylist():
+            if row["unwritten"]:
+                raise UserError(f"The out folder cannot be written: {row['unwritten']}.")
+            if left.pop(row["recording_id"], None) is not None:
+                yield row
 
 
 def _unwritten(error: OSError) -> str:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from pipeline import answers, tables
 from pipeline.errors import UserError
+from pipeline.files import write_text
 from pipeline.settings import Settings
 
 _ENTITY = pa.struct([field for field in tables.ENTITIES if field.name != "recording_id"])
@@ -165,9 +166,7 @@ def write_transcriptions_json(out: str) -> None:
 
 def write_json(path: str, content: Mapping[str, Any]) -> None:
     """Write a JSON file that appears whole or not at all."""
-    fs, target = fsspec.url_to_fs(path)
-    fs.pipe_file(f"{target}.tmp", json.dumps(content, ensure_ascii=False, indent=2).encode() + b"\n")
-    fs.mv(f"{target}.tmp", target)
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
 
 
 def _one_row_each(results: pa.Table) -> pa.Table:

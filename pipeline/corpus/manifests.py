@@ -9,6 +9,7 @@ import fsspec
 import pyarrow as pa
 
 from pipeline.corpus.alphabet import spell
+from pipeline.files import write_text
 
 NOT_ENGLISH = "Mandarin or mixed"
 NO_AUDIO = "no audio"
@@ -74,7 +75,5 @@ def _audio_cause(row: Mapping[str, Any], limits: Limits) -> str | None:
 def write(path: str, some: Iterable[Mapping[str, Any]]) -> None:
     """Write a manifest, one JSON object a line; the file appears whole or not at all."""
     fs, target = fsspec.url_to_fs(path)
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in some)
     fs.makedirs(target.rpartition("/")[0], exist_ok=True)
-    fs.pipe_file(f"{target}.tmp", text.encode())
-    fs.mv(f"{target}.tmp", target)
+    write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in some))

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Any
 
-import fsspec
 import jinja2
 import pyarrow as pa
 
 from pipeline.corpus.folders import Folder
+from pipeline.files import write_text
 from pipeline.speech.words import CJK
 
 MATCHES = ("exact", "normalised", "fuzzy", "not_found")
@@ -80,5 +80,4 @@ def write_page(path: str, report: Mapping[str, Any]) -> None:
     """Write the report as one HTML file without outside parts and without text of recordings."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
-    fs, target = fsspec.url_to_fs(path)
-    fs.pipe_file(target, template.render(report=report, matches=MATCHES).encode())
+    write_text(path, template.render(report=report, matches=MATCHES))

@@ -12,6 +12,7 @@ import soundfile
 import soxr
 
 from pipeline.errors import UserError
+from pipeline.files import write_bytes
 from pipeline.settings import Decoding
 
 SAMPLE_RATE = 16_000
@@ -138,9 +139,7 @@ def write_wav(path: str, samples: np.ndarray) -> None:
     """
     content = io.BytesIO()
     soundfile.write(content, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
-    fs, target = fsspec.url_to_fs(path)
-    fs.pipe_file(f"{target}.tmp", content.getvalue())
-    fs.mv(f"{target}.tmp", target)
+    write_bytes(path, content.getvalue())
 
 
 def is_silent(samples: np.ndarray, threshold_dbfs: float) -> bool:
