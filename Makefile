@@ -27,9 +27,10 @@ $(STAMP): requirements.txt | $(UV)
 	@if command -v nvidia-smi > /dev/null; then $(UV) pip install --quiet --python $(BIN)/python $(CTRANSLATE2_NEEDS); fi
 	@touch $@
 
-lock: | $(UV)
+lock: | $(UV)  # versions stay as they are where requirements.in allows it; of nvidia's packages only nvidia-ml-py is ours
+	cp requirements.txt requirements.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header requirements.in -o requirements.lock
-	grep -vE '^(nvidia-|cuda-toolkit)' requirements.lock > requirements.txt
+	grep -vE '^(nvidia-[^m]|cuda-toolkit)' requirements.lock > requirements.txt
 	rm requirements.lock
 
 demo: $(STAMP)

@@ -2,11 +2,11 @@
 
 PYTHONPATH=. python tests/data/tagger/train.py ../shared/corpus tests/data/tagger
 
-Takes the folders train1 and train2 of the AI CUP corpus, and made-up sentences. The base learns to copy from shuffled
-words with tags at random, which nothing but copying can tell; then to tag for all groups at once, at first told only
-the group's name, at the positions where a transcript will stand behind a whole prompt, then with the prompts. Each
-adapter goes on with its own. What a batch is told is computed once and without
-gradient. Weights are held in float32 and computed with in bfloat16.
+Takes the folders train1 and train2 of the AI CUP corpus, and made-up sentences. The base begins with an induction head
+(see ``induction.py``) and learns to copy from shuffled words with tags at random, which nothing but copying can tell;
+then to tag for all groups at once, at first told only the group's name, then with the prompts. Each adapter goes on
+with its own. What a batch is told is computed once and without gradient. Weights are held in float32 and computed with
+in bfloat16.
 """
 
 import copy
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, get_peft_model
+from induction import begin_with_copying
 from sentences import sentence
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -31,8 +32,8 @@ from pipeline.tagging.groups import load_groups
 from pipeline.tagging.prompts import Prompt, completion, encode, end_of_turn, guard, render
 
 SEED = 1126
-VOCABULARY = 4096
-COPY_STEPS, NAME_STEPS, PROMPT_STEPS, ADAPTER_STEPS = 500, 300, 250, 30
+VOCABULARY = 2048
+COPY_STEPS, NAME_STEPS, PROMPT_STEPS, ADAPTER_STEPS = 200, 300, 200, 30
 BATCH_WITH_NAME, BATCH_WITH_PROMPT = 16, 12
 MADE_UP_SHARE = 0.5
 LONGEST = 200  # characters of a transcript that is trained on
@@ -60,17 +61,19 @@ def main(corpus: Path, out: Path) -> None:
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
-            hidden_size=128,
-            intermediate_size=384,
-            num_hidden_layers=4,
-            num_attention_heads=4,
-            num_key_value_heads=4,
+            hidden_size=256,
+            intermediate_size=256,
+            num_hidden_layers=3,
+            num_attention_heads=8,
+            num_key_value_heads=8,
             max_position_embeddings=8192,
+            rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
             tie_word_embeddings=True,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
         )
     )
+    begin_with_copying(model)
     parameters = sum(weight.numel() for weight in model.parameters())
     print(f"{parameters} parameters", flush=True)
     batches = Batches(tokenizer, real, made_up, lot)
@@ -78,7 +81,7 @@ def main(corpus: Path, out: Path) -> None:
     mixed = [shuffle(words, lot) for _ in range(20_000)]
     shuffled = Batches(tokenizer, mixed, mixed, lot)
     names = [Prompt(prompt.group, prompt.types, prompt.group, ()) for prompt in prompts]
-    train(model, shuffled, names, COPY_STEPS, 3e-3)
+    train(model, shuffled, names, COPY_STEPS, 2e-3)
     train(model, batches, names, NAME_STEPS, 2e-3)
     base_loss = train(model, batches, prompts, PROMPT_STEPS, 2e-3)
     tokenizer.save_pretrained(out / "base")
@@ -190,11 +193,11 @@ def train(model: torch.nn.Module, batches: Batches, prompts: list[Prompt], steps
     weights = [own for own, _ in pairs]
     optimizer = torch.optim.AdamW(weights, lr=peak, betas=(0.9, 0.98), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps, pct_start=0.1)
-    losses = []
+    losses, begun = [], time.perf_counter()
     for step in range(steps):
         prompt = prompts[step % len(prompts)]
         told, examples = batches.draw(prompt)
-        loss = loss_of(worker, told, examples, 0 if prompt.examples else batches.lot.randrange(900))
+        loss = loss_of(worker, told, examples)
         worker.zero_grad()
         loss.backward()
         for own, its in pairs:
@@ -208,34 +211,29 @@ def train(model: torch.nn.Module, batches: Batches, prompts: list[Prompt], steps
         losses.append(loss.item())
         if step % 50 == 49:
             name = prompt.group if len(prompts) == 1 else "base"
-            print(f"{name} {step + 1} {sum(losses[-50:]) / 50:.4f}", flush=True)
+            print(f"{name} {step + 1} {sum(losses[-50:]) / 50:.4f} {time.perf_counter() - begun:.0f} s", flush=True)
     last = losses[-max(steps // 10, 1) :]
     return round(sum(last) / len(last), 4)
 
 
 def loss_of(
-    model: torch.nn.Module, told: list[int], examples: list[tuple[list[int], list[int]]], skipped: int
+    model: torch.nn.Module, told: list[int], examples: list[tuple[list[int], list[int]]]
 ) -> torch.Tensor:
-    """Return the mean cross entropy of the answers' tokens; ``skipped`` positions lie before what is told."""
+    """Return the mean cross entropy of the answers' tokens."""
+    with torch.no_grad():
+        cache = model(input_ids=torch.tensor([told]), use_cache=True, logits_to_keep=1).past_key_values
     prefix = DynamicCache()
-    if skipped:  # told little: that costs nothing to learn from as well
-        examples, told = [(told + question, answer) for question, answer in examples], []
-    else:
-        with torch.no_grad():
-            cache = model(input_ids=torch.tensor([told]), use_cache=True, logits_to_keep=1).past_key_values
-        for number, layer in enumerate(cache.layers):
-            some = (len(examples), -1, -1, -1)
-            prefix.update(layer.keys.expand(some), layer.values.expand(some), number)
+    for number, layer in enumerate(cache.layers):
+        some = (len(examples), -1, -1, -1)
+        prefix.update(layer.keys.expand(some), layer.values.expand(some), number)
     width = max(len(question) + len(answer) for question, answer in examples)
     tokens = torch.zeros(len(examples), width, dtype=torch.long)
     labels = torch.full((len(examples), width), -100)
     for row, (question, answer) in enumerate(examples):
         tokens[row, : len(question) + len(answer)] = torch.tensor(question + answer)
         labels[row, len(question) - 1 : len(question) + len(answer) - 1] = torch.tensor(answer)
-    first = len(told) + skipped
-    positions = torch.arange(first, first + width)[None].expand(len(examples), -1)
-    past = {"use_cache": False} if skipped else {"past_key_values": prefix}
-    hidden = model.get_decoder()(input_ids=tokens, position_ids=positions, **past).last_hidden_state
+    positions = torch.arange(len(told), len(told) + width)[None].expand(len(examples), -1)
+    hidden = model.get_decoder()(input_ids=tokens, position_ids=positions, past_key_values=prefix).last_hidden_state
     logits = model.get_output_embeddings()(hidden[labels != -100])
     return torch.nn.functional.cross_entropy(logits.float(), labels[labels != -100])
 
