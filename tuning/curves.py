@@ -1,0 +1,87 @@
+"""The metrics of a training: a Parquet table, a picture, and logs for TensorBoard."""
+
+import math
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline import tables
+
+METRICS = pa.schema(
+    [
+        pa.field("step", pa.int64(), nullable=False),
+        pa.field("epoch", pa.float64(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+        pa.field("seconds", pa.float64(), nullable=False),
+    ]
+)
+"""One measured value: after how many optimizer steps and epochs, what (train_loss, valid_loss, valid_wer,
+learning_rate, gpu_memory_gib, gpu_utilization), and when, in seconds of training."""
+
+
+class Metrics:
+    """Gathers the metrics of one training, in memory and for TensorBoard.
+
+    Attributes:
+        rows: Rows of ``METRICS``. A training that goes on from a checkpoint begins with those of the first part.
+    """
+
+    def __init__(self, tensorboard: Path, rows: Iterable[dict[str, float | int | str]] = ()) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.rows = list(rows)
+        self._writer = SummaryWriter(str(tensorboard))
+        self._begun = time.perf_counter() - max((float(row["seconds"]) for row in self.rows), default=0.0)
+
+    def add(self, step: int, epoch: float, **values: float) -> None:
+        """Note values by name, as of one step; what is not finite is left out."""
+        seconds = time.perf_counter() - self._begun
+        for name, value in values.items():
+            if math.isfinite(value):
+                self.rows.append({"step": step, "epoch": epoch, "name": name, "value": value, "seconds": seconds})
+                self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def table(self) -> pa.Table:
+        """Return all rows as a table."""
+        return tables.from_rows(self.rows, METRICS)
+
+
+def lowest(metrics: pa.Table, name: str) -> tuple[int, float]:
+    """Return the step and the value where a metric is lowest, of equal ones the first.
+
+    Raises:
+        ValueError: There is no such metric.
+    """
+    return min(
+        ((row["step"], row["value"]) for row in metrics.to_pylist() if row["name"] == name), key=lambda it: it[1]
+    )
+
+
+def draw(metrics: pa.Table, chosen: int, title: str, file: Path) -> None:
+    """Draw train and valid curves over the steps, with the chosen checkpoint marked.
+
+    Args:
+        metrics: Rows of ``METRICS``.
+        chosen: Step of the chosen checkpoint.
+        title: What was trained.
+        file: The picture, a PNG.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    rows = metrics.to_pylist()
+    shown = [name for name in ("train_loss", "valid_loss", "valid_wer") if any(row["name"] == name for row in rows)]
+    for name in shown:
+        points = [(row["step"], row["value"]) for row in rows if row["name"] == name]
+        axes.plot(*zip(*points, strict=True), label=name.replace("_", " "), marker="." if "valid" in name else None)
+    axes.axvline(chosen, color="grey", linestyle="--", label=f"chosen checkpoint, step {chosen}")
+    axes.set(title=title, xlabel="step", ylabel=" / ".join(sorted({name.split("_")[1].upper() for name in shown})))
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    axes.grid(alpha=0.3)
+    figure.savefig(file, format="png", dpi=120)
