@@ -1,8 +1,12 @@
 """Progress of long work: a bar on a terminal, a line for each tenth elsewhere."""
 
+import json
+import threading
 import time
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -42,3 +46,50 @@ def track(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
         if done * 10 // total > (done - 1) * 10 // total:
             console.print(f"{done} of {total} {what}, {time.perf_counter() - start:.0f} s", highlight=False)
         yield item
+
+
+@contextmanager
+def follow(files: Mapping[str, Path]) -> Iterator[None]:
+    """Show how far trainings are while the body waits: a live line for each on a terminal, a line a tenth elsewhere.
+
+    Args:
+        files: What each training writes with ``tuning.progress``, by what is trained.
+    """
+    console = Console(stderr=True)
+    done = threading.Event()
+    tenths = dict.fromkeys(files, -1)
+
+    def show() -> None:
+        with console.status("starting") as status:
+            while not done.wait(1.0):
+                lines = []
+                for what, file in files.items():
+                    try:
+                        state = json.loads(file.read_text(encoding="utf-8"))
+                    except (OSError, ValueError):
+                        continue
+                    lines.append(f"{what}: {_describe(state)}")
+                    tenth = state["step"] * 10 // state["steps"]
+                    if not console.is_terminal and tenth > tenths[what]:
+                        tenths[what] = tenth
+                        console.print(lines[-1], highlight=False, soft_wrap=True)
+                if lines:
+                    status.update("\n".join(lines))
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _describe(state: Mapping[str, Any]) -> str:
+    values = [
+        f"{name.replace('_', ' ')} {state[name]:.3f}" for name in state if name.split("_")[0] in ("train", "valid")
+    ]
+    if state["seconds_left"] is not None:
+        minutes, seconds = divmod(round(state["seconds_left"]), 60)
+        values.append(f"{minutes // 60}:{minutes % 60:02}:{seconds:02} left")
+    return ", ".join([f"epoch {state['epoch']:.0f}, step {state['step']} of {state['steps']}", *values])

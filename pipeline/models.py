@@ -34,7 +34,7 @@ def locate(settings: Settings) -> Settings:
     found = Models(
         whisper=str(_whisper(_locate("--whisper", models.whisper), settings.whisper.backend)),
         parakeet=str(locate_parakeet(models.parakeet)),
-        base_model=str(_locate("--base-model", models.base_model)),
+        base_model=str(locate_base_model(models.base_model)),
         adapters=str(_adapters(models.adapters, settings.tagger)),
     )
     tagger = settings.tagger
@@ -49,6 +49,15 @@ def locate_parakeet(name: str) -> Path:
         UserError: It is not there; the sentence says how to get it.
     """
     return _nemo_file(_locate("--parakeet", name), name)
+
+
+def locate_base_model(name: str) -> Path:
+    """Find a causal language model by its folder or its hub name.
+
+    Raises:
+        UserError: It is not there; the sentence says how to get it.
+    """
+    return _locate("--base-model", name)
 
 
 def _file(path: Path | None) -> Path | None:

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -29,12 +30,12 @@ class Metrics:
         rows: Rows of ``METRICS``. A training that goes on from a checkpoint begins with those of the first part.
     """
 
-    def __init__(self, tensorboard: Path, rows: Iterable[dict[str, float | int | str]] = ()) -> None:
+    def __init__(self, tensorboard: Path, rows: Iterable[dict[str, Any]] = ()) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self.rows = list(rows)
         self._writer = SummaryWriter(str(tensorboard))
-        self._begun = time.perf_counter() - max((float(row["seconds"]) for row in self.rows), default=0.0)
+        self._begun = time.perf_counter() - max((row["seconds"] for row in self.rows), default=0.0)
 
     def add(self, step: int, epoch: float, **values: float) -> None:
         """Note values by name, as of one step; what is not finite is left out."""

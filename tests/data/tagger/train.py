@@ -12,6 +12,7 @@ in bfloat16.
 import copy
 import json
 import random
+import re
 import sys
 import time
 from pathlib import Path
@@ -33,11 +34,14 @@ from pipeline.tagging.prompts import Prompt, completion, encode, end_of_turn, gu
 
 SEED = 1126
 VOCABULARY = 2048
-COPY_STEPS, NAME_STEPS, PROMPT_STEPS, ADAPTER_STEPS = 200, 300, 200, 30
+COPY_STEPS, NAME_STEPS, PROMPT_STEPS, ADAPTER_STEPS = 1, 1, 350, 30
 BATCH_WITH_NAME, BATCH_WITH_PROMPT = 16, 12
 MADE_UP_SHARE = 0.5
+DECISION = 1.0
 LONGEST = 200  # characters of a transcript that is trained on
 MARK = "\ue000"  # where the transcript stands in a rendered prompt
+
+CIRCUIT = re.compile(r"embed_tokens|layers\.[01]\.self_attn\.\w+\.weight")  # what copies
 
 TYPES = [type_ for group in load_groups() for type_ in group.types]
 
@@ -48,7 +52,7 @@ Example = tuple[str, list[Span]]
 def main(corpus: Path, out: Path) -> None:
     """Train, save and write the card."""
     torch.manual_seed(SEED)
-    torch.set_num_threads(2)
+    torch.set_num_threads(int(sys.argv[3]))
     lot = random.Random(SEED)
     start = time.perf_counter()
     real = read_real(corpus, ["train1", "train2"])
@@ -64,8 +68,8 @@ def main(corpus: Path, out: Path) -> None:
             hidden_size=256,
             intermediate_size=256,
             num_hidden_layers=3,
-            num_attention_heads=8,
-            num_key_value_heads=8,
+            num_attention_heads=4,
+            num_key_value_heads=4,
             max_position_embeddings=8192,
             rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
             tie_word_embeddings=True,
@@ -81,8 +85,8 @@ def main(corpus: Path, out: Path) -> None:
     mixed = [shuffle(words, lot) for _ in range(20_000)]
     shuffled = Batches(tokenizer, mixed, mixed, lot)
     names = [Prompt(prompt.group, prompt.types, prompt.group, ()) for prompt in prompts]
-    train(model, shuffled, names, COPY_STEPS, 2e-3)
-    train(model, batches, names, NAME_STEPS, 2e-3)
+    train(model, shuffled, names, COPY_STEPS, 1e-3)
+    train(model, batches, names, NAME_STEPS, float(sys.argv[5]))
     base_loss = train(model, batches, prompts, PROMPT_STEPS, 2e-3)
     tokenizer.save_pretrained(out / "base")
     model.to(torch.float16).save_pretrained(out / "base")
@@ -153,6 +157,7 @@ class Batches:
         self.tokenizer, self.lot = tokenizer, lot
         self.examples = {"real": real, "made up": made_up}
         self.end = end_of_turn(tokenizer)
+        self.opening = torch.tensor(["<" in tokenizer.decode([token]) for token in range(len(tokenizer))])
 
     def draw(self, prompt: Prompt) -> tuple[list[int], list[tuple[list[int], list[int]]]]:
         """Return the token ids that all examples begin with, and for each example question and answer.
@@ -191,13 +196,18 @@ def train(model: torch.nn.Module, batches: Batches, prompts: list[Prompt], steps
     worker = copy.deepcopy(model).bfloat16()
     pairs = [(own, its) for own, its in zip(model.parameters(), worker.parameters(), strict=True) if own.requires_grad]
     weights = [own for own, _ in pairs]
-    optimizer = torch.optim.AdamW(weights, lr=peak, betas=(0.9, 0.98), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps, pct_start=0.1)
+    copying = {id(own) for name, own in model.named_parameters() if own.requires_grad and CIRCUIT.search(name)}
+    slow, fast = ([own for own in weights if (id(own) in copying) is wanted] for wanted in (True, False))
+    groups = [{"params": some, "lr": lr} for some, lr in ((fast, peak), (slow, peak * float(sys.argv[4]))) if some]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, [group["lr"] for group in groups], total_steps=steps, pct_start=0.1
+    )
     losses, begun = [], time.perf_counter()
     for step in range(steps):
         prompt = prompts[step % len(prompts)]
         told, examples = batches.draw(prompt)
-        loss = loss_of(worker, told, examples)
+        loss = loss_of(worker, told, examples, batches.opening)
         worker.zero_grad()
         loss.backward()
         for own, its in pairs:
@@ -209,17 +219,21 @@ def train(model: torch.nn.Module, batches: Batches, prompts: list[Prompt], steps
             for own, its in pairs:
                 its.copy_(own)
         losses.append(loss.item())
-        if step % 50 == 49:
+        if step % 25 == 24 or step < 2:
             name = prompt.group if len(prompts) == 1 else "base"
-            print(f"{name} {step + 1} {sum(losses[-50:]) / 50:.4f} {time.perf_counter() - begun:.0f} s", flush=True)
+            print(f"{name} {step + 1} {sum(losses[-25:]) / 25:.4f} {time.perf_counter() - begun:.0f} s {time.process_time():.0f} cpu", flush=True)
     last = losses[-max(steps // 10, 1) :]
     return round(sum(last) / len(last), 4)
 
 
 def loss_of(
-    model: torch.nn.Module, told: list[int], examples: list[tuple[list[int], list[int]]]
+    model: torch.nn.Module, told: list[int], examples: list[tuple[list[int], list[int]]], opening: torch.Tensor
 ) -> torch.Tensor:
-    """Return the mean cross entropy of the answers' tokens."""
+    """Return the mean cross entropy of the answers' tokens, and of copying against opening a tag.
+
+    ``opening`` says of each token whether it holds a ``<``. The second part is what matters under the constraint: where
+    the model does not know how to go on, it must not open a tag.
+    """
     with torch.no_grad():
         cache = model(input_ids=torch.tensor([told]), use_cache=True, logits_to_keep=1).past_key_values
     prefix = DynamicCache()
@@ -234,8 +248,12 @@ def loss_of(
         labels[row, len(question) - 1 : len(question) + len(answer) - 1] = torch.tensor(answer)
     positions = torch.arange(len(told), len(told) + width)[None].expand(len(examples), -1)
     hidden = model.get_decoder()(input_ids=tokens, position_ids=positions, past_key_values=prefix).last_hidden_state
-    logits = model.get_output_embeddings()(hidden[labels != -100])
-    return torch.nn.functional.cross_entropy(logits.float(), labels[labels != -100])
+    answers = labels[labels != -100]
+    logits = model.get_output_embeddings()(hidden[labels != -100]).float()
+    copied = ~opening[answers]
+    tag, copy_ = logits[copied][:, opening].logsumexp(1), logits[copied].gather(1, answers[copied, None])[:, 0]
+    decision = torch.nn.functional.softplus(tag - copy_).mean()
+    return torch.nn.functional.cross_entropy(logits, answers) + DECISION * decision
 
 
 if __name__ == "__main__":

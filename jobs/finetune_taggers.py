@@ -1,0 +1,132 @@
+"""Train the LoRA adapters that tag, one for each group of types.
+
+python -m jobs.finetune_taggers --sets FOLDER --out FOLDER [--profile demo|rtx4090|reference]
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow.parquet as pq
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from jobs.command_line import absolute, connect_to_ray, parse, run_job
+from jobs.folders import take_up
+from jobs.progress import follow
+from jobs.training_sets import check_local, find_sets
+from pipeline import demo
+from pipeline.errors import UserError
+from pipeline.models import locate_base_model
+from pipeline.run_folder import write_json
+from pipeline.tagging.groups import load_groups
+from tuning import campaign
+from tuning.curves import lowest
+from tuning.progress import FILE as PROGRESS
+from tuning.settings import ADAPTER_PROFILES, Adapter, check_adapter, read_settings
+
+OPTIONS, CARD = "training.json", "card.json"
+
+_MADE_HERE = ["adapters", "work", "tune"]
+
+
+@dataclass(frozen=True)
+class FinetuneTaggers:
+    """Train the LoRA adapters that tag, one for each group of types.
+
+    The out folder gets adapters/GROUP for jobs.predict --adapters, each with its card, metrics and curves, and
+    work/GROUP with checkpoints and TensorBoard logs. As many adapters are trained at once as the cluster has room for:
+    one after the other on one GPU. The checkpoint with the lowest validation loss is taken. An interrupted campaign
+    goes on when the same command is given again, and finished adapters stay as they are.
+    """
+
+    sets: str
+    """Out folder of jobs.prepare."""
+
+    out: str
+    """Folder for the adapters; every node has to see it."""
+
+    profile: str = "demo"
+    """Values of the settings: demo, rtx4090 or reference."""
+
+    groups: tuple[str, ...] = ()
+    """Groups to train, as in names care; without it, all that have examples."""
+
+    groups_file: Path | None = None
+    """YAML file with groups of types in place of the six built in, as given to jobs.prepare."""
+
+    best: Annotated[Path | None, tyro.conf.arg(name="settings")] = None
+    """YAML file with settings for each group, as jobs.search writes it; they override those of the profile."""
+
+    overwrite: bool = False
+    """Train anew what the out folder holds."""
+
+    settings: Annotated[Adapter, tyro.conf.arg(name="")] = field(default_factory=Adapter)
+
+
+def main(arguments: list[str]) -> None:
+    """Run the job; see ``python -m jobs.finetune_taggers --help``."""
+    job = parse(FinetuneTaggers, arguments, "python -m jobs.finetune_taggers", ADAPTER_PROFILES)
+    out = check_local("--out", job.out)
+    groups = {group.name: group for group in load_groups(job.groups_file)}
+    sets, empty = find_sets("--sets", job.sets, list(groups.values()), job.groups)
+    check_adapter(job.settings)
+    settings = find_base_model(job.settings)
+    own = read_settings(job.best, settings) if job.best else {}
+    tasks = [
+        campaign.Task(
+            name, groups[name].types, folder, own.get(name, settings), out / "work" / name, out / "adapters" / name
+        )
+        for name, folder in sets.items()
+    ]
+    options = {task.group: {"sets": str(task.sets), "settings": asdict(task.settings)} for task in tasks}
+    take_up(job.out, OPTIONS, CARD, _MADE_HERE, options, job.overwrite)
+    if empty:
+        print(f"Without examples, so not trained: {', '.join(empty)}.")
+
+    connect_to_ray()
+    with follow({task.group: task.work / PROGRESS for task in tasks}):
+        failed = campaign.run(tasks, out / "tune")
+    trained = {task.group: _summary(task.adapter) for task in tasks if task.group not in failed}
+    _print(trained)
+    if failed:
+        causes = "; ".join(f"{group}: {cause}" for group, cause in sorted(failed.items()))
+        raise UserError(f"{len(failed)} of {len(tasks)} adapters failed ({causes}). The same command tries them again.")
+    write_json(f"{absolute(job.out)}/{CARD}", {"adapters": trained, "without_examples": empty, "trained": options})
+    print(f"Give them to jobs.predict: --adapters {out / 'adapters'}")
+
+
+def find_base_model(settings: Adapter) -> Adapter:
+    """Return settings with the base model's folder, after building the demo's where it is asked for and missing."""
+    if settings.base_model == demo.model_paths()["base_model"]:
+        demo.build_missing_models()
+    return replace(settings, base_model=str(locate_base_model(settings.base_model)))
+
+
+def _summary(adapter: Path) -> dict[str, Any]:
+    metrics = pq.read_table(adapter / "metrics.parquet")
+    step, loss = lowest(metrics, "valid_loss")
+    rows = [row for row in metrics.to_pylist() if row["name"] == "valid_loss"]
+    return {
+        "valid_loss": loss,
+        "step": step,
+        "epoch": next(row["epoch"] for row in rows if row["step"] == step),
+        "epochs": rows[-1]["epoch"],
+        "seconds": round(max(metrics["seconds"].to_pylist()), 1),
+    }
+
+
+def _print(trained: Mapping[str, Mapping[str, Any]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in ("adapter", "valid loss", "chosen epoch", "of", "step", "seconds"):
+        table.add_column(column, justify="left" if column == "adapter" else "right")
+    for group, of in trained.items():
+        numbers = (f"{of['valid_loss']:.4f}", f"{of['epoch']:.0f}", f"{of['epochs']:.0f}", of["step"], of["seconds"])
+        table.add_row(group, *map(str, numbers))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    run_job(main)

@@ -1,0 +1,139 @@
+"""Every knob of training, with the three profiles that set them."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Literal
+
+from pipeline import demo
+from pipeline.errors import UserError
+from pipeline.tagging.groups import read_yaml
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """How an adapter is trained. The defaults are those of the reference method, where the profile says no other."""
+
+    base_model: str = "meta-llama/Llama-3.2-3B-Instruct"
+    """Causal language model under the adapters: a Transformers folder or a hub name."""
+
+    rank: int = 16
+    """Rank of the LoRA matrices."""
+
+    alpha: int = 32
+    """Scale of what they add, over the rank."""
+
+    dropout: float = 0.1
+    """Share of their input that is dropped in training."""
+
+    learning_rate: float = 4e-5
+    """Peak of the learning rate, which falls linearly to 0."""
+
+    weight_decay: float = 1e-4
+    """Weight decay of AdamW."""
+
+    epochs: int = 10
+    """Epochs at most."""
+
+    patience: int = 3
+    """Epochs without a lower validation loss after which training stops; 0 never stops."""
+
+    batch_size: int = 2
+    """Sequences side by side: examples, or packs of them."""
+
+    accumulation: int = 2
+    """Batches of one optimizer step."""
+
+    few_shot: int | None = None
+    """Few-shot turns before each example, in training and then in inference; without it, those of the prepared set.
+    With 0 an adapter learns from the answers alone, and most of the tokens are saved."""
+
+    loss: Literal["answer", "all"] = "answer"
+    """Learn from the answers only, or from the prompts too."""
+
+    packing: bool = True
+    """Put several short examples in one sequence; they do not see each other."""
+
+    quantization: Literal["none", "nf4"] = "nf4"
+    """nf4 holds the base model in 4 bits (bitsandbytes, double quantisation); without a GPU it is not in 4 bits."""
+
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    """Precision of the computation."""
+
+    seed: int = 1126
+    """Of the weights, the dropout and the order of the examples."""
+
+    num_gpus: float = 1.0
+    """GPUs that one training takes. As many trainings run at once as the cluster has room for."""
+
+    num_cpus: float = 1.0
+    """CPUs that one training takes."""
+
+
+def demo_adapter() -> Adapter:
+    """Small models on the CPU."""
+    return Adapter(
+        base_model=demo.model_paths()["base_model"],
+        learning_rate=1e-3,
+        epochs=3,
+        batch_size=8,
+        accumulation=1,
+        quantization="none",
+        dtype="float32",
+        num_gpus=0,
+    )
+
+
+def rtx4090_adapter() -> Adapter:
+    """The reference's, on the answers alone and without the few-shot turns, which were most of its tokens."""
+    return Adapter(few_shot=0)
+
+
+def reference_adapter() -> Adapter:
+    """The reference method: five few-shot turns before each example, and loss on all of it."""
+    return Adapter(loss="all", patience=0)
+
+
+def check_adapter(adapter: Adapter) -> None:
+    """Refuse values that no training can work with.
+
+    Raises:
+        UserError: A number is out of its range.
+    """
+    least = {"rank": 1, "alpha": 1, "epochs": 1, "batch_size": 1, "accumulation": 1}
+    for knob in fields(adapter):
+        value, option = getattr(adapter, knob.name), f"--{knob.name.replace('_', '-')}"
+        most = 1.0 if knob.name == "dropout" else math.inf
+        if isinstance(value, int | float) and not least.get(knob.name, 0) <= value <= most:
+            raise UserError(f"{option} {value}: give a number from {least.get(knob.name, 0)}.")
+
+
+def read_settings(file: Path, adapter: Adapter) -> dict[str, Adapter]:
+    """Read settings of single groups, which override the others: a YAML file of knobs by group.
+
+    Args:
+        file: As jobs.search writes it.
+        adapter: What is not in the file.
+
+    Raises:
+        UserError: The file cannot be read, or holds something else.
+    """
+    content = read_yaml(file)
+    known = {knob.name for knob in fields(Adapter)} - {"base_model"}
+    own: dict[str, Adapter] = {}
+    if not isinstance(content, dict):
+        raise UserError(f"{file} holds no settings: write knobs by group, as jobs.search does.")
+    for group, knobs in content.items():
+        if not isinstance(knobs, dict) or not set(knobs) <= known:
+            raise UserError(f"{file}, {group}: give knobs out of {', '.join(sorted(known))}.")
+        own[group] = replace(adapter, **knobs)
+        check_adapter(own[group])
+    return own
+
+
+ADAPTER_PROFILES: dict[str, Callable[[], Adapter]] = {
+    "demo": demo_adapter,
+    "rtx4090": rtx4090_adapter,
+    "reference": reference_adapter,
+}
