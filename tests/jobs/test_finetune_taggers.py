@@ -1,0 +1,101 @@
+"""Six adapters from prepared sets, on Ray Tune."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from jobs import finetune_taggers, prepare
+from pipeline import settings
+from pipeline.errors import UserError
+from pipeline.tagging.groups import load_groups
+from pipeline.tagging.tagger import Tagger
+from tests.competition import SENTENCES, write_folder
+
+GROUPS = [group.name for group in load_groups()]
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("sets")
+    train = write_folder(root / "train", 1, range(len(SENTENCES)))
+    valid = write_folder(root / "valid", 101, range(len(SENTENCES)))
+    prepare.main(["--phase", str(train), "--valid", str(valid), "--out", str(root / "out")])
+    return root / "out"
+
+
+@pytest.fixture(scope="module")
+def arguments(sets, tagger_folders) -> list[str]:
+    base = ["--sets", str(sets), "--base-model", str(tagger_folders.base)]
+    return [*base, "--epochs", "2", "--few-shot", "0", "--rank", "2", "--num-cpus", "2"]
+
+
+@pytest.fixture(scope="module")
+def campaign(arguments, ray_cluster, tmp_path_factory) -> Path:
+    """A campaign of which the sets of one group could not be read at first."""
+    out = tmp_path_factory.mktemp("campaign") / "out"
+    finetune_taggers.main([*arguments, "--out", str(out)])
+    return out
+
+
+def test_each_group_gets_the_checkpoint_with_the_lowest_validation_loss(campaign):
+    card = json.loads((campaign / "card.json").read_text())
+    assert list(card["adapters"]) == GROUPS
+    for group in GROUPS:
+        rows = pq.read_table(campaign / "adapters" / group / "metrics.parquet").to_pylist()
+        losses = {row["step"]: row["value"] for row in rows if row["name"] == "valid_loss"}
+        chosen = card["adapters"][group]
+        assert len(losses) == 2 and chosen["valid_loss"] == losses[chosen["step"]] == min(losses.values())
+
+
+def test_the_tagger_takes_them(campaign, tagger_folders):
+    knobs = settings.Tagger(quantization="none", dtype="float32", max_entities=2)
+    tagger = Tagger(str(tagger_folders.base), str(campaign / "adapters"), knobs, device="cpu")
+    assert tagger.left_out == () and len(tagger.tag(["Good morning", "早安"])) == 2
+
+
+def test_a_finished_group_is_not_trained_again_and_a_failed_one_stops_no_other(
+    campaign, arguments, sets, tmp_path, capsys
+):
+    out, own = tmp_path / "out", tmp_path / "sets"
+    shutil.copytree(campaign, out)
+    shutil.copytree(sets, own)
+    options = json.loads((out / "training.json").read_text().replace(str(sets), str(own)))
+    (out / "training.json").write_text(json.dumps(options))
+    (out / "card.json").unlink()
+    for group in ("names", "care"):
+        shutil.rmtree(out / "adapters" / group)
+        shutil.rmtree(out / "work" / group)
+    finished = {group: (out / "adapters" / group / "README.md").stat().st_mtime_ns for group in ("times", "profession")}
+    (out / "work" / "care").write_text("in the way")
+    again = ["--sets", str(own), *arguments[2:], "--out", str(out)]
+    with pytest.raises(UserError, match="1 of 6 adapters failed .care"):
+        finetune_taggers.main(again)
+    assert (out / "adapters" / "names" / "README.md").is_file() and not (out / "adapters" / "care").exists()
+    assert finished == {group: (out / "adapters" / group / "README.md").stat().st_mtime_ns for group in finished}
+
+
+def test_a_finished_campaign_is_not_replaced_unasked(campaign, arguments):
+    with pytest.raises(UserError, match="finished already"):
+        finetune_taggers.main([*arguments, "--out", str(campaign)])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (["--groups", "nobody"], "no such group"),
+        (["--rank", "0"], "--rank 0"),
+        (["--sets", "nowhere"], "jobs.prepare"),
+        (["--base-model", "./nowhere"], "--base-model ./nowhere"),
+        (["--settings", "{file}"], "names: give knobs out of"),
+        (["--out", "s3://bucket/out"], "mounted storage"),
+    ],
+)
+def test_a_users_mistake_is_one_sentence_before_anything_starts(arguments, change, sentence, tmp_path):
+    (tmp_path / "best.yaml").write_text("names: {speed: 3}\n")
+    change = [value.format(file=tmp_path / "best.yaml") for value in change]
+    with pytest.raises(UserError, match=sentence):
+        finetune_taggers.main([*arguments, "--out", str(tmp_path / "out"), *change])
+    assert not (tmp_path / "out" / "work").exists()
