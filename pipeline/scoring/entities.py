@@ -31,9 +31,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import answers
-from pipeline.intervals import covered, milliseconds, shared
+from pipeline.intervals import covered, shared
 from pipeline.scoring import bootstrap
-from pipeline.scoring.matching import Entity, match
+from pipeline.scoring.matching import Entity, match, match_typed_first
 from pipeline.scoring.normalise import normalise_entity
 
 MEASURES = ("strict", "strict_norm", "iou50", "overlap", "iou50_untyped", "overlap_untyped", "duration")
@@ -150,10 +150,7 @@ def _by_recording(entities: pa.Table) -> dict[str, list[Entity]]:
     found: dict[str, list[Entity]] = defaultdict(list)
     for row in entities.select(["recording_id", "type", "text", "start_s", "end_s", "kept"]).to_pylist():
         if row["kept"] and row["start_s"] is not None:
-            start, end = round(row["start_s"], 3), round(row["end_s"], 3)
-            slots = (round(100 * start), round(100 * end))
-            entity = Entity(milliseconds(start), milliseconds(end), row["type"], row["text"], slots)
-            found[row["recording_id"]].append(entity)
+            found[row["recording_id"]].append(Entity.from_row(row))
     return found
 
 
@@ -178,11 +175,16 @@ def _count_entities(
         for (kind, _), number in (wanted & found).items():
             counts[measure, place[kind], _RIGHT] += number
 
-    pairs = match(reference, predicted, typed=True)
+    pairs = match_typed_first(reference, predicted)
     for pair in pairs:
-        of_type = counts[:, place[reference[pair.reference].type], _RIGHT]
-        of_type[_OVERLAP] += 1
-        of_type[_IOU50] += pair.iou >= 0.5
+        kind = reference[pair.reference].type
+        confusion[kind, predicted[pair.predicted].type] += 1
+        if kind == predicted[pair.predicted].type:
+            counts[_OVERLAP, place[kind], _RIGHT] += 1
+            counts[_IOU50, place[kind], _RIGHT] += pair.iou >= 0.5
+    matched, answered = {pair.reference for pair in pairs}, {pair.predicted for pair in pairs}
+    confusion.update((entity.type, MISSED) for row, entity in enumerate(reference) if row not in matched)
+    confusion.update((SPURIOUS, entity.type) for column, entity in enumerate(predicted) if column not in answered)
     untyped = match(reference, predicted, typed=False)
     counts[_OVERLAP_UNTYPED, _ANY, _RIGHT] = len(untyped)
     counts[_IOU50_UNTYPED, _ANY, _RIGHT] = sum(pair.iou >= 0.5 for pair in untyped)
@@ -190,25 +192,6 @@ def _count_entities(
     for kind in {entity.type for entity in (*reference, *predicted)}:
         slots = [[entity.slots for entity in some if entity.type == kind] for some in (reference, predicted)]
         counts[_DURATION, place[kind]] = shared(*slots), covered(slots[1]), covered(slots[0])
-
-    _count_confusion(
-        [entity for i, entity in enumerate(reference) if all(pair.reference != i for pair in pairs)],
-        [entity for i, entity in enumerate(predicted) if all(pair.predicted != i for pair in pairs)],
-        confusion,
-    )
-    confusion.update((reference[pair.reference].type,) * 2 for pair in pairs)
-
-
-def _count_confusion(
-    reference: Sequence[Entity], predicted: Sequence[Entity], confusion: Counter[tuple[str, str]]
-) -> None:
-    """Add entities that have no match of their own type."""
-    pairs = match(reference, predicted, typed=False)
-    confusion.update((reference[pair.reference].type, predicted[pair.predicted].type) for pair in pairs)
-    confusion.update((entity.type, MISSED) for entity in reference)
-    confusion.subtract((reference[pair.reference].type, MISSED) for pair in pairs)
-    confusion.update((SPURIOUS, entity.type) for entity in predicted)
-    confusion.subtract((SPURIOUS, predicted[pair.predicted].type) for pair in pairs)
 
 
 def _count_leaks(
