@@ -14,14 +14,12 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import fsspec
 import pyarrow as pa
 import tyro
 
 from jobs.command_line import absolute, check_paths, run_job
 from jobs.folders import check_file, open_out, read_run
 from pipeline import answers, run_folder, tables
-from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.outputs import label_studio, transcriptions
 from pipeline.tagging.groups import load_groups

@@ -84,7 +84,7 @@ def count(languages: Mapping[str, str], reference: pa.Table, predicted: pa.Table
         predicted: Entities to judge.
     """
     ids = sorted(languages, key=answers.id_order)
-    wanted, found = _by_recording(reference), _by_recording(predicted)
+    wanted, found = _entities_of(reference), _entities_of(predicted)
     extra = [entities for recording_id, entities in found.items() if recording_id not in languages]
     pairs = [(wanted.get(i, []), found.get(i, [])) for i in ids]
     types = sorted({entity.type for pair in pairs for entities in pair for entity in entities})
@@ -123,8 +123,8 @@ def scores(counts: Counts) -> dict[str, Any]:
     return found
 
 
-def worst(counts: Counts, most: int = 10) -> list[dict[str, Any]]:
-    """Return the recordings that leak the longest, then those with the most wrong entities; none without a fault.
+def by_recording(counts: Counts) -> list[dict[str, Any]]:
+    """Return what is wrong with each recording.
 
     Returns:
         ``recording_id``, ``leaked_s`` (seconds of the reference's entities that nothing covers), ``missed`` and
@@ -132,21 +132,20 @@ def worst(counts: Counts, most: int = 10) -> list[dict[str, Any]]:
     """
     leaked = counts.leaks[:, 0, 1] - counts.leaks[:, 0, 0]
     right, predicted, reference = counts.entities[:, _STRICT].sum(axis=1).T
-    missed, spurious = reference - right, predicted - right
-    order = np.lexsort((-(missed + spurious), -leaked))[:most]
+    numbers = zip(counts.ids, leaked.tolist(), (reference - right).tolist(), (predicted - right).tolist(), strict=True)
     return [
-        {
-            "recording_id": counts.ids[i],
-            "leaked_s": int(leaked[i]) / 1000,
-            "missed": int(missed[i]),
-            "spurious": int(spurious[i]),
-        }
-        for i in order
-        if leaked[i] or missed[i] or spurious[i]
+        {"recording_id": recording_id, "leaked_s": leaked_ms / 1000, "missed": missed, "spurious": spurious}
+        for recording_id, leaked_ms, missed, spurious in numbers
     ]
 
 
-def _by_recording(entities: pa.Table) -> dict[str, list[Entity]]:
+def worst(counts: Counts, most: int = 10) -> list[dict[str, Any]]:
+    """Return the recordings that leak the longest, then those with the most wrong entities; none without a fault."""
+    wrong = [row for row in by_recording(counts) if row["leaked_s"] or row["missed"] or row["spurious"]]
+    return sorted(wrong, key=lambda row: (-row["leaked_s"], -row["missed"] - row["spurious"]))[:most]
+
+
+def _entities_of(entities: pa.Table) -> dict[str, list[Entity]]:
     found: dict[str, list[Entity]] = defaultdict(list)
     for row in entities.select(["recording_id", "type", "text", "start_s", "end_s", "kept"]).to_pylist():
         if row["kept"] and row["start_s"] is not None:

@@ -1,0 +1,487 @@
+"use strict";
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const byId = new Map(data.recordings.map((recording) => [recording.id, recording]));
+const colourOf = new Map(
+  Object.values(data.groups).flatMap((types, group) => types.map((type) => [type, `g${group % 8}`])),
+);
+const $ = (id) => document.getElementById(id);
+const SMALLEST_SECOND = 25; // px: a longer recording scrolls
+const LETTER = 7; // px of a type's name on the timeline
+
+let shown = []; // the recordings of the list, in its order
+let current = null; // the recording on the right
+let at = 0; // the cursor, in seconds
+let audio = null;
+
+// ---- Elements. Whatever comes from the data becomes text or an attribute, never markup.
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "style") for (const [key, each] of Object.entries(value)) made.style.setProperty(key, each);
+    else if (name === "onclick") made.onclick = value;
+    else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+const clock = (seconds) => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, "0")}`;
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const several = (number, what) => `${number || "no"} ${what}${number === 1 ? "" : "s"}`;
+const languageTag = (language) => ({ zh: "zh-Hant", en: "en" })[language];
+
+// ---- What is wrong with a recording
+
+const peoples = (recording) => recording.reference?.entities ?? [];
+
+function differences(recording) {
+  const count = (entities, state) => entities.filter((entity) => entity.state === state).length;
+  return {
+    missed: count(peoples(recording), "missed"),
+    "wrong type": count(recording.entities, "wrong type"),
+    spurious: count(recording.entities, "spurious"),
+  };
+}
+
+const numberOf = (found) => Object.values(found).reduce((sum, number) => sum + number, 0);
+
+function inWords(found) {
+  return Object.entries(found).filter(([, number]) => number).map(([what, number]) => `${number} ${what}`).join(", ");
+}
+
+// ---- The list, its filters and its order
+
+const leaked = (recording) => recording.reference?.leaked_s ?? -1;
+const edits = (recording) => recording.reference?.edits ?? -1;
+const has = (test) => data.recordings.some(test);
+
+const FILTERS = {
+  "with differences": (recording) => numberOf(differences(recording)) > 0,
+  "with entities": (recording) => recording.entities.some((entity) => entity.kept) || peoples(recording).length > 0,
+  "with dropped entities": (recording) => recording.entities.some((entity) => !entity.kept),
+  "without speech": (recording) => recording.in_run && !recording.failure && !recording.speech,
+  failed: (recording) => recording.failure !== null,
+  "not in the run": (recording) => !recording.in_run,
+};
+
+const ORDERS = {
+  id: () => 0,
+  "longest first": (one, other) => other.seconds - one.seconds,
+  "most transcript errors": (one, other) => edits(other) - edits(one),
+  "most entity errors": (one, other) =>
+    leaked(other) - leaked(one) || numberOf(differences(other)) - numberOf(differences(one)),
+};
+
+function fillFilters() {
+  const option = (value) => element("option", { value }, value);
+  const languages = new Set(data.recordings.map((recording) => recording.language).filter(Boolean));
+  $("type").append(...Object.values(data.groups).flat().sort().map(option));
+  $("language").append(...[...languages].sort().map(option));
+  $("only").append(...Object.keys(FILTERS).filter((name) => has(FILTERS[name])).map(option));
+  const worth = { "most transcript errors": (each) => edits(each) >= 0, "most entity errors": (each) => leaked(each) >= 0 };
+  $("order").append(...Object.keys(ORDERS).filter((name) => has(worth[name] ?? (() => true))).map(option));
+}
+
+function list() {
+  const wanted = $("search").value.trim().toLowerCase();
+  const [type, language, only] = ["type", "language", "only"].map((id) => $(id).value);
+  const visible = (entity) => entity.type === type && (entity.kept || $("dropped").checked);
+  shown = data.recordings.filter(
+    (recording) =>
+      recording.id.toLowerCase().includes(wanted) &&
+      (!language || recording.language === language) &&
+      (!type || [...recording.entities, ...peoples(recording)].some(visible)) &&
+      (!only || FILTERS[only](recording)),
+  );
+  const order = ORDERS[$("order").value];
+  shown.sort(order);
+  $("shown").textContent = `${shown.length} of ${data.recordings.length}`;
+  $("list").replaceChildren(...shown.map(row));
+  markCurrent();
+}
+
+function row(recording) {
+  const found = inWords(differences(recording));
+  const kept = recording.entities.filter((entity) => entity.kept).length;
+  const note = recording.failure ? "failed" : !recording.in_run ? "not in the run" : found;
+  return element(
+    "li", {},
+    element(
+      "button", { type: "button", "data-recording": recording.id, onclick: () => show(recording) },
+      element("b", {}, element("bdi", {}, recording.id)),
+      element("small", {}, [recording.language, clock(recording.seconds)].filter(Boolean).join(" · ")),
+      element("small", { class: note ? "bad" : null }, note || (kept === 1 ? "1 entity" : `${kept || "no"} entities`)),
+      element("small", {}, recording.reference?.tokens ? `${percent(recording.reference.edits / recording.reference.tokens)} wrong` : ""),
+    ),
+  );
+}
+
+function markCurrent() {
+  for (const button of $("list").querySelectorAll("button")) {
+    const here = button.dataset.recording === current?.id;
+    button.setAttribute("aria-current", here);
+    if (here) button.scrollIntoView({ block: "nearest" });
+  }
+}
+
+function step(by) {
+  const place = shown.indexOf(current);
+  const next = shown[place < 0 ? 0 : Math.min(Math.max(place + by, 0), shown.length - 1)];
+  if (next) show(next);
+}
+
+// ---- One recording
+
+function show(recording) {
+  audio?.pause();
+  audio = recording.sound ? new Audio(`data:audio/ogg;base64,${recording.sound}`) : null;
+  current = recording;
+  at = 0;
+  const { failure, reference } = recording;
+  const about = [
+    !recording.in_run && "not in the run",
+    recording.language && `${recording.language}, heard by ${recording.recognizer}`,
+    recording.seconds && clock(recording.seconds),
+    typeof reference?.edits === "number" && `${several(reference.edits, "error")} in ${reference.tokens} words and characters`,
+    reference?.leaked_s && `${reference.leaked_s.toFixed(2)} s of entities not covered`,
+    inWords(differences(recording)),
+  ];
+  $("recording").replaceChildren(
+    element(
+      "div", { class: "title" },
+      element("h3", {}, element("bdi", {}, recording.id)),
+      element("span", {}, about.filter(Boolean).join(" · ")),
+    ),
+    ...(failure ? [element("p", { class: "bad" }, `Failed in ${failure.stage}: ${failure.error}`)] : []),
+    ...(recording.seconds ? [player(recording), timeline(recording)] : []),
+    ...(data.show_text ? [texts(recording)] : []),
+    table(recording),
+  );
+  $("recording").scrollTop = 0;
+  if (audio) {
+    audio.ontimeupdate = audio.onseeked = () => moveTo(audio.currentTime);
+    audio.onplay = () => { $("play").textContent = "❚❚ Pause"; follow(); };
+    audio.onpause = () => { $("play").textContent = "▶ Play"; };
+    audio.playbackRate = Number($("rate").value);
+  }
+  moveTo(0);
+  markCurrent();
+  history.replaceState(null, "", `#r=${encodeURIComponent(recording.id)}`);
+}
+
+function player(recording) {
+  const without = data.show_text ? (recording.no_audio ?? "no sound in this page") : recording.no_audio;
+  const rate = element("select", { id: "rate", "aria-label": "Speed" });
+  rate.append(...[0.5, 0.75, 1, 1.5, 2].map((each) => element("option", { value: each, selected: each === 1 }, `${each}×`)));
+  rate.onchange = () => { audio.playbackRate = Number(rate.value); };
+  return element(
+    "div", { class: "player" },
+    ...(audio ? [element("button", { id: "play", type: "button", onclick: toggle }, "▶ Play")] : []),
+    element("span", { id: "clock" }),
+    audio ? rate : null,
+    !audio && without ? element("span", { class: "soft" }, without) : null,
+  );
+}
+
+function timeline(recording) {
+  const seconds = recording.seconds;
+  const track = element("div", { class: "track", style: { width: `max(100%, ${SMALLEST_SECOND * seconds}px)` } });
+  const slider = element("div", {
+    id: "position", class: "slider", role: "slider", tabindex: 0, "aria-label": "Position",
+    "aria-valuemin": 0, "aria-valuemax": seconds,
+    onclick: (event) => {
+      const box = track.getBoundingClientRect();
+      goTo((seconds * (event.clientX - box.left)) / box.width);
+    },
+  }, waveform(recording.envelope, seconds), ticks(seconds));
+  track.append(slider, ...lanes(recording), element("div", { id: "cursor", class: "cursor" }));
+  return element("div", { id: "timeline", class: "timeline" }, track);
+}
+
+function waveform(envelope, seconds) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", "wave");
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("aria-hidden", "true");
+  if (!envelope) return svg;
+  const peaks = Array.from(atob(envelope), (character) => character.charCodeAt(0));
+  svg.setAttribute("viewBox", `0 -270 ${seconds * data.envelope_hz} 540`);
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  const above = peaks.map((peak, place) => `${place + 0.5} ${-peak - 2}`);
+  const below = peaks.map((peak, place) => `${place + 0.5} ${peak + 2}`).reverse();
+  path.setAttribute("d", `M0 0L${above.join("L")}L${peaks.length} 0L${below.join("L")}Z`);
+  svg.append(path);
+  return svg;
+}
+
+function ticks(seconds) {
+  const every = [0.25, 0.5, 1, 2].find((each) => seconds / each <= 12) ?? 5;
+  const marks = [];
+  for (let second = 0; second < seconds * 0.96; second += every) {
+    marks.push(element("span", { style: { left: `${(100 * second) / seconds}%` } }, `${second}`));
+  }
+  return element("div", { class: "ticks", "aria-hidden": "true" }, ...marks);
+}
+
+// ---- Entities: on the timeline, in the texts and in the table. One key names an entity in all three.
+
+const visible = (entity) => entity.kept || $("dropped").checked;
+const stateOf = (entity) => (entity.kept ? (entity.state ?? "") : "dropped");
+
+function lookOf(entity) {
+  return `${colourOf.get(entity.type)} ${stateOf(entity).replace(" ", "-")}`;
+}
+
+function withKeys(recording) {
+  return [
+    ["reference", peoples(recording)],
+    ["predicted", recording.entities.filter(visible)],
+  ].map(([side, entities]) => [side, entities.map((entity) => [keyOf(recording, side, entity), entity])]);
+}
+
+function keyOf(recording, side, entity) {
+  const all = side === "reference" ? peoples(recording) : recording.entities;
+  return `${side}-${all.indexOf(entity)}`;
+}
+
+function describe(entity) {
+  const time = entity.start_s === null ? "no time" : `${entity.start_s.toFixed(2)}–${entity.end_s.toFixed(2)} s`;
+  const sure = entity.confidence === null ? null : `${Math.round(100 * entity.confidence)} %`;
+  return [time, sure, entity.source === "gold" ? null : entity.source].filter(Boolean).join(" · ");
+}
+
+function jump(key, entity, attributes, ...children) {
+  return element("button", {
+    type: "button", "data-entity": key, "data-at": entity.start_s,
+    title: [entity.type, describe(entity), stateOf(entity), entity.kept ? null : entity.cause].filter(Boolean).join("\n"),
+    onclick: () => choose(key, entity), ...attributes,
+  }, ...children);
+}
+
+/** Put entities with their names on lanes, so that none covers another. */
+function lanes(recording) {
+  const wide = Math.max($("recording").clientWidth - 48, SMALLEST_SECOND * recording.seconds);
+  const share = (seconds) => `${(100 * seconds) / recording.seconds}%`;
+  const made = [];
+  for (const [side, entities] of withKeys(recording)) {
+    if (side === "reference" && !recording.reference) continue;
+    const rows = [];
+    for (const [key, entity] of entities.filter(([, entity]) => entity.start_s !== null)) {
+      const named = ((entity.type.length + 1) * LETTER * recording.seconds) / wide;
+      const late = entity.start_s + named > recording.seconds;
+      const start = late ? Math.min(entity.start_s, entity.end_s - named) : entity.start_s;
+      let row = rows.find((each) => each.end <= start);
+      if (!row) rows.push((row = { end: 0, buttons: [] }));
+      row.end = late ? entity.end_s : Math.max(entity.end_s, entity.start_s + named);
+      const style = { left: share(entity.start_s), width: share(entity.end_s - entity.start_s) };
+      const look = `${lookOf(entity)}${late ? " late" : ""}`;
+      row.buttons.push(jump(key, entity, { class: look, style, tabindex: -1 }, element("span", {}, entity.type)));
+    }
+    const name = recording.reference ? side : "entities";
+    made.push(element("div", { class: "lane-name" }, rows.length ? name : `${name}: none`));
+    made.push(...rows.map((row) => element("div", { class: "lane" }, ...row.buttons)));
+  }
+  return made;
+}
+
+function texts(recording) {
+  const [[, people], [, predicted]] = withKeys(recording);
+  const { reference } = recording;
+  const both = element("div", { class: "texts" });
+  const add = (title, text, language, entities, words, without) => both.append(element(
+    "section", {}, element("h4", {}, title),
+    text
+      ? element("p", { class: "text", lang: languageTag(language), dir: "auto" }, ...pieces(text, entities, words))
+      : element("p", {}, without),
+  ));
+  if (reference) {
+    add("Reference", reference.text, reference.language, people, wordsOf([], reference.differs), "The reference has no words of it.");
+  }
+  add(reference ? "Predicted" : "Transcript", recording.text, recording.language, predicted, wordsOf(recording.words, recording.differs),
+    recording.text === "" ? "No speech was heard." : "There is no transcript.");
+  return both;
+}
+
+/** Cut a text at the edges of its entities and words. Places count characters, of which an emoji is one. */
+function pieces(text, entities, words) {
+  const characters = Array.from(text);
+  const made = [];
+  let from = 0;
+  for (const [key, entity] of placed(entities)) {
+    made.push(...cut(characters, from, entity.char_start, words));
+    const inside = cut(characters, entity.char_start, entity.char_end, words);
+    made.push(jump(key, entity, { class: lookOf(entity), "data-type": entity.type }, element("bdi", {}, ...inside)));
+    from = entity.char_end;
+  }
+  return [...made, ...cut(characters, from, characters.length, words)];
+}
+
+/** Choose entities with a place in the text, the kept ones first, so that none overlaps another. */
+function placed(entities) {
+  const chosen = [];
+  const apart = (one, other) => one.char_end <= other.char_start || other.char_end <= one.char_start;
+  for (const entry of [...entities].sort(([, one], [, other]) => other.kept - one.kept)) {
+    if (entry[1].char_start !== null && chosen.every(([, other]) => apart(entry[1], other))) chosen.push(entry);
+  }
+  return chosen.sort(([, one], [, other]) => one.char_start - other.char_start);
+}
+
+function cut(characters, start, end, words) {
+  const said = (from, to) => characters.slice(from, to).join("");
+  const made = [];
+  let from = start;
+  for (const word of words) {
+    const [first, last] = [Math.max(word.start, start), Math.min(word.end, end)];
+    if (first >= last) continue;
+    const look = `${word.from === undefined ? "" : "word"} ${word.differs ? "differs" : ""}`;
+    const times = { "data-start": word.from, "data-end": word.to };
+    made.push(said(from, first), element("span", { class: look, ...times }, said(first, last)));
+    from = last;
+  }
+  return [...made, said(from, end)];
+}
+
+/** Join the timed words with the places where the texts differ; people's texts have no times. */
+function wordsOf(words, differs) {
+  if (!words.length) return differs.map(([start, end]) => ({ start, end, differs: true }));
+  return words.map(([start, end, from, to]) => (
+    { start, end, from, to, differs: differs.some((place) => place[0] < end && start < place[1]) }
+  ));
+}
+
+const MARKS = { found: "✓ found", missed: "✗ missed", spurious: "+ spurious", "wrong type": "≠ wrong type", dropped: "dropped" };
+
+function table(recording) {
+  const [[, people], [, predicted]] = withKeys(recording);
+  if (!people.length && !predicted.length) return element("p", { class: "missing" }, "No entities.");
+  const lines = predicted.map((entry) => ({ predicted: entry, reference: people[entry[1].other ?? -1] }));
+  const matched = new Set(lines.map((line) => line.reference));
+  lines.push(...people.filter((entry) => !matched.has(entry)).map((reference) => ({ reference })));
+  const start = (line) => (line.reference ?? line.predicted)[1].start_s ?? Infinity;
+  lines.sort((one, other) => start(one) - start(other));
+
+  const cell = (entry) => {
+    if (!entry) return element("td", { class: "half" });
+    const [key, entity] = entry;
+    const text = data.show_text ? element("bdi", { lang: languageTag(recording.language) }, ` ${entity.text}`) : null;
+    const chip = element("span", { class: `chip ${colourOf.get(entity.type)}` }, entity.type);
+    return element("td", { class: "half" }, jump(key, entity, { class: "go" }, chip, text, element("small", {}, describe(entity))));
+  };
+  const line = ({ reference, predicted }) => {
+    const entity = (predicted ?? reference)[1];
+    const state = stateOf(entity);
+    const mark = entity.kept ? MARKS[state] : `${MARKS.dropped}: ${entity.cause ?? ""}`;
+    const look = state === "found" ? "found-mark" : entity.kept ? "bad" : "soft";
+    const columns = recording.reference ? [cell(reference), cell(predicted)] : [cell(predicted)];
+    return element("tr", {}, ...columns, element("td", { class: `state ${look}` }, mark ?? ""));
+  };
+  const head = recording.reference ? ["reference", "predicted", ""] : ["entities", ""];
+  return element(
+    "table", { class: "entities" },
+    element("tr", {}, ...head.map((name) => element("th", {}, name))),
+    ...lines.map(line),
+  );
+}
+
+function choose(key, entity) {
+  const matched = entity.other ?? null;
+  const keys = [key, `${key.startsWith("reference") ? "predicted" : "reference"}-${matched}`];
+  for (const each of $("recording").querySelectorAll("[data-entity]")) {
+    (each.closest("tr") ?? each).classList.toggle("chosen", keys.includes(each.dataset.entity));
+  }
+  if (entity.start_s !== null) goTo(entity.start_s);
+}
+
+function stepEntity(by) {
+  const starts = [...$("timeline")?.querySelectorAll("[data-at]") ?? []];
+  const ahead = starts.filter((button) => by * (Number(button.dataset.at) - at) > 0.005);
+  ahead.sort((one, other) => by * (Number(one.dataset.at) - Number(other.dataset.at)));
+  ahead[0]?.click();
+}
+
+// ---- Time
+
+function goTo(seconds) {
+  const there = Math.min(Math.max(seconds, 0), current.seconds);
+  if (audio) audio.currentTime = there;
+  moveTo(there);
+}
+
+function moveTo(seconds) {
+  at = seconds;
+  if (!current.seconds) return;
+  $("clock").textContent = `${clock(at)} / ${clock(current.seconds)}`;
+  $("position").setAttribute("aria-valuenow", at.toFixed(2));
+  $("position").setAttribute("aria-valuetext", clock(at));
+  $("cursor").style.left = `${(100 * at) / current.seconds}%`;
+  for (const word of $("recording").querySelectorAll(".word")) {
+    word.classList.toggle("now", at > 0 && at >= Number(word.dataset.start) && at < Number(word.dataset.end));
+  }
+  const view = $("timeline");
+  const x = (view.scrollWidth * at) / current.seconds;
+  if (x < view.scrollLeft || x > view.scrollLeft + view.clientWidth) view.scrollLeft = x - view.clientWidth / 4;
+}
+
+function follow() {
+  if (!audio || audio.paused) return;
+  moveTo(audio.currentTime);
+  requestAnimationFrame(follow);
+}
+
+function toggle() {
+  if (audio) audio.paused ? audio.play() : audio.pause();
+}
+
+// ---- Keys
+
+const KEYS = {
+  j: () => step(1),
+  k: () => step(-1),
+  n: () => stepEntity(1),
+  p: () => stepEntity(-1),
+  ArrowRight: () => goTo(at + 1),
+  ArrowLeft: () => goTo(at - 1),
+  " ": toggle,
+  "/": () => $("search").focus(),
+  d: () => $("dropped").click(),
+};
+
+document.addEventListener("keydown", (event) => {
+  const { target, key } = event;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (target === $("search") && key === "Escape") target.blur();
+  if (target.closest("input, select, summary")) return;
+  if (key === " " && (!audio || target.closest("button:not([data-entity], [data-recording])"))) return;
+  const inList = target.closest("#list") && { ArrowDown: KEYS.j, ArrowUp: KEYS.k }[key];
+  const act = inList || KEYS[key];
+  if (!act || (key.startsWith("Arrow") && !inList && !current?.seconds)) return;
+  event.preventDefault();
+  act();
+  if (inList) $("list").querySelector("[aria-current=true]")?.focus();
+});
+
+$("recording").addEventListener("click", (event) => {
+  const word = event.target.closest(".word");
+  if (word && !event.target.closest("[data-entity]")) goTo(Number(word.dataset.start));
+});
+
+function showLinked() {
+  const linked = byId.get(decodeURIComponent(location.hash.replace(/^#r=/, "")));
+  if (linked) show(linked);
+  return Boolean(linked);
+}
+
+fillFilters();
+for (const id of ["search", "type", "language", "only", "order"]) $(id).addEventListener("input", list);
+$("dropped").addEventListener("input", () => {
+  const before = at;
+  list();
+  if (current) show(current);
+  goTo(before);
+});
+$("filters").addEventListener("submit", (event) => event.preventDefault());
+window.addEventListener("hashchange", () => { if (showLinked()) $("browser").scrollIntoView(); });
+list();
+if (!showLinked() && shown.length) show(shown[0]);
