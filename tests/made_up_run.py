@@ -1,6 +1,7 @@
-"""A made-up run of jobs.predict with its recordings, and what people say about it."""
+"""A made-up run of jobs.predict on made-up sounds, and what people say is in them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,119 +18,139 @@ from pipeline.tagging.times import entity_times
 from tests.competition import SENTENCES
 
 RATE = 16_000
-CHARACTERS_PER_SECOND = 40
+CHARACTER_S = 1 / 40
 GROUP_OF = {type_: group.name for group in load_groups() for type_ in group.types}
 
-# A number may stand in a page that holds no text, so an entity here is never a number alone.
-TEXTS = [
-    (text, spans)
-    for text, spans in SENTENCES
-    if not any(text[span.char_start : span.char_end].isdigit() for span in spans)
-]
+Text = tuple[str, Sequence[Span]]
 
 
+@dataclass(frozen=True)
 class MadeUpRun:
-    """Recordings, the run's folder, the folder of the reference, and every text in them."""
+    """Folders of the recordings, of the run and of the reference, and every text that is in them."""
 
-    def __init__(self, folder: Path, texts: Sequence[tuple[str, Sequence[Span]]]) -> None:
-        self.run, self.reference, self.audio = folder / "run", folder / "reference", folder / "recordings"
-        self.texts = list(texts)
-        self.secrets: set[str] = set()
-        self._random = np.random.default_rng(7)
-        for each in (self.audio, self.reference):
-            each.mkdir(parents=True)
-        self._write()
+    audio: Path
+    run: Path
+    reference: Path
+    secrets: set[str]
 
-    def _write(self) -> None:
-        ids = [str(number) for number in range(1, len(self.texts) + 1)]
-        run_folder.open_run(str(self.run), str(self.audio), Settings(), overwrite=False)
-        results = [self._result(i, text, spans) for i, (text, spans) in zip(ids, self.texts, strict=True)]
-        tables.write(tables.from_rows(results, run_folder.RESULT), f"{self.run}/parts")
-        run_folder.close_run(str(self.run), ids, {}, seconds=25.0)
-        wanted = {i: self._people(i, text, spans) for i, (text, spans) in zip(ids, self.texts, strict=True)}
-        rows = [{"recording_id": i, "text": text} for i, (text, _) in zip(ids, self.texts, strict=True)]
-        transcripts = [{"language": "en", "words": [], "recognizer": "people"} | row for row in rows]
-        answers.write_task1(tables.from_rows(transcripts, tables.TRANSCRIPTS), f"{self.reference}/{answers.TASK1}")
-        labels = tables.from_rows([row for some in wanted.values() for row in some], tables.ENTITIES)
-        answers.write_task2(labels, f"{self.reference}/{answers.TASK2}")
-        self.secrets |= {text for text, _ in self.texts} | {row["text"] for some in wanted.values() for row in some}
-        self.secrets |= {result["text"] for result in results if result.get("text")}
-        self.secrets |= {row["text"] for result in results for row in result["entities"]}
 
-    def _result(self, i: str, text: str, spans: Sequence[Span]) -> dict[str, Any]:
-        seconds = self._write_sound(i, text)
-        path = str(self.audio / f"{i}.wav")
-        result: dict[str, Any] = {"recording_id": i, "path": path, "words": [], "entities": [], "timings": []}
-        if int(i) % 33 == 0:
-            Path(path).write_bytes(b"no sound")
-            return result | {"failure": {"stage": "decode", "error": "AudioError: unreadable: Format not recognised"}}
-        facts = {"duration_s": seconds, "sample_rate": RATE, "channels": 1}
-        if int(i) == 50:
-            return result | facts | {"failure": {"stage": "tag", "error": "RuntimeError in tagger.py, line 88"}}
-        stages = {"decode": 0.01, "whisper": 0.2, "parakeet": 0.05, "tag": 0.4}
-        timings = [
-            {"stage": stage, "worker": "w1", "load_s": 0.0 if stage == "decode" else 2.5, "seconds": cost * seconds}
-            for stage, cost in stages.items()
-        ]
-        if int(i) == 40:
-            empty = {"language": "en", "text": "", "recognizer": "whisper"}
-            return result | facts | empty | {"timings": timings}
-        heard = self._misheard(text, spans)
-        pieces = [Piece(c, n / CHARACTERS_PER_SECOND, (n + 1) / CHARACTERS_PER_SECOND) for n, c in enumerate(heard)]
-        transcript = transcript_from_pieces(pieces, seconds, "whisper" if language_of(heard) == "zh" else "parakeet")
-        assert transcript.text == heard
-        result |= {"language": language_of(heard), "text": heard, "words": [vars(word) for word in transcript.words]}
-        result |= {"recognizer": transcript.recognizer, "timings": timings}
-        for span in spans:
-            start_s, end_s = entity_times(transcript.words, span.char_start, span.char_end)
-            result["entities"] += self._predicted(span, heard, {"start_s": start_s, "end_s": end_s})
-        return result | facts
+def hundred_texts() -> dict[str, Text]:
+    """Return the few-shot sentences again and again, by recording id.
 
-    def _predicted(self, span: Span, text: str, times: dict[str, float]) -> list[dict[str, Any]]:
-        """Return what the run found of an entity: mostly the same, sometimes nothing, another type or more."""
-        luck = self._random.random()
-        type_ = "ORGANIZATION" if luck < 0.08 else span.type
-        entity = times | {"type": type_, "group": GROUP_OF.get(type_, "patterns"), "char_start": span.char_start}
-        entity |= {"char_end": span.char_end, "text": text[span.char_start : span.char_end], "source": "adapter"}
-        entity |= {"kept": True, "confidence": float(1 - self._random.random() ** 3)}
-        if luck > 0.9:
-            return [entity | {"kept": False, "cause": "threshold", "confidence": 0.2}]
-        if luck > 0.8:
-            return []
-        other = {"type": "OTHER", "group": "patterns", "source": "pattern", "confidence": None}
-        return [entity, entity | other | {"kept": False, "cause": "overlap"}] if luck > 0.7 else [entity]
+    A page without text may hold numbers, so sentences in which a number alone is an entity are left out.
+    """
+    some = [(text, spans) for text, spans in SENTENCES if not any(said(text, span).isdigit() for span in spans)]
+    return {str(number): some[number % len(some)] for number in range(1, 101)}
 
-    def _misheard(self, text: str, spans: Sequence[Span]) -> str:
-        """Change a letter or ideograph outside the entities now and then."""
-        written = list(text)
-        for place, character in enumerate(text):
-            inside = any(span.char_start <= place < span.char_end for span in spans)
-            if character.isalpha() and not inside and self._random.random() < 0.02:
-                written[place] = "的" if language_of(character) == "zh" else "o"
-        return "".join(written)
 
-    def _people(self, i: str, text: str, spans: Sequence[Span]) -> list[dict[str, Any]]:
-        rows = []
-        for span in spans:
-            start, end = span.char_start / CHARACTERS_PER_SECOND, span.char_end / CHARACTERS_PER_SECOND
-            row = {"recording_id": i, "type": span.type, "text": text[span.char_start : span.char_end], "group": ""}
-            shift = self._random.uniform(-0.02, 0.02)
-            row |= {"start_s": max(0.0, start + shift), "end_s": end + shift, "source": "gold", "kept": True}
-            if self._random.random() > 0.1:
-                rows.append(row)
-        return rows
+def write_run(folder: Path, texts: Mapping[str, Text], failed: Mapping[str, str], silent: Sequence[str]) -> MadeUpRun:
+    """Write sounds, a run with mistakes of all kinds, and the reference in the competition's files.
 
-    def _write_sound(self, i: str, text: str) -> float:
-        """Write a tone for each letter, silence for the rest; return the seconds."""
-        step = RATE // CHARACTERS_PER_SECOND
-        times = np.arange(step) / RATE
-        tones = [
-            self._random.random()
-            * character.isalnum()
-            * np.sin(2 * np.pi * (120 + ord(character) % 40 * 9) * times)
-            / 3
-            for character in text
-        ]
-        samples = np.concatenate([*tones, np.zeros(step)])
-        soundfile.write(self.audio / f"{i}.wav", samples, RATE)
-        return len(samples) / RATE
+    Args:
+        folder: Where to write.
+        texts: What is said, with its entities, by recording id.
+        failed: Recordings that failed, with the stage. What failed in ``decode`` is no audio.
+        silent: Recordings in which the run heard no speech.
+    """
+    made = MadeUpRun(folder / "recordings", folder / "run", folder / "reference", set())
+    made.audio.mkdir(parents=True)
+    made.reference.mkdir()
+    random = np.random.default_rng(7)
+    results, labels = [], []
+    for i, (text, spans) in texts.items():
+        path = made.audio / f"{i}.wav"
+        seconds = _write_sound(path, text, random)
+        result: dict[str, Any] = {"recording_id": i, "path": str(path), "words": [], "entities": [], "timings": []}
+        result |= {"duration_s": seconds, "sample_rate": RATE, "channels": 1}
+        if i in failed:
+            result["failure"] = {"stage": failed[i], "error": f"AudioError: unreadable: no {failed[i]}"}
+            if failed[i] == "decode":
+                path.write_bytes(b"no sound")
+                result["duration_s"] = None
+        else:
+            result |= _heard("" if i in silent else text, spans, seconds, random)
+        results.append(result)
+        labels += [label for span in spans if (label := _label(i, text, span, random))]
+
+    run_folder.open_run(str(made.run), str(made.audio), Settings(), overwrite=False)
+    tables.write(tables.from_rows(results, run_folder.RESULT), f"{made.run}/parts")
+    run_folder.close_run(str(made.run), texts, {}, seconds=25.0)
+    answers.write_task2(tables.from_rows(labels, tables.ENTITIES), f"{made.reference}/{answers.TASK2}")
+    lines = [f"{i}\t{text}\n" for i, (text, _) in texts.items()]
+    (made.reference / answers.TASK1).write_text("".join(lines), encoding="utf-8")
+    made.secrets.update(row["text"] for result in results for row in (result, *result["entities"]) if row.get("text"))
+    made.secrets.update(text for text, _ in texts.values())
+    made.secrets.update(label["text"] for label in labels)
+    return made
+
+
+def said(text: str, span: Span) -> str:
+    """Return an entity's text."""
+    return text[span.char_start : span.char_end]
+
+
+def _heard(text: str, spans: Sequence[Span], seconds: float, random: np.random.Generator) -> dict[str, Any]:
+    """Return the part of a result that a recogniser and the tagger make, with a letter misheard now and then."""
+    letters = list(text)
+    for place in np.flatnonzero(random.random(len(letters)) < 0.02):
+        if letters[place].isalpha() and not any(span.char_start <= place < span.char_end for span in spans):
+            letters[place] = "的" if language_of(letters[place]) == "zh" else "o"
+    pieces = [Piece(letter, n * CHARACTER_S, (n + 1) * CHARACTER_S) for n, letter in enumerate(letters)]
+    transcript = transcript_from_pieces(pieces, seconds, "whisper" if language_of(text) == "zh" else "parakeet")
+    stages = {"decode": (0.0, 0.01), "whisper": (2.5, 0.2), "parakeet": (2.0, 0.05), "tag": (4.0, 0.4)}
+    entities = []
+    for span in spans if text else ():
+        start_s, end_s = entity_times(transcript.words, span.char_start, span.char_end)
+        place = {"char_start": span.char_start, "char_end": span.char_end, "start_s": start_s, "end_s": end_s}
+        entities += _predicted(span, said(text, span), place, random)
+    return {
+        "language": language_of(text),
+        "text": transcript.text,
+        "words": [vars(word) for word in transcript.words],
+        "recognizer": transcript.recognizer,
+        "entities": entities,
+        "timings": [
+            {"stage": stage, "worker": "w1", "load_s": load_s, "seconds": cost * seconds}
+            for stage, (load_s, cost) in stages.items()
+        ],
+    }
+
+
+def _predicted(span: Span, text: str, place: Mapping[str, Any], random: np.random.Generator) -> list[dict[str, Any]]:
+    """Return what the run makes of an entity: mostly the same, sometimes nothing, another type, or one more."""
+    luck = random.random()
+    type_ = "ORGANIZATION" if luck < 0.1 else span.type
+    entity = {"type": type_, "group": GROUP_OF[type_], "text": text, "source": "adapter", "kept": True, **place}
+    entity["confidence"] = float(1 - random.random() ** 3)
+    if luck > 0.9:
+        return [entity | {"kept": False, "cause": "threshold", "confidence": 0.2}]
+    if luck > 0.8:
+        return []
+    if luck > 0.7:
+        pattern = {"type": "PHONE", "group": "patterns", "source": "pattern", "confidence": None}
+        return [entity, entity | pattern | {"kept": False, "cause": "overlap"}]
+    return [entity]
+
+
+def _label(i: str, text: str, span: Span, random: np.random.Generator) -> dict[str, Any] | None:
+    """Return an entity as people timed it, or nothing, now and then."""
+    shift = random.uniform(0, 0.02)
+    if random.random() < 0.1:
+        return None
+    times = {"start_s": span.char_start * CHARACTER_S + shift, "end_s": span.char_end * CHARACTER_S + shift}
+    about = {"recording_id": i, "type": span.type, "group": "", "text": said(text, span), "source": "gold"}
+    return about | times | {"kept": True}
+
+
+def _write_sound(path: Path, text: str, random: np.random.Generator) -> float:
+    """Write a tone for each letter and silence for the rest; return the seconds."""
+    step = round(RATE * CHARACTER_S)
+    times = np.arange(step) / RATE
+    loudness = [random.uniform(0.05, 0.4) * letter.isalnum() for letter in text]
+    tones = [
+        level * np.sin(2 * np.pi * (120 + ord(letter) % 40 * 9) * times)
+        for level, letter in zip(loudness, text, strict=True)
+    ]
+    samples = np.concatenate([*tones, np.zeros(step)])
+    soundfile.write(path, samples, RATE)
+    return len(samples) / RATE

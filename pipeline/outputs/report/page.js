@@ -3,7 +3,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = new Map(data.recordings.map((recording) => [recording.id, recording]));
 const colourOf = new Map(
-  Object.values(data.groups).flatMap((types, group) => types.map((type) => [type, `g${group % 8}`])),
+  Object.values(data.groups).flatMap((types, group) => types.map((type) => [type, `g${group % 7}`])),
 );
 const $ = (id) => document.getElementById(id);
 const SMALLEST_SECOND = 25; // px: a longer recording scrolls
@@ -62,6 +62,7 @@ const FILTERS = {
   "with entities": (recording) => recording.entities.some((entity) => entity.kept) || peoples(recording).length > 0,
   "with dropped entities": (recording) => recording.entities.some((entity) => !entity.kept),
   "without speech": (recording) => recording.in_run && !recording.failure && !recording.speech,
+  "without sound": (recording) => data.show_text && !recording.sound,
   failed: (recording) => recording.failure !== null,
   "not in the run": (recording) => !recording.in_run,
 };
@@ -172,7 +173,7 @@ function show(recording) {
 }
 
 function player(recording) {
-  const without = data.show_text ? (recording.no_audio ?? "no sound in this page") : recording.no_audio;
+  const without = recording.no_audio ?? (data.show_text && "its sound is not in this page");
   const rate = element("select", { id: "rate", "aria-label": "Speed" });
   rate.append(...[0.5, 0.75, 1, 1.5, 2].map((each) => element("option", { value: each, selected: each === 1 }, `${each}×`)));
   rate.onchange = () => { audio.playbackRate = Number(rate.value); };
@@ -252,9 +253,9 @@ function describe(entity) {
   return [time, sure, entity.source === "gold" ? null : entity.source].filter(Boolean).join(" · ");
 }
 
-function jump(key, entity, attributes, ...children) {
-  return element("button", {
-    type: "button", "data-entity": key, "data-at": entity.start_s,
+function jump(tag, key, entity, attributes, ...children) {
+  return element(tag, {
+    "data-entity": key, "data-at": entity.start_s,
     title: [entity.type, describe(entity), stateOf(entity), entity.kept ? null : entity.cause].filter(Boolean).join("\n"),
     onclick: () => choose(key, entity), ...attributes,
   }, ...children);
@@ -277,10 +278,11 @@ function lanes(recording) {
       row.end = late ? entity.end_s : Math.max(entity.end_s, entity.start_s + named);
       const style = { left: share(entity.start_s), width: share(entity.end_s - entity.start_s) };
       const look = `${lookOf(entity)}${late ? " late" : ""}`;
-      row.buttons.push(jump(key, entity, { class: look, style, tabindex: -1 }, element("span", {}, entity.type)));
+      const name = element("span", {}, entity.type);
+      row.buttons.push(jump("button", key, entity, { class: look, style, tabindex: -1 }, name));
     }
-    const name = recording.reference ? side : "entities";
-    made.push(element("div", { class: "lane-name" }, rows.length ? name : `${name}: none`));
+    const title = recording.reference ? side : "entities";
+    made.push(element("div", { class: "lane-name" }, rows.length ? title : `${title}: none`));
     made.push(...rows.map((row) => element("div", { class: "lane" }, ...row.buttons)));
   }
   return made;
@@ -311,8 +313,9 @@ function pieces(text, entities, words) {
   let from = 0;
   for (const [key, entity] of placed(entities)) {
     made.push(...cut(characters, from, entity.char_start, words));
-    const inside = cut(characters, entity.char_start, entity.char_end, words);
-    made.push(jump(key, entity, { class: lookOf(entity), "data-type": entity.type }, element("bdi", {}, ...inside)));
+    const inside = element("bdi", {}, ...cut(characters, entity.char_start, entity.char_end, words));
+    const look = { class: lookOf(entity), "data-type": entity.type };
+    made.push(jump("span", key, entity, { role: "button", tabindex: 0, ...look }, inside)); // a button would not wrap
     from = entity.char_end;
   }
   return [...made, ...cut(characters, from, characters.length, words)];
@@ -362,19 +365,21 @@ function table(recording) {
   const start = (line) => (line.reference ?? line.predicted)[1].start_s ?? Infinity;
   lines.sort((one, other) => start(one) - start(other));
 
-  const cell = (entry) => {
+  const cell = (entry, language) => {
     if (!entry) return element("td", { class: "half" });
     const [key, entity] = entry;
-    const text = data.show_text ? element("bdi", { lang: languageTag(recording.language) }, ` ${entity.text}`) : null;
+    const text = data.show_text ? element("bdi", { lang: languageTag(language) }, ` ${entity.text}`) : null;
     const chip = element("span", { class: `chip ${colourOf.get(entity.type)}` }, entity.type);
-    return element("td", { class: "half" }, jump(key, entity, { class: "go" }, chip, text, element("small", {}, describe(entity))));
+    const about = element("small", {}, describe(entity));
+    return element("td", { class: "half" }, jump("button", key, entity, { class: "go" }, chip, text, about));
   };
   const line = ({ reference, predicted }) => {
     const entity = (predicted ?? reference)[1];
     const state = stateOf(entity);
     const mark = entity.kept ? MARKS[state] : `${MARKS.dropped}: ${entity.cause ?? ""}`;
     const look = state === "found" ? "found-mark" : entity.kept ? "bad" : "soft";
-    const columns = recording.reference ? [cell(reference), cell(predicted)] : [cell(predicted)];
+    const columns = [cell(predicted, recording.language)];
+    if (recording.reference) columns.unshift(cell(reference, recording.reference.language));
     return element("tr", {}, ...columns, element("td", { class: `state ${look}` }, mark ?? ""));
   };
   const head = recording.reference ? ["reference", "predicted", ""] : ["entities", ""];
@@ -410,8 +415,8 @@ function goTo(seconds) {
 }
 
 function moveTo(seconds) {
-  at = seconds;
   if (!current.seconds) return;
+  at = Math.min(seconds, current.seconds);
   $("clock").textContent = `${clock(at)} / ${clock(current.seconds)}`;
   $("position").setAttribute("aria-valuenow", at.toFixed(2));
   $("position").setAttribute("aria-valuetext", clock(at));
@@ -453,7 +458,8 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (target === $("search") && key === "Escape") target.blur();
   if (target.closest("input, select, summary")) return;
-  if (key === " " && (!audio || target.closest("button:not([data-entity], [data-recording])"))) return;
+  if (key === "Enter" && target.matches("[role=button]")) target.click();
+  if (key === " " && (!audio || target.closest("button:not([data-entity], [data-recording]), a"))) return;
   const inList = target.closest("#list") && { ArrowDown: KEYS.j, ArrowUp: KEYS.k }[key];
   const act = inList || KEYS[key];
   if (!act || (key.startsWith("Arrow") && !inList && !current?.seconds)) return;

@@ -38,13 +38,13 @@ def listen(path: str | None, duration_s: float | None, copy: bool) -> Heard:
         copy: Whether the small copy is wanted too.
     """
     if not path:
-        return Heard(no_audio="the run does not know its audio")
+        return Heard(no_audio="no sound: the run does not know where it is")
     try:
         audio = decode(path, Decoding(min_duration_s=0.0, max_duration_s=math.inf))
     except AudioError as error:
-        return Heard(no_audio=f"its audio is {error}")
+        return Heard(no_audio=f"no sound: {error}")
     if duration_s is not None and abs(audio.duration_s - duration_s) > _MOST_OTHER_S:
-        return Heard(no_audio=f"its audio is {audio.duration_s:.1f} s long now, and was {duration_s:.1f} s")
+        return Heard(no_audio=f"no sound: {audio.duration_s:.1f} s long now, and {duration_s:.1f} s in the run")
     return Heard(envelope(audio.samples), small_copy(audio.samples) if copy else None)
 
 

@@ -59,7 +59,7 @@ def types(recordings: Iterable[Recording]) -> dict[str, dict[str, int]]:
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for each in recordings:
         for row in each.entities:
-            counted[row["type"]]["dropped" if not row["kept"] else _judged(row, "predicted")] += 1
+            counted[row["type"]][_judged(row) if row["kept"] else "dropped"] += 1
         for row in each.reference.entities if each.reference else ():
             if row["state"] and row["state"] != "found":
                 counted[row["type"]]["reference"] += 1
@@ -84,7 +84,7 @@ def confidences(recordings: Iterable[Recording]) -> dict[str, Any]:
         if row["confidence"] is None:
             none += 1
         else:
-            bins[min(int(row["confidence"] * BINS), BINS - 1)][_judged(row, "predicted")] += 1
+            bins[min(int(row["confidence"] * BINS), BINS - 1)][_judged(row)] += 1
     return {"bins": [{name: each[name] for name in ("found", "predicted", _NOT_JUDGED)} for each in bins], "none": none}
 
 
@@ -106,19 +106,24 @@ def failures(recordings: Iterable[Recording]) -> list[dict[str, Any]]:
 
 def stages(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List the stages of a run's ``summary.json``, in their order, with seconds of work and loads of their model."""
-    loads = summary["model_loads"]
+    never = {"loads": 0, "seconds": 0.0}
+    loads = {stage: summary["model_loads"].get(stage, never) for stage in summary["seconds"] if stage != "total"}
     return [
-        {"name": stage, "seconds": seconds, **{"loads": 0, "load_seconds": 0.0}}
-        | ({"loads": loads[stage]["loads"], "load_seconds": loads[stage]["seconds"]} if stage in loads else {})
-        for stage, seconds in summary["seconds"].items()
-        if stage != "total"
+        {
+            "name": stage,
+            "seconds": summary["seconds"][stage],
+            "loads": of_model["loads"],
+            "load_seconds": of_model["seconds"],
+        }
+        for stage, of_model in loads.items()
     ]
 
 
-def _judged(row: Row, wrong: str) -> str:
+def _judged(row: Row) -> str:
+    """Say what became of a kept entity of the run."""
     if not row.get("state"):
         return _NOT_JUDGED
-    return "found" if row["state"] == "found" else wrong
+    return "found" if row["state"] == "found" else "predicted"
 
 
 def _all_entities(recording: Recording) -> Iterable[Row]:
