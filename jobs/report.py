@@ -57,7 +57,7 @@ class Report:
     """Put transcripts, texts of entities and sound into the page."""
 
     sound_mb: float = 6.0
-    """With --show-text, the most megabytes of sound in the page. A minute takes 0.17 MB; recordings get theirs in the
+    """With --show-text, the most megabytes of sound in the page. A minute takes 0.16 MB; recordings get theirs in the
     order of their ids, and the page says which have none. 0: no sound."""
 
     overwrite: bool = False
@@ -73,7 +73,7 @@ def main(arguments: list[str]) -> None:
     if not (isfinite(job.sound_mb) and job.sound_mb >= 0):
         raise UserError(f"--sound-mb {job.sound_mb}: give a number of megabytes from 0.")
     check_file("--out", job.out, job.overwrite)
-    run = read_run(job.run)
+    run, times = read_run(job.run), _times(job.run)
     reference = read_answers("--reference", job.reference, prefer_tables=True) if job.reference else None
 
     scores: dict[str, Any] = {}
@@ -91,7 +91,7 @@ def main(arguments: list[str]) -> None:
         "confidences": summary.confidences(recordings),
         "dropped": summary.dropped(recordings),
         "failures": summary.failures(recordings),
-        **_times(job.run),
+        **times,
     }
     data = {
         "groups": groups,
@@ -134,7 +134,7 @@ def _compare(
         scores["entities"] = entities.scores(counts)
         leaked = {row["recording_id"]: row["leaked_s"] for row in entities.by_recording(counts)}
 
-    wanted = _by_recording(_with_spans(reference) if show_text else reference.entities)
+    wanted = _by_recording(_with_spans(reference) if show_text else reference.entities, kept_alone=True)
     of_run = {each.recording_id: each for each in recordings}
     compared = []
     for i in sorted({*of_run, *known}, key=answers.id_order):
@@ -163,11 +163,12 @@ def _marked(rows: Sequence[Mapping[str, Any]], marks: Sequence[Mark | None]) -> 
     return [{**row, **(mark._asdict() if mark else {})} for row, mark in zip(rows, marks, strict=True)]
 
 
-def _by_recording(table: pa.Table | None) -> dict[str, list[dict[str, Any]]]:
+def _by_recording(table: pa.Table | None, kept_alone: bool = False) -> dict[str, list[dict[str, Any]]]:
     """Return the entities of each recording by time; those without one come last."""
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in table.to_pylist() if table is not None else ():
-        rows[row["recording_id"]].append(row)
+        if row["kept"] or not kept_alone:
+            rows[row["recording_id"]].append(row)
     for some in rows.values():
         some.sort(key=lambda row: (row["start_s"] is None, row["start_s"] or 0.0, row["end_s"] or 0.0, row["type"]))
     return rows
@@ -212,8 +213,11 @@ def _times(run: str) -> dict[str, Any]:
     fs, root = fsspec.url_to_fs(absolute(run))
     if not fs.exists(f"{root}/summary.json"):
         return {"seconds": None, "stages": []}
-    found = json.loads(fs.cat_file(f"{root}/summary.json"))
-    return {"seconds": found["seconds"]["total"], "stages": summary.stages(found)}
+    try:
+        found = json.loads(fs.cat_file(f"{root}/summary.json"))
+        return {"seconds": found["seconds"]["total"], "stages": summary.stages(found)}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"--run {run}: its summary.json cannot be read: give the out folder of jobs.predict.") from None
 
 
 if __name__ == "__main__":

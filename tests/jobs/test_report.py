@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jobs import report, score
-from pipeline import answers
+from pipeline import answers, tables
 from pipeline.errors import UserError
 from pipeline.tagging.entities import Span
 from tests.made_up_run import MadeUpRun, hundred_texts, said, write_run
@@ -102,7 +102,7 @@ def test_sound_goes_in_by_the_order_of_ids_until_its_room_is_full(made, pages, t
     for room, ids in ((first + second, ["1", "2"]), (first + second - 1, ["1"]), (0, [])):
         page = write(made, tmp_path / f"{room}.html", "--show-text", "--sound-mb", str(room / 1e6))
         assert [each["id"] for each in data_of(page)["recordings"] if each["sound"]] == ids
-        assert f"{len(ids)} of 100 recordings have their sound in it" in page.read_text(encoding="utf-8") or not ids
+        assert f"{len(ids)} of 100 recordings have their sound in it" in page.read_text(encoding="utf-8")
 
 
 def test_a_recording_whose_audio_is_gone_says_so_and_has_all_else(pages):
@@ -159,10 +159,25 @@ def test_a_reference_may_be_of_one_task_and_of_more_recordings(made, tmp_path):
         extra = shown(page, "999")
         assert not extra["in_run"] and "1 more in the reference" in page.read_text(encoding="utf-8")
         assert extra["reference"]["text"] == ("not there" if name == answers.TASK1 else None)
-        assert [entity["state"] for entity in extra["reference"]["entities"]] == ["missed"] * (name == answers.TASK2)
+        people = extra["reference"]["entities"]
+        assert people is None if name == answers.TASK1 else [entity["state"] for entity in people] == ["missed"]
         first = shown(page, "1")
         states = {entity["state"] for entity in first["entities"] if entity["kept"]}
         assert (states == {None}) == (name == answers.TASK1)
+
+
+def test_another_run_may_be_the_reference(made, tmp_path):
+    for name in ("recordings", "transcripts"):
+        shutil.copytree(made.run / name, tmp_path / "other" / name)
+    rows = tables.read(str(made.run / "entities"), tables.ENTITIES).to_pylist()
+    kept = [row["recording_id"] == "1" and row["kept"] for row in rows]
+    rows[kept.index(True)] |= {"start_s": None, "end_s": None}
+    tables.write(tables.from_rows(rows, tables.ENTITIES), str(tmp_path / "other" / "entities"))
+    page = write(made, tmp_path / "page.html", "--reference", str(tmp_path / "other"))
+    first = shown(page, "1")["reference"]["entities"]
+    assert first[-1]["state"] is None and first[-1]["start_s"] is None and len(first) == sum(kept)
+    states = {entity["state"] for each in data_of(page)["recordings"][1:] for entity in each["entities"]}
+    assert states == {"found", None}
 
 
 def test_a_folder_without_summary_or_entities_has_a_page_too(made, tmp_path):
@@ -177,6 +192,8 @@ def test_a_folder_without_summary_or_entities_has_a_page_too(made, tmp_path):
 def test_a_users_mistake_is_one_sentence_and_exit_status_1(made, tmp_path):
     (tmp_path / "there.html").write_text("mine")
     (tmp_path / "folder.html").mkdir()
+    shutil.copytree(made.run, tmp_path / "torn")
+    (tmp_path / "torn" / "summary.json").write_text('{"seconds": 3}')
     for arguments, sentence in (
         (["--out", "page.txt"], "--out page.txt: give a file with the suffix .html."),
         (["--out", str(tmp_path / "folder.html")], "is a folder: give a file in it."),
@@ -184,6 +201,7 @@ def test_a_users_mistake_is_one_sentence_and_exit_status_1(made, tmp_path):
         (["--run", str(tmp_path)], "holds no finished run"),
         (["--reference", str(tmp_path)], "holds neither task1_answer.txt"),
         (["--sound-mb", "-1"], "--sound-mb -1.0: give a number of megabytes from 0."),
+        (["--run", str(tmp_path / "torn")], "torn: its summary.json cannot be read"),
     ):
         with pytest.raises(UserError, match=re.escape(sentence)):
             report.main(["--run", str(made.run), "--out", str(tmp_path / "new.html"), *arguments])
@@ -258,6 +276,9 @@ def test_an_entity_moves_the_cursor_and_the_player_to_its_time(visit):
     assert not page.evaluate("audio.paused")
     page.keyboard.press("Space")
     assert page.evaluate("audio.paused")
+    page.keyboard.press("Space")
+    page.keyboard.press("j")
+    assert page.locator("#play").count() == 0 and "no sound: unreadable" in page.locator(".player").text_content()
 
 
 def test_the_default_page_moves_its_cursor_and_plays_nothing(visit):

@@ -29,7 +29,7 @@ function element(tag, attributes = {}, ...children) {
 
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, "0")}`;
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
-const several = (number, what) => `${number || "no"} ${what}${number === 1 ? "" : "s"}`;
+const several = (number, one, more) => (number === 1 ? `1 ${one}` : `${number || "no"} ${more}`);
 const languageTag = (language) => ({ zh: "zh-Hant", en: "en" })[language];
 
 // ---- What is wrong with a recording
@@ -81,8 +81,10 @@ function fillFilters() {
   $("type").append(...Object.values(data.groups).flat().sort().map(option));
   $("language").append(...[...languages].sort().map(option));
   $("only").append(...Object.keys(FILTERS).filter((name) => has(FILTERS[name])).map(option));
-  const worth = { "most transcript errors": (each) => edits(each) >= 0, "most entity errors": (each) => leaked(each) >= 0 };
-  $("order").append(...Object.keys(ORDERS).filter((name) => has(worth[name] ?? (() => true))).map(option));
+  const judged = (name) =>
+    (name !== "most transcript errors" || has((recording) => edits(recording) >= 0)) &&
+    (name !== "most entity errors" || has((recording) => leaked(recording) >= 0));
+  $("order").append(...Object.keys(ORDERS).filter(judged).map(option));
 }
 
 function list() {
@@ -96,25 +98,24 @@ function list() {
       (!type || [...recording.entities, ...peoples(recording)].some(visible)) &&
       (!only || FILTERS[only](recording)),
   );
-  const order = ORDERS[$("order").value];
-  shown.sort(order);
+  shown.sort(ORDERS[$("order").value]);
   $("shown").textContent = `${shown.length} of ${data.recordings.length}`;
   $("list").replaceChildren(...shown.map(row));
   markCurrent();
 }
 
 function row(recording) {
-  const found = inWords(differences(recording));
+  const { reference } = recording;
   const kept = recording.entities.filter((entity) => entity.kept).length;
-  const note = recording.failure ? "failed" : !recording.in_run ? "not in the run" : found;
+  const wrong = recording.failure ? "failed" : recording.in_run ? inWords(differences(recording)) : "not in the run";
   return element(
     "li", {},
     element(
       "button", { type: "button", "data-recording": recording.id, onclick: () => show(recording) },
       element("b", {}, element("bdi", {}, recording.id)),
       element("small", {}, [recording.language, clock(recording.seconds)].filter(Boolean).join(" · ")),
-      element("small", { class: note ? "bad" : null }, note || (kept === 1 ? "1 entity" : `${kept || "no"} entities`)),
-      element("small", {}, recording.reference?.tokens ? `${percent(recording.reference.edits / recording.reference.tokens)} wrong` : ""),
+      element("small", { class: wrong ? "bad" : null }, wrong || several(kept, "entity", "entities")),
+      element("small", {}, reference?.tokens ? `${percent(reference.edits / reference.tokens)} wrong` : ""),
     ),
   );
 }
@@ -136,16 +137,15 @@ function step(by) {
 // ---- One recording
 
 function show(recording) {
-  audio?.pause();
-  audio = recording.sound ? new Audio(`data:audio/ogg;base64,${recording.sound}`) : null;
   current = recording;
   at = 0;
+  load(recording.sound);
   const { failure, reference } = recording;
   const about = [
     !recording.in_run && "not in the run",
     recording.language && `${recording.language}, heard by ${recording.recognizer}`,
     recording.seconds && clock(recording.seconds),
-    typeof reference?.edits === "number" && `${several(reference.edits, "error")} in ${reference.tokens} words and characters`,
+    edits(recording) >= 0 && `${several(reference.edits, "error", "errors")} in ${reference.tokens} words and characters`,
     reference?.leaked_s && `${reference.leaked_s.toFixed(2)} s of entities not covered`,
     inWords(differences(recording)),
   ];
@@ -161,29 +161,37 @@ function show(recording) {
     table(recording),
   );
   $("recording").scrollTop = 0;
-  if (audio) {
-    audio.ontimeupdate = audio.onseeked = () => moveTo(audio.currentTime);
-    audio.onplay = () => { $("play").textContent = "❚❚ Pause"; follow(); };
-    audio.onpause = () => { $("play").textContent = "▶ Play"; };
-    audio.playbackRate = Number($("rate").value);
-  }
   moveTo(0);
   markCurrent();
   history.replaceState(null, "", `#r=${encodeURIComponent(recording.id)}`);
 }
 
+function load(sound) {
+  if (audio) {
+    audio.ontimeupdate = audio.onseeked = audio.onplay = audio.onpause = null;
+    audio.pause();
+  }
+  audio = sound ? new Audio(`data:audio/ogg;base64,${sound}`) : null;
+  if (!audio) return;
+  audio.ontimeupdate = audio.onseeked = () => moveTo(audio.currentTime);
+  audio.onplay = () => {
+    $("play").textContent = "❚❚ Pause";
+    follow();
+  };
+  audio.onpause = () => { $("play").textContent = "▶ Play"; };
+}
+
 function player(recording) {
-  const without = recording.no_audio ?? (data.show_text && "its sound is not in this page");
-  const rate = element("select", { id: "rate", "aria-label": "Speed" });
-  rate.append(...[0.5, 0.75, 1, 1.5, 2].map((each) => element("option", { value: each, selected: each === 1 }, `${each}×`)));
+  const time = element("span", { id: "clock" });
+  if (!audio) {
+    const without = recording.no_audio ?? (data.show_text ? "its sound is not in this page" : "");
+    return element("div", { class: "player" }, time, element("span", { class: "soft" }, without));
+  }
+  const speed = (value) => element("option", { value, selected: value === 1 }, `${value}×`);
+  const rate = element("select", { id: "rate", "aria-label": "Speed" }, ...[0.5, 0.75, 1, 1.5, 2].map(speed));
   rate.onchange = () => { audio.playbackRate = Number(rate.value); };
-  return element(
-    "div", { class: "player" },
-    ...(audio ? [element("button", { id: "play", type: "button", onclick: toggle }, "▶ Play")] : []),
-    element("span", { id: "clock" }),
-    audio ? rate : null,
-    !audio && without ? element("span", { class: "soft" }, without) : null,
-  );
+  const play = element("button", { id: "play", type: "button", onclick: toggle }, "▶ Play");
+  return element("div", { class: "player" }, play, time, rate);
 }
 
 function timeline(recording) {
@@ -235,16 +243,11 @@ function lookOf(entity) {
   return `${colourOf.get(entity.type)} ${stateOf(entity).replace(" ", "-")}`;
 }
 
+/** Return what people say, and what the run says and is to be seen, each as pairs of key and entity. */
 function withKeys(recording) {
-  return [
-    ["reference", peoples(recording)],
-    ["predicted", recording.entities.filter(visible)],
-  ].map(([side, entities]) => [side, entities.map((entity) => [keyOf(recording, side, entity), entity])]);
-}
-
-function keyOf(recording, side, entity) {
-  const all = side === "reference" ? peoples(recording) : recording.entities;
-  return `${side}-${all.indexOf(entity)}`;
+  const keyed = (side, entities) => entities.map((entity, place) => [`${side}-${place}`, entity]);
+  const predicted = keyed("predicted", recording.entities).filter(([, entity]) => visible(entity));
+  return [keyed("reference", peoples(recording)), predicted];
 }
 
 function describe(entity) {
@@ -254,20 +257,20 @@ function describe(entity) {
 }
 
 function jump(tag, key, entity, attributes, ...children) {
-  return element(tag, {
-    "data-entity": key, "data-at": entity.start_s,
-    title: [entity.type, describe(entity), stateOf(entity), entity.kept ? null : entity.cause].filter(Boolean).join("\n"),
-    onclick: () => choose(key, entity), ...attributes,
-  }, ...children);
+  const title = [entity.type, describe(entity), stateOf(entity), entity.kept ? null : entity.cause].filter(Boolean);
+  const onclick = () => choose(key, entity);
+  const own = { "data-entity": key, "data-at": entity.start_s, title: title.join("\n"), onclick };
+  return element(tag, { ...own, ...attributes }, ...children);
 }
 
 /** Put entities with their names on lanes, so that none covers another. */
 function lanes(recording) {
   const wide = Math.max($("recording").clientWidth - 48, SMALLEST_SECOND * recording.seconds);
   const share = (seconds) => `${(100 * seconds) / recording.seconds}%`;
+  const [people, predicted] = withKeys(recording);
+  const sides = recording.reference?.entities ? { reference: people, predicted } : { entities: predicted };
   const made = [];
-  for (const [side, entities] of withKeys(recording)) {
-    if (side === "reference" && !recording.reference) continue;
+  for (const [title, entities] of Object.entries(sides)) {
     const rows = [];
     for (const [key, entity] of entities.filter(([, entity]) => entity.start_s !== null)) {
       const named = ((entity.type.length + 1) * LETTER * recording.seconds) / wide;
@@ -281,7 +284,6 @@ function lanes(recording) {
       const name = element("span", {}, entity.type);
       row.buttons.push(jump("button", key, entity, { class: look, style, tabindex: -1 }, name));
     }
-    const title = recording.reference ? side : "entities";
     made.push(element("div", { class: "lane-name" }, rows.length ? title : `${title}: none`));
     made.push(...rows.map((row) => element("div", { class: "lane" }, ...row.buttons)));
   }
@@ -289,21 +291,21 @@ function lanes(recording) {
 }
 
 function texts(recording) {
-  const [[, people], [, predicted]] = withKeys(recording);
+  const [people, predicted] = withKeys(recording);
   const { reference } = recording;
-  const both = element("div", { class: "texts" });
-  const add = (title, text, language, entities, words, without) => both.append(element(
-    "section", {}, element("h4", {}, title),
-    text
-      ? element("p", { class: "text", lang: languageTag(language), dir: "auto" }, ...pieces(text, entities, words))
-      : element("p", {}, without),
-  ));
+  const part = (title, said, entities, words, nothing) => {
+    const look = { class: "text", lang: languageTag(said.language), dir: "auto" };
+    const text = said.text ? element("p", look, ...pieces(said.text, entities, words)) : element("p", {}, nothing);
+    return element("section", {}, element("h4", {}, title), text);
+  };
+  const nothing = recording.text === "" ? "No speech was heard." : "There is no transcript.";
+  const words = wordsOf(recording.words, recording.differs);
+  const parts = [part(reference ? "Predicted" : "Transcript", recording, predicted, words, nothing)];
   if (reference) {
-    add("Reference", reference.text, reference.language, people, wordsOf([], reference.differs), "The reference has no words of it.");
+    const theirs = wordsOf([], reference.differs);
+    parts.unshift(part("Reference", reference, people, theirs, "The reference has no words of it."));
   }
-  add(reference ? "Predicted" : "Transcript", recording.text, recording.language, predicted, wordsOf(recording.words, recording.differs),
-    recording.text === "" ? "No speech was heard." : "There is no transcript.");
-  return both;
+  return element("div", { class: "texts" }, ...parts);
 }
 
 /** Cut a text at the edges of its entities and words. Places count characters, of which an emoji is one. */
@@ -354,10 +356,11 @@ function wordsOf(words, differs) {
   ));
 }
 
-const MARKS = { found: "✓ found", missed: "✗ missed", spurious: "+ spurious", "wrong type": "≠ wrong type", dropped: "dropped" };
+const MARKS = { found: "✓ found", missed: "✗ missed", spurious: "+ spurious", "wrong type": "≠ wrong type" };
 
 function table(recording) {
-  const [[, people], [, predicted]] = withKeys(recording);
+  const [people, predicted] = withKeys(recording);
+  const compared = Boolean(recording.reference?.entities);
   if (!people.length && !predicted.length) return element("p", { class: "missing" }, "No entities.");
   const lines = predicted.map((entry) => ({ predicted: entry, reference: people[entry[1].other ?? -1] }));
   const matched = new Set(lines.map((line) => line.reference));
@@ -376,13 +379,13 @@ function table(recording) {
   const line = ({ reference, predicted }) => {
     const entity = (predicted ?? reference)[1];
     const state = stateOf(entity);
-    const mark = entity.kept ? MARKS[state] : `${MARKS.dropped}: ${entity.cause ?? ""}`;
+    const mark = entity.kept ? MARKS[state] : `dropped: ${entity.cause ?? ""}`;
     const look = state === "found" ? "found-mark" : entity.kept ? "bad" : "soft";
     const columns = [cell(predicted, recording.language)];
-    if (recording.reference) columns.unshift(cell(reference, recording.reference.language));
+    if (compared) columns.unshift(cell(reference, recording.reference.language));
     return element("tr", {}, ...columns, element("td", { class: `state ${look}` }, mark ?? ""));
   };
-  const head = recording.reference ? ["reference", "predicted", ""] : ["entities", ""];
+  const head = compared ? ["reference", "predicted", ""] : ["entities", ""];
   return element(
     "table", { class: "entities" },
     element("tr", {}, ...head.map((name) => element("th", {}, name))),
@@ -391,8 +394,7 @@ function table(recording) {
 }
 
 function choose(key, entity) {
-  const matched = entity.other ?? null;
-  const keys = [key, `${key.startsWith("reference") ? "predicted" : "reference"}-${matched}`];
+  const keys = [key, `${key.startsWith("reference") ? "predicted" : "reference"}-${entity.other}`];
   for (const each of $("recording").querySelectorAll("[data-entity]")) {
     (each.closest("tr") ?? each).classList.toggle("chosen", keys.includes(each.dataset.entity));
   }
@@ -484,7 +486,8 @@ for (const id of ["search", "type", "language", "only", "order"]) $(id).addEvent
 $("dropped").addEventListener("input", () => {
   const before = at;
   list();
-  if (current) show(current);
+  if (!current) return;
+  show(current);
   goTo(before);
 });
 $("filters").addEventListener("submit", (event) => event.preventDefault());

@@ -94,7 +94,7 @@ def for_page(recording: Recording, show_text: bool) -> dict[str, Any]:
     }
     if reference:
         shown["reference"] = {
-            "entities": [_entity(row, show_text) for row in reference.entities],
+            "entities": None if reference.leaked_s is None else [_entity(row, show_text) for row in reference.entities],
             "edits": reference.edits,
             "tokens": reference.tokens,
             "leaked_s": reference.leaked_s,

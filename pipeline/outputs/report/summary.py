@@ -35,7 +35,7 @@ def colours(recordings: Iterable[Recording], groups: Mapping[str, Sequence[str]]
     """Put the types of the run and the reference into groups that share a colour.
 
     Args:
-        recordings: All of the run.
+        recordings: All that the page shows.
         groups: Types by group. A type of none of them belongs to the group that the run's tables name, or to ``other``.
 
     Returns:
@@ -61,7 +61,7 @@ def types(recordings: Iterable[Recording]) -> dict[str, dict[str, int]]:
         for row in each.entities:
             counted[row["type"]][_judged(row) if row["kept"] else "dropped"] += 1
         for row in each.reference.entities if each.reference else ():
-            if row["state"] and row["state"] != "found":
+            if row.get("state") not in (None, "found"):
                 counted[row["type"]]["reference"] += 1
     names = ("found", "predicted", "reference", _NOT_JUDGED, "dropped")
 
