@@ -18,7 +18,7 @@ from pipeline.tagging.times import entity_times
 from tests.competition import SENTENCES
 
 RATE = 16_000
-CHARACTER_S = 1 / 40
+CHARACTER_S = 1 / 60
 GROUP_OF = {type_: group.name for group in load_groups() for type_ in group.types}
 
 Text = tuple[str, Sequence[Span]]
@@ -134,7 +134,7 @@ def _predicted(span: Span, text: str, place: Mapping[str, Any], random: np.rando
 
 def _label(i: str, text: str, span: Span, random: np.random.Generator) -> dict[str, Any] | None:
     """Return an entity as people timed it, or nothing, now and then."""
-    shift = random.uniform(0, 0.02)
+    shift = random.uniform(0, CHARACTER_S / 2)
     if random.random() < 0.1:
         return None
     times = {"start_s": span.char_start * CHARACTER_S + shift, "end_s": span.char_end * CHARACTER_S + shift}

@@ -141,11 +141,12 @@ function show(recording) {
   at = 0;
   load(recording.sound);
   const { failure, reference } = recording;
+  const errors = several(reference?.edits, "error", "errors");
   const about = [
     !recording.in_run && "not in the run",
     recording.language && `${recording.language}, heard by ${recording.recognizer}`,
     recording.seconds && clock(recording.seconds),
-    edits(recording) >= 0 && `${several(reference.edits, "error", "errors")} in ${reference.tokens} words and characters`,
+    edits(recording) >= 0 && `${errors} in ${reference.tokens} words and characters`,
     reference?.leaked_s && `${reference.leaked_s.toFixed(2)} s of entities not covered`,
     inWords(differences(recording)),
   ];
@@ -438,7 +439,10 @@ function follow() {
 }
 
 function toggle() {
-  if (audio) audio.paused ? audio.play() : audio.pause();
+  if (!audio?.paused) return audio?.pause();
+  audio.play().catch((error) => {
+    if (error.name === "NotSupportedError") $("play").textContent = "This browser cannot play Ogg Opus";
+  }); // that a pause came first is no error
 }
 
 // ---- Keys
