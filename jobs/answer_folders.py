@@ -8,6 +8,7 @@ import pyarrow as pa
 from jobs.command_line import absolute, check_paths
 from pipeline import answers, tables
 from pipeline.errors import UserError
+from pipeline.speech.language import Language, language_of
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,15 @@ def read_answers(option: str, path: str, prefer_tables: bool = False) -> Answers
     elif answers.TASK2 in texts:
         entities = answers.read_task2(f"{folder}/{answers.TASK2}")
     return Answers(path, transcripts, entities, has_tables)
+
+
+def languages(reference: Answers) -> dict[str, Language]:
+    """Tell the language of each recording of the reference by its transcript, or without one by its entities' texts."""
+    texts: dict[str, str] = {}
+    if reference.entities is not None:
+        for row in reference.entities.select(["recording_id", "text"]).to_pylist():
+            texts[row["recording_id"]] = texts.get(row["recording_id"], "") + row["text"]
+    return {recording_id: language_of(text) for recording_id, text in (texts | (reference.transcripts or {})).items()}
 
 
 def _read_table(option: str, path: str, schema: pa.Schema) -> pa.Table:

@@ -14,14 +14,12 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import fsspec
 import pyarrow as pa
 import tyro
 
 from jobs.command_line import absolute, check_paths, run_job
-from jobs.folders import open_out, read_run
+from jobs.folders import check_file, open_out, read_run
 from pipeline import answers, run_folder, tables
-from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.outputs import label_studio, transcriptions
 from pipeline.tagging.groups import load_groups
@@ -129,7 +127,7 @@ def _to_label_studio(job: ToLabelStudio) -> None:
     run, out = read_run(job.run), absolute(job.out)
     interface = str(PurePosixPath(out).with_suffix(".xml")) if "://" not in out else f"{out.removesuffix('.json')}.xml"
     for path in (out, interface):
-        _refuse_to_replace(path, job.overwrite)
+        check_file("--out", path, job.overwrite)
     recordings = {row["recording_id"]: row for row in run["recordings"].to_pylist()}
     entities: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     without_place = 0
@@ -173,7 +171,7 @@ def _from_label_studio(job: FromLabelStudio) -> None:
 def _to_transcriptions(job: ToTranscriptions) -> None:
     read_run(job.run)
     path = f"{absolute(job.run)}/transcriptions_corrected.json"
-    _refuse_to_replace(path, job.overwrite)
+    check_file("--run", path, job.overwrite)
     run_folder.write_transcriptions_json(absolute(job.run))
     print(path)
 
@@ -189,12 +187,6 @@ def _from_transcriptions(job: FromTranscriptions) -> None:
 def _open(job: FromLabelStudio | FromTranscriptions) -> str:
     open_out(job.out, "exchange.json", answers.TASK1, _MADE_HERE, {"file": absolute(job.file)}, job.overwrite)
     return absolute(job.out)
-
-
-def _refuse_to_replace(path: str, overwrite: bool) -> None:
-    fs, target = fsspec.url_to_fs(path)
-    if fs.exists(target) and not overwrite:
-        raise UserError(f"{path} is there already: give another name, or --overwrite to replace it.")
 
 
 if __name__ == "__main__":

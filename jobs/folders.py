@@ -1,4 +1,4 @@
-"""Folders that jobs take and make after a run."""
+"""Folders and files that jobs take and make after a run."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Any
 import fsspec
 import pyarrow as pa
 
-from jobs.command_line import absolute
+from jobs.command_line import absolute, check_paths
 from pipeline import tables
 from pipeline.errors import UserError
 from pipeline.run_folder import write_json
@@ -110,3 +110,26 @@ def names_in(out: str, begun: str) -> set[str]:
     if there and begun not in there:
         raise UserError(f"--out {out} is not empty: give a folder of its own.")
     return there
+
+
+def check_file(option: str, path: str, over: bool) -> None:
+    """Make a file's folder, and refuse a file that cannot be written.
+
+    Args:
+        option: The option that gives the file, for messages.
+        path: A local path or an fsspec URI.
+        over: Whether the file may be there already.
+
+    Raises:
+        UserError: The path is a folder, its own folder cannot be made, or the file is there and must stay.
+    """
+    check_paths({option: path})
+    fs, target = fsspec.url_to_fs(absolute(path))
+    try:
+        if fs.isdir(target):
+            raise UserError(f"{option} {path} is a folder: give a file in it.")
+        fs.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{option} {path} cannot be written: {error.strerror or type(error).__name__}.") from None
+    if fs.exists(target) and not over:
+        raise UserError(f"{option} {path} is there already: give another name, or --overwrite to replace it.")

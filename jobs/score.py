@@ -5,20 +5,18 @@ python -m jobs.score --reference FOLDER --answers FOLDER [--json FILE]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import fsspec
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from jobs.answer_folders import Answers, read_answers
-from jobs.command_line import absolute, check_paths, run_job
+from jobs.answer_folders import Answers, languages, read_answers
+from jobs.command_line import absolute, run_job
+from jobs.folders import check_file
 from pipeline.errors import UserError
 from pipeline.run_folder import write_json
 from pipeline.scoring import entities, transcripts
-from pipeline.speech.language import Language, language_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.score --help``."""
     job = tyro.cli(Score, prog="python -m jobs.score", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
     if job.json:
-        _check_json(job.json)
+        check_file("--json", job.json, over=True)
     reference = read_answers("--reference", job.reference)
     answered = read_answers("--answers", job.answers)
     console = Console(markup=False, highlight=False)
@@ -61,7 +59,7 @@ def main(arguments: list[str]) -> None:
         worst["transcripts"] = transcripts.worst(edits)
         _print_transcripts(console, scores["transcripts"], edits.extra)
     if reference.entities is not None and answered.entities is not None:
-        counts = entities.count(_languages(reference), reference.entities, answered.entities)
+        counts = entities.count(languages(reference), reference.entities, answered.entities)
         scores["entities"] = entities.scores(counts)
         worst["entities"] = entities.worst(counts)
         _print_entities(console, scores["entities"])
@@ -75,26 +73,6 @@ def main(arguments: list[str]) -> None:
     if job.json:
         write_json(absolute(job.json), scores)
         print(f"All scores: {job.json}")
-
-
-def _check_json(path: str) -> None:
-    check_paths({"--json": path})
-    fs, target = fsspec.url_to_fs(absolute(path))
-    try:
-        if fs.isdir(target):
-            raise UserError(f"--json {path} is a folder: give a file in it.")
-        fs.makedirs(str(Path(target).parent), exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--json {path} cannot be written: {error.strerror or type(error).__name__}.") from None
-
-
-def _languages(reference: Answers) -> dict[str, Language]:
-    """Tell the language of each recording of the reference by its transcript, or without one by its entities' texts."""
-    texts: dict[str, str] = {}
-    if reference.entities is not None:
-        for row in reference.entities.select(["recording_id", "text"]).to_pylist():
-            texts[row["recording_id"]] = texts.get(row["recording_id"], "") + row["text"]
-    return {recording_id: language_of(text) for recording_id, text in (texts | (reference.transcripts or {})).items()}
 
 
 def _print_transcripts(console: Console, scores: Mapping[str, Mapping[str, Any]], extra: int) -> None:

@@ -31,9 +31,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import answers
-from pipeline.intervals import covered, milliseconds, shared
+from pipeline.intervals import covered, shared
 from pipeline.scoring import bootstrap
-from pipeline.scoring.matching import Entity, match
+from pipeline.scoring.matching import Entity, match, match_typed_first
 from pipeline.scoring.normalise import normalise_entity
 
 MEASURES = ("strict", "strict_norm", "iou50", "overlap", "iou50_untyped", "overlap_untyped", "duration")
@@ -84,7 +84,7 @@ def count(languages: Mapping[str, str], reference: pa.Table, predicted: pa.Table
         predicted: Entities to judge.
     """
     ids = sorted(languages, key=answers.id_order)
-    wanted, found = _by_recording(reference), _by_recording(predicted)
+    wanted, found = _entities_of(reference), _entities_of(predicted)
     extra = [entities for recording_id, entities in found.items() if recording_id not in languages]
     pairs = [(wanted.get(i, []), found.get(i, [])) for i in ids]
     types = sorted({entity.type for pair in pairs for entities in pair for entity in entities})
@@ -123,8 +123,8 @@ def scores(counts: Counts) -> dict[str, Any]:
     return found
 
 
-def worst(counts: Counts, most: int = 10) -> list[dict[str, Any]]:
-    """Return the recordings that leak the longest, then those with the most wrong entities; none without a fault.
+def by_recording(counts: Counts) -> list[dict[str, Any]]:
+    """Return what is wrong with each recording.
 
     Returns:
         ``recording_id``, ``leaked_s`` (seconds of the reference's entities that nothing covers), ``missed`` and
@@ -132,28 +132,24 @@ def worst(counts: Counts, most: int = 10) -> list[dict[str, Any]]:
     """
     leaked = counts.leaks[:, 0, 1] - counts.leaks[:, 0, 0]
     right, predicted, reference = counts.entities[:, _STRICT].sum(axis=1).T
-    missed, spurious = reference - right, predicted - right
-    order = np.lexsort((-(missed + spurious), -leaked))[:most]
+    numbers = zip(counts.ids, leaked.tolist(), (reference - right).tolist(), (predicted - right).tolist(), strict=True)
     return [
-        {
-            "recording_id": counts.ids[i],
-            "leaked_s": int(leaked[i]) / 1000,
-            "missed": int(missed[i]),
-            "spurious": int(spurious[i]),
-        }
-        for i in order
-        if leaked[i] or missed[i] or spurious[i]
+        {"recording_id": recording_id, "leaked_s": leaked_ms / 1000, "missed": missed, "spurious": spurious}
+        for recording_id, leaked_ms, missed, spurious in numbers
     ]
 
 
-def _by_recording(entities: pa.Table) -> dict[str, list[Entity]]:
+def worst(counts: Counts, most: int = 10) -> list[dict[str, Any]]:
+    """Return the recordings that leak the longest, then those with the most wrong entities; none without a fault."""
+    wrong = [row for row in by_recording(counts) if row["leaked_s"] or row["missed"] or row["spurious"]]
+    return sorted(wrong, key=lambda row: (-row["leaked_s"], -row["missed"] - row["spurious"]))[:most]
+
+
+def _entities_of(entities: pa.Table) -> dict[str, list[Entity]]:
     found: dict[str, list[Entity]] = defaultdict(list)
     for row in entities.select(["recording_id", "type", "text", "start_s", "end_s", "kept"]).to_pylist():
         if row["kept"] and row["start_s"] is not None:
-            start, end = round(row["start_s"], 3), round(row["end_s"], 3)
-            slots = (round(100 * start), round(100 * end))
-            entity = Entity(milliseconds(start), milliseconds(end), row["type"], row["text"], slots)
-            found[row["recording_id"]].append(entity)
+            found[row["recording_id"]].append(Entity.from_row(row))
     return found
 
 
@@ -178,11 +174,16 @@ def _count_entities(
         for (kind, _), number in (wanted & found).items():
             counts[measure, place[kind], _RIGHT] += number
 
-    pairs = match(reference, predicted, typed=True)
+    pairs = match_typed_first(reference, predicted)
     for pair in pairs:
-        of_type = counts[:, place[reference[pair.reference].type], _RIGHT]
-        of_type[_OVERLAP] += 1
-        of_type[_IOU50] += pair.iou >= 0.5
+        kind = reference[pair.reference].type
+        confusion[kind, predicted[pair.predicted].type] += 1
+        if kind == predicted[pair.predicted].type:
+            counts[_OVERLAP, place[kind], _RIGHT] += 1
+            counts[_IOU50, place[kind], _RIGHT] += pair.iou >= 0.5
+    matched, answered = {pair.reference for pair in pairs}, {pair.predicted for pair in pairs}
+    confusion.update((entity.type, MISSED) for row, entity in enumerate(reference) if row not in matched)
+    confusion.update((SPURIOUS, entity.type) for column, entity in enumerate(predicted) if column not in answered)
     untyped = match(reference, predicted, typed=False)
     counts[_OVERLAP_UNTYPED, _ANY, _RIGHT] = len(untyped)
     counts[_IOU50_UNTYPED, _ANY, _RIGHT] = sum(pair.iou >= 0.5 for pair in untyped)
@@ -190,25 +191,6 @@ def _count_entities(
     for kind in {entity.type for entity in (*reference, *predicted)}:
         slots = [[entity.slots for entity in some if entity.type == kind] for some in (reference, predicted)]
         counts[_DURATION, place[kind]] = shared(*slots), covered(slots[1]), covered(slots[0])
-
-    _count_confusion(
-        [entity for i, entity in enumerate(reference) if all(pair.reference != i for pair in pairs)],
-        [entity for i, entity in enumerate(predicted) if all(pair.predicted != i for pair in pairs)],
-        confusion,
-    )
-    confusion.update((reference[pair.reference].type,) * 2 for pair in pairs)
-
-
-def _count_confusion(
-    reference: Sequence[Entity], predicted: Sequence[Entity], confusion: Counter[tuple[str, str]]
-) -> None:
-    """Add entities that have no match of their own type."""
-    pairs = match(reference, predicted, typed=False)
-    confusion.update((reference[pair.reference].type, predicted[pair.predicted].type) for pair in pairs)
-    confusion.update((entity.type, MISSED) for entity in reference)
-    confusion.subtract((reference[pair.reference].type, MISSED) for pair in pairs)
-    confusion.update((SPURIOUS, entity.type) for entity in predicted)
-    confusion.subtract((SPURIOUS, predicted[pair.predicted].type) for pair in pairs)
 
 
 def _count_leaks(

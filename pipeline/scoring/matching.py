@@ -1,11 +1,11 @@
 """Which predicted entity stands for which of the reference, by time."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.intervals import Interval, iou
+from pipeline.intervals import Interval, iou, milliseconds
 
 
 class Entity(NamedTuple):
@@ -24,6 +24,13 @@ class Entity(NamedTuple):
     type: str
     text: str
     slots: Interval
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Entity":
+        """Make one of a row of the table that has times."""
+        start, end = round(row["start_s"], 3), round(row["end_s"], 3)
+        slots = (round(100 * start), round(100 * end))
+        return cls(milliseconds(start), milliseconds(end), row["type"], row["text"], slots)
 
 
 class Pair(NamedTuple):
@@ -63,3 +70,15 @@ def match(reference: Sequence[Entity], predicted: Sequence[Entity], typed: bool)
             pairs[row] = Pair(row, column, float(ious[row, column]))
             taken.add(column)
     return list(pairs.values())
+
+
+def match_typed_first(reference: Sequence[Entity], predicted: Sequence[Entity]) -> list[Pair]:
+    """Match entities of the same type, and then of what is left any two; see ``match``.
+
+    Pairs of the same type are those that ``match`` finds with ``typed``; the others have found a wrong type.
+    """
+    pairs = match(reference, predicted, typed=True)
+    rows = sorted(set(range(len(reference))) - {pair.reference for pair in pairs})
+    columns = sorted(set(range(len(predicted))) - {pair.predicted for pair in pairs})
+    others = match([reference[row] for row in rows], [predicted[column] for column in columns], typed=False)
+    return pairs + [Pair(rows[other.reference], columns[other.predicted], other.iou) for other in others]

@@ -5,10 +5,12 @@ import unicodedata
 
 from pipeline.speech.words import CJK
 
+MIXED_TOKEN = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
+"""A CJK ideograph, or a run of other characters without a space."""
+
 _LETTER = r"[^\W\d_]"
 _KEPT = re.compile(rf"[^\W_]+(?:(?<={_LETTER})'(?={_LETTER})[^\W_]+)*")
 _IDEOGRAPH = re.compile(rf"[{CJK}]")
-_MIXED_TOKEN = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
 
 
 def normalise(text: str) -> str:
@@ -30,4 +32,4 @@ def normalise_entity(text: str) -> str:
 
 def mixed_tokens(text: str) -> str:
     """Put single spaces between a text's tokens: each CJK ideograph is one, and so is each run of other characters."""
-    return " ".join(_MIXED_TOKEN.findall(text))
+    return " ".join(MIXED_TOKEN.findall(text))

@@ -104,26 +104,31 @@ def scores(counts: Counts) -> dict[str, dict[str, Any]]:
     return {language: _scores_of(counts, language) for language in _MEASURES}
 
 
-def worst(counts: Counts, most: int = 10) -> list[dict[str, Any]]:
-    """Return the recordings with the most edits in normalised mixed tokens; those without any are left out.
+def by_recording(counts: Counts) -> list[dict[str, Any]]:
+    """Return what is wrong with each recording, in normalised mixed tokens.
 
     Returns:
         ``recording_id``, ``language``, ``missing``, ``edits``, ``tokens`` of the reference and ``mer_norm`` of each.
     """
-    edits = counts.edits["mer_norm"]
-    wrong = edits[:, SUBSTITUTIONS:].sum(axis=1)
-    order = [i for i in np.argsort(-wrong, kind="stable")[:most] if wrong[i]]
     return [
         {
-            "recording_id": counts.ids[i],
-            "language": str(counts.languages[i]),
-            "missing": bool(counts.missing[i]),
-            "edits": int(wrong[i]),
-            "tokens": int(edits[i, HITS:INSERTIONS].sum()),
-            "mer_norm": _number(_rate(edits[i])),
+            "recording_id": recording_id,
+            "language": str(language),
+            "missing": bool(missing),
+            "edits": int(edits[SUBSTITUTIONS:].sum()),
+            "tokens": int(edits[HITS:INSERTIONS].sum()),
+            "mer_norm": _number(_rate(edits)),
         }
-        for i in order
+        for recording_id, language, missing, edits in zip(
+            counts.ids, counts.languages, counts.missing, counts.edits["mer_norm"], strict=True
+        )
     ]
+
+
+def worst(counts: Counts, most: int = 10) -> list[dict[str, Any]]:
+    """Return the recordings with the most edits, see ``by_recording``; those without any are left out."""
+    wrong = [row for row in by_recording(counts) if row["edits"]]
+    return sorted(wrong, key=lambda row: -row["edits"])[:most]
 
 
 def _scores_of(counts: Counts, language: str) -> dict[str, Any]:
