@@ -22,7 +22,8 @@ def read_run(run: str) -> dict[str, pa.Table]:
         UserError: The folder holds no such tables.
     """
     fs, root = fsspec.url_to_fs(absolute(run))
-    if not fs.isdir(f"{root}/recordings") or not fs.isdir(f"{root}/transcripts") or fs.exists(f"{root}/parts"):
+    whole = all(fs.isdir(f"{root}/{name}") for name in ("recordings", "transcripts", "entities"))
+    if not whole or fs.exists(f"{root}/parts"):
         raise UserError(f"--run {run} holds no finished run: give the out folder of jobs.predict.")
     try:
         return {name: tables.read(f"{absolute(run)}/{name}", schema) for name, schema in tables.SCHEMAS.items()}

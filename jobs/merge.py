@@ -25,7 +25,7 @@ from pipeline.run_folder import write_json
 
 OPTIONS = "merge.json"
 
-_MADE_HERE = [OPTIONS, answers.TASK1, answers.TASK2, "transcripts", "entities"]
+_MADE_HERE = [OPTIONS, answers.TASK1, answers.TASK2, *tables.SCHEMAS]
 _TYPE = re.compile(r"[A-Z][A-Z0-9_-]*")
 
 
@@ -34,8 +34,7 @@ class Replace:
     """Take all entities of some types from another run.
 
     The base loses its entities of these types, the source gives its own, all else stays. The out folder gets
-    task2_answer.txt, the table entities if both folders hold it, the base's transcripts where it has them, and
-    merge.json.
+    task2_answer.txt, the table entities if both folders hold it, what the base says of its recordings, and merge.json.
     """
 
     base: str
@@ -60,8 +59,8 @@ class Vote:
 
     Entities agree if they have the same type and their times overlap enough. Of those that agree, the one with the
     most votes stays with its times and text; then weight and confidence, then closeness to the others decide. The
-    out folder gets task2_answer.txt, the table entities if all folders hold it, the first run's transcripts where it
-    has them, and merge.json.
+    out folder gets task2_answer.txt, the table entities if all folders hold it, what the first run says of its
+    recordings, and merge.json.
     """
 
     run: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
@@ -172,19 +171,23 @@ def _write(job: Replace | Vote, merged: pa.Table, folders: Sequence[Answers]) ->
         if fs.exists(f"{root}/{name}"):
             fs.rm(f"{root}/{name}", recursive=True)
     write_json(f"{out}/{OPTIONS}", {"command": type(job).__name__.lower()} | asdict(job))
+    first = absolute(folders[0].path)
+    copied = ["transcripts"]
     if all(folder.has_tables for folder in folders):
         tables.write(merged, f"{out}/entities")
-    _copy_transcripts(absolute(folders[0].path), out)
+        copied += ["recordings", "failures"]
+    _copy(first, out, copied)
     answers.write_task2(merged, f"{out}/{answers.TASK2}")
     return _count(merged)
 
 
-def _copy_transcripts(path: str, out: str) -> None:
-    """Copy a folder's transcripts as they are, task 1 and the table."""
+def _copy(path: str, out: str, names: Sequence[str]) -> None:
+    """Copy a folder's task 1 and tables as they are."""
     fs, root = fsspec.url_to_fs(path)
     out_fs, out_root = fsspec.url_to_fs(out)
-    if fs.glob(f"{root}/transcripts/*.parquet"):
-        tables.write(tables.read(f"{path}/transcripts", tables.TRANSCRIPTS), f"{out}/transcripts")
+    for name in names:
+        if fs.glob(f"{root}/{name}/*.parquet"):
+            tables.write(tables.read(f"{path}/{name}", tables.SCHEMAS[name]), f"{out}/{name}")
     if fs.exists(f"{root}/{answers.TASK1}"):
         out_fs.pipe_file(f"{out_root}/{answers.TASK1}", fs.cat_file(f"{root}/{answers.TASK1}"))
 

@@ -71,7 +71,7 @@ def test_a_finished_group_is_not_trained_again_and_a_failed_one_stops_no_other(
     finished = {group: (out / "adapters" / group / "README.md").stat().st_mtime_ns for group in ("times", "profession")}
     (out / "work" / "care").write_text("in the way")
     again = ["--sets", str(own), *arguments[2:], "--out", str(out)]
-    with pytest.raises(UserError, match="1 of 6 adapters failed .care"):
+    with pytest.raises(UserError, match="1 of 6 adapters failed"):
         finetune_taggers.main(again)
     assert (out / "adapters" / "names" / "README.md").is_file() and not (out / "adapters" / "care").exists()
     assert finished == {group: (out / "adapters" / group / "README.md").stat().st_mtime_ns for group in finished}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from jobs import redact
+from jobs import merge, redact
 from pipeline import answers, tables
 from pipeline.errors import UserError
 from pipeline.outputs.transcriptions import row
@@ -73,6 +73,18 @@ def redacted(run: Path, *arguments: str, out: str = "out") -> tuple[Path, dict]:
     folder = run.parent / out
     redact.main(["--run", str(run), "--out", str(folder), *arguments])
     return folder, json.loads((folder / "redaction_log.json").read_text(encoding="utf-8"))
+
+
+def test_a_merged_run_can_be_redacted_and_a_folder_without_entities_cannot(run, tmp_path):
+    twin, both = shutil.copytree(run, tmp_path / "twin"), tmp_path / "both"
+    merge.main(["vote", "--run", str(run), "--run", str(twin), "--out", str(both)])
+    redact.main(["--run", str(both), "--out", str(tmp_path / "of both")])
+    out, _ = redacted(run)
+    for file in [Path("task1_answer.txt"), *(path.relative_to(out) for path in (out / "audio").iterdir())]:
+        assert (tmp_path / "of both" / file).read_bytes() == (out / file).read_bytes()
+    shutil.rmtree(both / "entities")
+    with pytest.raises(UserError, match="holds no finished run"):
+        redact.main(["--run", str(both), "--out", str(tmp_path / "nothing")])
 
 
 def test_recordings_are_silent_in_the_entities_and_untouched_elsewhere(run):
