@@ -3,6 +3,7 @@
 python -m jobs.finetune_taggers --sets FOLDER --out FOLDER [--profile demo|rtx4090|reference]
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -61,7 +62,7 @@ class FinetuneTaggers:
     """YAML file with settings for each group, as jobs.search writes it; they override those of the profile."""
 
     overwrite: bool = False
-    """Train anew what the out folder holds."""
+    """Train anew what the out folder holds. To go on with an interrupted campaign, leave it out."""
 
     settings: Annotated[Adapter, tyro.conf.arg(name="")] = field(default_factory=Adapter)
 
@@ -81,7 +82,9 @@ def main(arguments: list[str]) -> None:
         )
         for name, folder in sets.items()
     ]
-    options = {task.group: {"sets": str(task.sets), "settings": asdict(task.settings)} for task in tasks}
+    for task in tasks:
+        check_few_shot(task, "--few-shot", task.settings.few_shot)
+    options = {task.group: about(task) for task in tasks}
     take_up(job.out, OPTIONS, CARD, _MADE_HERE, options, job.overwrite)
     if empty:
         print(f"Without examples, so not trained: {', '.join(empty)}.")
@@ -96,6 +99,26 @@ def main(arguments: list[str]) -> None:
         raise UserError(f"{len(failed)} of {len(tasks)} adapters failed ({causes}). The same command tries them again.")
     write_json(f"{absolute(job.out)}/{CARD}", {"adapters": trained, "without_examples": empty, "trained": options})
     print(f"Give them to jobs.predict: --adapters {out / 'adapters'}")
+
+
+def check_few_shot(task: campaign.Task, option: str, few_shot: int | None) -> None:
+    """Refuse more few-shot turns than the sets have.
+
+    Raises:
+        UserError: They have fewer.
+    """
+    turns = [turn["role"] for turn in pq.read_table(task.sets / "train.parquet")["prompt"][0].as_py()]
+    there = turns.count("assistant")
+    if few_shot is not None and few_shot > there:
+        raise UserError(f"{option} {few_shot}: the sets of the group {task.group} have {there} few-shot turns.")
+
+
+def about(task: campaign.Task) -> dict[str, Any]:
+    """Return what a training is known by when it goes on: settings, types, and the sets with their contents."""
+    contents = {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(task.sets.glob("*.parquet"))
+    }
+    return {"sets": str(task.sets), "sha256": contents, "types": dict(task.types), "settings": asdict(task.settings)}
 
 
 def find_base_model(settings: Adapter) -> Adapter:

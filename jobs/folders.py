@@ -84,7 +84,7 @@ def take_up(out: str, begun: str, finished: str, made: Collection[str], options:
         fs, root = fsspec.url_to_fs(absolute(out))
         if json.loads(fs.cat_file(f"{root}/{begun}")) != json.loads(json.dumps(options)):
             raise UserError(
-                f"--out {out} holds an unfinished training with other settings or data: give the same command to go "
+                f"--out {out} holds unfinished work with other settings or data: give the same command to go "
                 "on with it, or --overwrite to replace it."
             )
         return True

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.command_line import absolute, connect_to_ray, parse, run_job
-from jobs.finetune_taggers import find_base_model
+from jobs.finetune_taggers import about, check_few_shot, find_base_model
 from jobs.folders import take_up
 from jobs.training_sets import check_local, find_sets
 from pipeline import tables
@@ -23,7 +23,7 @@ from pipeline.files import write_text
 from pipeline.run_folder import write_json
 from pipeline.tagging.groups import load_groups
 from tuning import search
-from tuning.campaign import Task
+from tuning.campaign import Task, prepare_tune
 from tuning.settings import ADAPTER_PROFILES, Adapter, check_adapter
 
 OPTIONS, SUMMARY, BEST = "search.json", "summary.json", "best.yaml"
@@ -67,7 +67,7 @@ class Search:
     space: search.Space = field(default_factory=search.Space)
 
     overwrite: bool = False
-    """Replace the search that the out folder holds."""
+    """Replace the search that the out folder holds. To go on with an interrupted one, leave it out."""
 
     settings: Annotated[Adapter, tyro.conf.arg(name="")] = field(default_factory=Adapter)
 
@@ -81,6 +81,11 @@ def main(arguments: list[str]) -> None:
             raise UserError(f"{option} {value}: at least 1 is needed.")
     check_adapter(job.settings)
     _check_space(job.space)
+    if job.objective == "valid_loss" and job.settings.loss == "all" and len(job.space.few_shot) > 1:
+        raise UserError(
+            "--objective valid_loss cannot compare numbers of few-shot turns that are learned from too: give one "
+            "--space.few-shot, --loss answer or --objective entity_f1."
+        )
     groups = {group.name: group for group in load_groups(job.groups_file)}
     sets, empty = find_sets("--sets", job.sets, list(groups.values()), job.groups)
     settings = find_base_model(job.settings)
@@ -88,22 +93,26 @@ def main(arguments: list[str]) -> None:
         Task(name, groups[name].types, folder, settings, out / "work" / name, out / "adapters" / name)
         for name, folder in sets.items()
     ]
+    for task in tasks:
+        check_few_shot(task, "--space.few-shot", max(job.space.few_shot))
     options = {key: value for key, value in asdict(job).items() if key not in ("out", "overwrite")}
-    options = {**options, "groups_file": str(job.groups_file), "sets": {name: str(path) for name, path in sets.items()}}
+    options |= {"groups_file": str(job.groups_file), "sets": {task.group: about(task) for task in tasks}}
     take_up(job.out, OPTIONS, SUMMARY, _MADE_HERE, options, job.overwrite)
     if empty:
         print(f"Without examples, so left out: {', '.join(empty)}.")
 
     connect_to_ray()
+    at_once = prepare_tune(settings)
     rows: list[dict[str, Any]] = []
     for task in tasks:
         print(f"{task.group}: {job.trials} trials")
-        rows += search.run(
-            task, job.space, job.objective, job.trials, job.sample, _at_once(settings), out / "tune" / task.group
-        )
+        rows += search.run(task, job.space, job.objective, job.trials, job.sample, at_once, out / "tune" / task.group)
     tables.write(tables.from_rows(rows, search.TRIALS), f"{absolute(job.out)}/trials")
     best = {task.group: _best(rows, task.group, job.objective) for task in tasks}
     _print(rows, job.objective)
+    failed_trials = sum(row["error"] is not None for row in rows)
+    if failed_trials:
+        print(f"{failed_trials} trials failed; the table trials/ names their errors.")
     if failed := [group for group, trial in best.items() if trial is None]:
         raise UserError(f"No trial finished an epoch for {', '.join(failed)}: the table trials/ says what went wrong.")
     chosen = {group: search.best_settings(trial) for group, trial in best.items() if trial}
@@ -113,23 +122,15 @@ def main(arguments: list[str]) -> None:
 
 
 def _check_space(space: search.Space) -> None:
+    """Refuse values that no training can work with."""
     for name, values in asdict(space).items():
         option = f"--space.{name.replace('_', '-')}"
-        if not values or min(values) < 0 or (name in ("rank", "alpha", "epochs") and min(values) < 1):
-            raise UserError(f"{option}: give numbers that a training can work with.")
-    for option, (least, most) in (("--space.dropout", space.dropout), ("--space.learning-rate", space.learning_rate)):
-        if least > most or (option.endswith("rate") and least <= 0):
-            raise UserError(f"{option} {least} {most}: give the least, above 0 for a rate, and the most.")
-
-
-def _at_once(settings: Adapter) -> int:
-    """Return how many trials the cluster has room for."""
-    import ray
-
-    there = ray.cluster_resources()
-    fits = [there.get("CPU", 0.0) / settings.num_cpus] if settings.num_cpus else []
-    fits += [there.get("GPU", 0.0) / settings.num_gpus] if settings.num_gpus else []
-    return max(1, int(min(fits, default=1)))
+        if not values:
+            raise UserError(f"{option}: give at least one value.")
+        for value in values:
+            check_adapter(Adapter(**{name: value}), "space.")
+        if name in ("dropout", "learning_rate") and (values[0] > values[1] or (name != "dropout" and not values[0])):
+            raise UserError(f"{option} {values[0]:g} {values[1]:g}: give the least, and then the most.")
 
 
 def _best(rows: Sequence[Mapping[str, Any]], group: str, objective: str) -> Mapping[str, Any] | None:

@@ -4,6 +4,7 @@ Knows nothing of Ray. A training that was interrupted goes on from its last chec
 """
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,10 +19,11 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerContro
 from trl import SFTConfig, SFTTrainer
 
 from pipeline import settings as inference
+from pipeline.files import write_text
 from pipeline.tagging.adapters import load_base, write_tagging_json
 from pipeline.tagging.prompts import Prompt, encode, end_of_turn, render
 from tuning import gpu
-from tuning.curves import Metrics, lowest
+from tuning.curves import Metrics
 from tuning.progress import Progress
 from tuning.settings import Adapter
 
@@ -96,15 +98,22 @@ def train(
         settings: The knobs.
         folder: Where checkpoints, ``tagging.json`` and TensorBoard's logs go; of the checkpoints the best and the last
             stay.
-        report: Called after each epoch with ``valid_loss``, ``step`` and ``epoch``, and with the model.
+        report: Called after each epoch with ``valid_loss``, ``best_valid_loss``, ``step`` and ``epoch``, and with the
+            model; when a training goes on, also for the epoch that it goes on from.
+
+    Raises:
+        ValueError: No epoch has a finite validation loss.
     """
     trainer = make_trainer(sets, prompt, settings, folder)
     checkpoints = _Checkpoints(folder, settings.patience, report)
     trainer.add_callback(checkpoints)
-    last = checkpoints.resume()
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    if checkpoints.stopped:
+        trainer.args.num_train_epochs = checkpoints.epochs
+    trainer.train(resume_from_checkpoint=str(checkpoints.last) if checkpoints.last else None)
+    loss, step = checkpoints.best
+    if not math.isfinite(loss):
+        raise ValueError("no epoch has a finite validation loss: lower the learning rate")
     metrics = checkpoints.metrics.table()
-    step, loss = lowest(metrics, "valid_loss")
     return Trained(folder / f"checkpoint-{step}", step, loss, metrics, _count(trainer.train_dataset))
 
 
@@ -128,13 +137,20 @@ def make_trainer(sets: Mapping[str, pa.Table], prompt: Prompt, settings: Adapter
         target_modules=_MODULES,
         task_type="CAUSAL_LM",
     )
-    return SFTTrainer(
-        get_peft_model(base, lora),
+    model = get_peft_model(base, lora)
+    trainer = SFTTrainer(
+        model,
         args=_arguments(settings, folder, data, on_gpu),
         train_dataset=data["train"],
         eval_dataset=data["valid"],
         processing_class=tokenizer,
     )
+    for weights in model.parameters():
+        if weights.requires_grad:
+            weights.data = (
+                weights.data.float()
+            )  # TRL makes them bfloat16 on a 4-bit base, which rounds small steps away
+    return trainer
 
 
 def _arguments(settings: Adapter, folder: Path, data: Mapping[str, Dataset], on_gpu: bool) -> SFTConfig:
@@ -177,26 +193,48 @@ class _Checkpoints(TrainerCallback):
 
     def __init__(self, folder: Path, patience: int, report: Report):
         self._folder, self._patience, self._report = folder, patience, report
-        self.metrics = Metrics(folder / "tensorboard")
         self._progress: Progress | None = None
-
-    def resume(self) -> Path | None:
-        """Return the last whole checkpoint, and go on with its metrics; what was interrupted is removed."""
-        last = None
-        for checkpoint in sorted(self._folder.glob("checkpoint-*"), key=_step):
+        self._losses: list[tuple[float, int]] = []  # of each epoch, with its step
+        self.last: Path | None = None
+        for checkpoint in sorted(folder.glob("checkpoint-*"), key=_step):
             if (checkpoint / _WHOLE).is_file():
-                last = checkpoint
+                self.last = checkpoint
             else:
-                shutil.rmtree(checkpoint)
-        if last:
-            self.metrics = Metrics(self._folder / "tensorboard", json.loads((last / _WHOLE).read_text()))
-        return last
+                shutil.rmtree(checkpoint)  # it was interrupted
+        state = json.loads((self.last / _WHOLE).read_text()) if self.last else {"rows": [], "losses": []}
+        self._losses = [(loss, step) for loss, step in state["losses"]]
+        self.metrics = Metrics(folder / "tensorboard", state["rows"])
+
+    @property
+    def epochs(self) -> int:
+        """Return how many epochs there were."""
+        return len(self._losses)
+
+    @property
+    def best(self) -> tuple[float, int]:
+        """Return the lowest validation loss and its step."""
+        return min(self._losses)
+
+    @property
+    def stopped(self) -> bool:
+        """Say whether validation got no better for as long as patience lasts."""
+        since = sum(step > self.best[1] for _, step in self._losses) if self._losses else 0
+        return bool(self._patience) and since >= self._patience
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
+    ) -> None:
+        if self.last:  # it may have been interrupted between the checkpoint and its report
+            self._tell(state, model)
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
     ) -> None:
         names = {"loss": "train_loss", "eval_loss": "valid_loss", "learning_rate": "learning_rate"}
         values = {names[key]: value for key, value in (logs or {}).items() if key in names}
+        if "valid_loss" in values:
+            loss = values["valid_loss"]
+            self._losses.append((loss if math.isfinite(loss) else math.inf, state.global_step))
         self._progress = self._progress or Progress(self._folder, state.max_steps)
         self._progress.note(**values)
         self._progress.show(state.global_step, epoch=state.epoch or 0.0)
@@ -205,16 +243,17 @@ class _Checkpoints(TrainerCallback):
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
     ) -> None:
-        losses = [(row["value"], row["step"]) for row in self.metrics.rows if row["name"] == "valid_loss"]
-        best = min(losses)[1]
-        (self._folder / f"checkpoint-{state.global_step}" / _WHOLE).write_text(json.dumps(self.metrics.rows))
+        whole = {"rows": self.metrics.rows, "losses": self._losses}
+        write_text(str(self._folder / f"checkpoint-{state.global_step}" / _WHOLE), json.dumps(whole))
         for checkpoint in self._folder.glob("checkpoint-*"):
-            if _step(checkpoint) not in (best, state.global_step):
+            if _step(checkpoint) not in (self.best[1], state.global_step):
                 shutil.rmtree(checkpoint)
-        since = sum(step > best for _, step in losses)
-        if self._patience and since >= self._patience:
-            control.should_training_stop = True
-        self._report({"valid_loss": losses[-1][0], "step": state.global_step, "epoch": state.epoch or 0.0}, model)
+        control.should_training_stop = control.should_training_stop or self.stopped
+        self._tell(state, model)
+
+    def _tell(self, state: TrainerState, model: Any) -> None:
+        values = {"valid_loss": self._losses[-1][0], "best_valid_loss": self.best[0]}
+        self._report({**values, "step": state.global_step, "epoch": state.epoch or 0.0}, model)
 
 
 def _step(checkpoint: Path) -> int:

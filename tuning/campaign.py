@@ -1,7 +1,7 @@
 """The adapters of all groups on Ray Tune: one trial each, as many at once as the cluster has room for."""
 
+import os
 import shutil
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import ray
 from ray import tune
 
+from pipeline.errors import UserError
 from tuning.settings import Adapter
 
 
@@ -51,6 +53,7 @@ def run(tasks: Sequence[Task], storage: Path) -> dict[str, str]:
     if not left:
         return {}
     settings = next(iter(left.values())).settings
+    prepare_tune(settings)
     shutil.rmtree(storage, ignore_errors=True)
     results = tune.Tuner(
         tune.with_resources(
@@ -68,6 +71,25 @@ def run(tasks: Sequence[Task], storage: Path) -> dict[str, str]:
     return {each.config["group"]: _reason(each.error) for each in every if each.error and each.config}
 
 
+def prepare_tune(settings: Adapter) -> int:
+    """Let Ctrl-C end a job as everywhere, and return how many trainings the cluster has room for.
+
+    Raises:
+        UserError: It has not even room for one, which would wait for ever.
+    """
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
+    there = ray.cluster_resources()
+    rooms = []
+    for kind, asked in (("CPU", settings.num_cpus), ("GPU", settings.num_gpus)):
+        if asked > there.get(kind, 0.0):
+            raise UserError(
+                f"A training asks for {asked:g} {kind}s and Ray has {there.get(kind, 0.0):g}: give a smaller "
+                f"--num-{kind.lower()}s, or --profile demo."
+            )
+        rooms += [int(there[kind] / asked)] if asked else []
+    return min(rooms, default=1)
+
+
 def read_sets(folder: Path) -> dict[str, pa.Table]:
     """Read the prepared sets of one group."""
     return {split: pq.read_table(folder / f"{split}.parquet") for split in ("train", "valid")}
@@ -78,13 +100,13 @@ def _train(config: dict[str, Any], tasks: Mapping[str, Task]) -> None:
     from tuning.export import export
 
     task = tasks[config["group"]]
-    begun = time.perf_counter()
     sets = read_sets(task.sets)
     prompt = prompt_of(sets["train"], task.types, task.group, task.settings.few_shot)
     trained = train(sets, prompt, task.settings, task.work, lambda metrics, model: tune.report(metrics))
-    export(trained, sets, task.settings, time.perf_counter() - begun, task.adapter)
+    export(trained, sets, task.settings, task.adapter)
 
 
 def _reason(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[-1] if lines else type(error).__name__
+    """Return the error's class: a library's message may quote a transcript."""
+    lines = [line for line in str(error).strip().splitlines() if line and not line.startswith(" ")]
+    return lines[-1].partition(":")[0].rpartition(".")[2] if lines else type(error).__name__

@@ -22,14 +22,13 @@ from tuning.settings import Adapter
 _LIBRARIES = ["torch", "transformers", "peft", "trl", "bitsandbytes"]
 
 
-def export(trained: Trained, sets: Mapping[str, pa.Table], settings: Adapter, seconds: float, folder: Path) -> None:
+def export(trained: Trained, sets: Mapping[str, pa.Table], settings: Adapter, folder: Path) -> None:
     """Write an adapter folder, which appears whole or not at all.
 
     Args:
         trained: The finished training.
         sets: The sets it was trained and validated on.
         settings: The knobs.
-        seconds: Wall-clock seconds, as far as this process trained.
         folder: The adapter folder, named like its group.
     """
     unfinished = folder.with_name(f".{folder.name}.tmp")
@@ -40,7 +39,7 @@ def export(trained: Trained, sets: Mapping[str, pa.Table], settings: Adapter, se
     shutil.copy(trained.checkpoint.parent / "tagging.json", unfinished)
     pq.write_table(trained.metrics, unfinished / "metrics.parquet")
     curves.draw(trained.metrics, trained.step, f"adapter {folder.name}", unfinished / "curves.png")
-    card = _card(trained, sets, settings, seconds, folder.name)
+    card = _card(trained, sets, settings, folder.name)
     (unfinished / "README.md").write_text(card, encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(unfinished, folder)
@@ -50,23 +49,23 @@ def _card(
     trained: Trained,
     sets: Mapping[str, pa.Table],
     settings: Adapter,
-    seconds: float,
     group: str,
 ) -> str:
     rows: list[dict[str, Any]] = trained.metrics.to_pylist()
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files(__package__).joinpath("adapter_card.md").read_text(encoding="utf-8"))
     on_gpu = torch.cuda.is_available()
-    peak = torch.cuda.max_memory_allocated() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    memory = [row["value"] for row in rows if row["name"] == "gpu_memory_gib"]
+    memory = memory or [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20]
     return template.render(
         group=group,
         trained=trained,
         counts={split: _counts(table) for split, table in sets.items()},
         epochs=[row for row in rows if row["name"] == "valid_loss"],
         settings=asdict(settings),
-        seconds=round(seconds),
+        seconds=round(max(row["seconds"] for row in rows)),
         where=torch.cuda.get_device_name() if on_gpu else "CPU",
-        peak_gib=round(peak / 2**30, 1),
+        peak_gib=round(max(memory), 1),
         versions={name: version(name) for name in _LIBRARIES},
     )
 

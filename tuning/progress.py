@@ -1,9 +1,10 @@
 """How far a training is: its worker writes a small file, its driver shows it."""
 
 import json
-import os
 import time
 from pathlib import Path
+
+from pipeline.files import write_text
 
 FILE = "progress.json"
 
@@ -35,6 +36,4 @@ class Progress:
         self._written = now
         left = (now - begun) / (step - first) * max(0, self._steps - step) if step > first else None
         state = {"step": step, "steps": self._steps, "seconds_left": left} | self._values | values
-        unfinished = self._file.with_suffix(".tmp")
-        unfinished.write_text(json.dumps(state), encoding="utf-8")
-        os.replace(unfinished, self._file)
+        write_text(str(self._file), json.dumps(state))

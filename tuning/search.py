@@ -1,5 +1,7 @@
 """The search over LoRA hyper-parameters, one study for each group: Optuna proposes, ASHA ends what is behind."""
 
+import random
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +16,9 @@ from ray.tune.search.optuna import OptunaSearch
 from tuning.campaign import Task, read_sets
 
 Objective = Literal["valid_loss", "entity_f1"]
+
+SCORE = "score"
+"""The objective's best value so far, as Tune gets it."""
 
 MODES: Mapping[Objective, str] = {"valid_loss": "min", "entity_f1": "max"}
 
@@ -40,7 +45,7 @@ TRIALS = pa.schema(
 
 @dataclass(frozen=True)
 class Space:
-    """What is tried. Of each, the values are given; of the learning rate and the dropout, the two ends."""
+    """What is tried: of dropout and learning rate all between two ends, of the others the values given."""
 
     rank: tuple[int, ...] = (4, 8, 16, 32, 64)
     """Ranks of the LoRA matrices."""
@@ -78,7 +83,7 @@ def run(
         objective: What is best: the lowest validation loss, or the highest strict F1 of decoded entities.
         trials: How many.
         sample: Recordings of the validation set that are decoded, with ``entity_f1``.
-        at_once: Most trials side by side.
+        at_once: Most trials side by side; a search that goes on keeps to the number that it began with.
         storage: Folder of the study, which every node sees.
 
     Returns:
@@ -88,9 +93,10 @@ def run(
         tune.with_parameters(_try, task=task, objective=objective, sample=sample),
         {"cpu": task.settings.num_cpus, "gpu": task.settings.num_gpus},
     )
-    if tune.Tuner.can_restore(str(storage)):
-        tuner = tune.Tuner.restore(str(storage), trainable=trainable, resume_unfinished=True, restart_errored=True)
+    if any(storage.glob("experiment_state-*.json")):
+        tuner = tune.Tuner.restore(str(storage), trainable=trainable, resume_unfinished=True, resume_errored=True)
     else:
+        shutil.rmtree(storage, ignore_errors=True)  # it was interrupted before there was anything to keep
         seed = task.settings.seed
         tuner = tune.Tuner(
             trainable,
@@ -103,15 +109,21 @@ def run(
                 "few_shot": tune.choice(list(space.few_shot)),
             },
             tune_config=tune.TuneConfig(
-                metric=objective,
+                metric=SCORE,
                 mode=MODES[objective],
                 search_alg=ConcurrencyLimiter(OptunaSearch(seed=seed), max_concurrent=at_once),
                 scheduler=ASHAScheduler(time_attr="epoch", max_t=max(space.epochs), grace_period=1, reduction_factor=3),
                 num_samples=trials,
             ),
-            run_config=tune.RunConfig(name=storage.name, storage_path=str(storage.parent), verbose=0),
+            run_config=tune.RunConfig(
+                name=storage.name,
+                storage_path=str(storage.parent),
+                failure_config=tune.FailureConfig(max_failures=1),
+                verbose=0,
+            ),
         )
     results = tuner.fit()
+    shutil.rmtree(task.work, ignore_errors=True)
     rows = [_row(task.group, results[number], objective) for number in range(len(results))]
     sign = 1 if MODES[objective] == "min" else -1
     return sorted(rows, key=lambda row: (row[objective] is None, sign * (row[objective] or 0.0)))
@@ -131,15 +143,20 @@ def _try(config: dict[str, Any], task: Task, objective: Objective, sample: int) 
     settings = replace(task.settings, **config)
     sets = read_sets(task.sets)
     prompt = prompt_of(sets["train"], task.types, task.group, settings.few_shot)
-    work = task.work / tune.get_context().get_trial_id()
+    tokenizer = AutoTokenizer.from_pretrained(settings.base_model)
+    rows = random.Random(settings.seed).sample(range(len(sets["valid"])), min(sample, len(sets["valid"])))
+    decoded = sets["valid"].take(sorted(rows))
+    best = 0.0
 
     def report(metrics: dict[str, float], model: Any) -> None:
+        nonlocal best
+        score = metrics["best_valid_loss"]
         if objective == "entity_f1":
-            tokenizer = AutoTokenizer.from_pretrained(settings.base_model)
-            metrics["entity_f1"] = entity_f1(model, tokenizer, prompt, sets["valid"].slice(0, sample))
-        tune.report(metrics)
+            metrics["entity_f1"] = entity_f1(model, tokenizer, prompt, decoded)
+            score = best = max(best, metrics["entity_f1"])
+        tune.report({**metrics, SCORE: score})
 
-    train(sets, prompt, settings, work, report)
+    train(sets, prompt, settings, task.work / tune.get_context().get_trial_id(), report)
 
 
 def _row(group: str, result: tune.Result, objective: Objective) -> dict[str, Any]:
@@ -149,7 +166,7 @@ def _row(group: str, result: tune.Result, objective: Objective) -> dict[str, Any
     best: Mapping[str, Any] = choose(history, key=lambda row: row[objective], default={})
     return {
         "group": group,
-        "trial": Path(result.path).name,
+        "trial": (result.metrics or {}).get("trial_id", Path(result.path).name),
         **best_settings(result.config or {}),
         "valid_loss": best.get("valid_loss"),
         "entity_f1": best.get("entity_f1"),

@@ -1,10 +1,9 @@
 """Every knob of training, with the three profiles that set them."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pipeline import demo
 from pipeline.errors import UserError
@@ -95,17 +94,22 @@ def reference_adapter() -> Adapter:
     return Adapter(loss="all", patience=0)
 
 
-def check_adapter(adapter: Adapter) -> None:
+def check_adapter(adapter: Adapter, prefix: str = "") -> None:
     """Refuse values that no training can work with.
+
+    Args:
+        adapter: The knobs.
+        prefix: What stands before a knob's name in its option.
 
     Raises:
         UserError: A number is out of its range.
     """
     least = {"rank": 1, "alpha": 1, "epochs": 1, "batch_size": 1, "accumulation": 1}
     for knob in fields(adapter):
-        value, option = getattr(adapter, knob.name), f"--{knob.name.replace('_', '-')}"
-        most = 1.0 if knob.name == "dropout" else math.inf
-        if isinstance(value, int | float) and not least.get(knob.name, 0) <= value <= most:
+        value, option = getattr(adapter, knob.name), f"--{prefix}{knob.name.replace('_', '-')}"
+        if knob.name == "dropout" and not 0 <= value < 1:
+            raise UserError(f"{option} {value}: give a number from 0 to below 1.")
+        if isinstance(value, int | float) and value < least.get(knob.name, 0):
             raise UserError(f"{option} {value}: give a number from {least.get(knob.name, 0)}.")
 
 
@@ -120,16 +124,39 @@ def read_settings(file: Path, adapter: Adapter) -> dict[str, Adapter]:
         UserError: The file cannot be read, or holds something else.
     """
     content = read_yaml(file)
-    known = {knob.name for knob in fields(Adapter)} - {"base_model"}
+    known = {name: type_ for name, type_ in get_type_hints(Adapter).items() if name not in _NOT_OF_A_GROUP}
     own: dict[str, Adapter] = {}
     if not isinstance(content, dict):
         raise UserError(f"{file} holds no settings: write knobs by group, as jobs.search does.")
     for group, knobs in content.items():
-        if not isinstance(knobs, dict) or not set(knobs) <= known:
+        if not isinstance(knobs, dict) or not knobs.keys() <= known.keys():
             raise UserError(f"{file}, {group}: give knobs out of {', '.join(sorted(known))}.")
+        for name, value in knobs.items():
+            if not _fits(value, known[name]):
+                raise UserError(f"{file}, {group}: {name} {value!r} is not {_what(known[name])}.")
         own[group] = replace(adapter, **knobs)
         check_adapter(own[group])
     return own
+
+
+_NOT_OF_A_GROUP = ("base_model", "num_gpus", "num_cpus")
+
+
+def _fits(value: Any, type_: Any) -> bool:
+    """Say whether a value from a file is of a knob's type; a whole number will do for any number."""
+    if get_origin(type_) is Literal:
+        return value in get_args(type_)
+    if isinstance(value, bool):
+        return type_ is bool
+    return isinstance(value, int if type_ is float else type_) or (type_ is float and isinstance(value, float))
+
+
+def _what(type_: Any) -> str:
+    if get_origin(type_) is Literal:
+        return f"one of {', '.join(get_args(type_))}"
+    return {bool: "true or false", int: "a whole number", float: "a number (write 0.00004 or 4.0e-05)"}.get(
+        type_, "a whole number or null"
+    )
 
 
 ADAPTER_PROFILES: dict[str, Callable[[], Adapter]] = {

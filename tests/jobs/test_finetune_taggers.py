@@ -34,7 +34,6 @@ def arguments(sets, tagger_folders) -> list[str]:
 
 @pytest.fixture(scope="module")
 def campaign(arguments, ray_cluster, tmp_path_factory) -> Path:
-    """A campaign of which the sets of one group could not be read at first."""
     out = tmp_path_factory.mktemp("campaign") / "out"
     finetune_taggers.main([*arguments, "--out", str(out)])
     return out
@@ -87,15 +86,19 @@ def test_a_finished_campaign_is_not_replaced_unasked(campaign, arguments):
     [
         (["--groups", "nobody"], "no such group"),
         (["--rank", "0"], "--rank 0"),
+        (["--few-shot", "6"], "have 5 few-shot turns"),
+        (["--num-cpus", "64"], "asks for 64 CPUs"),
         (["--sets", "nowhere"], "jobs.prepare"),
         (["--base-model", "./nowhere"], "--base-model ./nowhere"),
-        (["--settings", "{file}"], "names: give knobs out of"),
+        (["--settings", "{folder}/best.yaml"], "names: give knobs out of"),
+        (["--settings", "{folder}/worse.yaml"], "write 0.00004"),
         (["--out", "s3://bucket/out"], "mounted storage"),
     ],
 )
-def test_a_users_mistake_is_one_sentence_before_anything_starts(arguments, change, sentence, tmp_path):
+def test_a_users_mistake_is_one_sentence_before_anything_starts(arguments, change, sentence, tmp_path, ray_cluster):
     (tmp_path / "best.yaml").write_text("names: {speed: 3}\n")
-    change = [value.format(file=tmp_path / "best.yaml") for value in change]
+    (tmp_path / "worse.yaml").write_text("names: {learning_rate: 4e-5}\n")
+    change = [value.format(folder=tmp_path) for value in change]
     with pytest.raises(UserError, match=sentence):
         finetune_taggers.main([*arguments, "--out", str(tmp_path / "out"), *change])
     assert not (tmp_path / "out" / "work").exists()

@@ -1,6 +1,7 @@
 """Training one adapter, without Ray."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from pipeline.tagging.tagger import Tagger
 from tests.competition import SENTENCES
 from tuning import adapter, export
 from tuning.curves import METRICS
+from tuning.objective import entity_f1
 from tuning.settings import Adapter, demo_adapter
 
 GROUP = load_groups()[0]
@@ -72,7 +74,7 @@ def test_the_chosen_checkpoint_has_the_lowest_validation_loss(trained, knobs):
 
 
 def test_an_exported_adapter_tags(trained, sets, knobs, tmp_path):
-    export.export(trained, sets, knobs, 1.0, tmp_path / "adapters" / "names")
+    export.export(trained, sets, knobs, tmp_path / "adapters" / "names")
     folder = tmp_path / "adapters" / "names"
     content = json.loads((folder / "tagging.json").read_text())
     assert content["few_shot"] == [] and content["types"] == dict(GROUP.types)
@@ -148,8 +150,33 @@ def test_an_interrupted_training_ends_like_one_that_was_not(sets, knobs, trained
     }
 
 
+def test_a_training_that_was_interrupted_before_its_last_report_reports_again(sets, knobs, trained, tmp_path):
+    told = []
+    shutil.copytree(trained.checkpoint.parent, tmp_path / "work")
+    adapter.train(sets, prompt_of(sets, knobs), knobs, tmp_path / "work", lambda metrics, model: told.append(metrics))
+    (last,) = told
+    assert last["epoch"] == knobs.epochs and last["best_valid_loss"] == trained.valid_loss
+
+
 def test_training_stops_when_validation_gets_no_better(sets, knobs, tmp_path):
     knobs = replace(knobs, learning_rate=1.0, epochs=6, patience=1)
     trained = adapter.train(sets, prompt_of(sets, knobs), knobs, tmp_path)
     losses = [row["value"] for row in trained.metrics.to_pylist() if row["name"] == "valid_loss"]
     assert len(losses) < 6 and losses[-1] > min(losses)
+    again = adapter.train(sets, prompt_of(sets, knobs), knobs, tmp_path)
+    assert len([row for row in again.metrics.to_pylist() if row["name"] == "valid_loss"]) == len(losses)
+
+
+def test_losses_that_are_not_finite_are_said(sets, knobs, tmp_path):
+    with pytest.raises(ValueError, match="lower the learning rate"):
+        adapter.train(sets, prompt_of(sets, knobs), replace(knobs, learning_rate=1e30, epochs=1), tmp_path)
+
+
+def test_the_score_of_decoding_is_strict(sets, knobs, tmp_path):
+    trainer = adapter.make_trainer(sets, prompt_of(sets, knobs), knobs, tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(knobs.base_model)
+    score = entity_f1(trainer.model, tokenizer, prompt_of(sets, knobs), sets["valid"].slice(0, 3))
+    assert 0.0 <= score < 1.0
+    empty = sets["valid"].slice(0, 1).set_column(3, "spans", pa.array([[]], sets["valid"].schema.field("spans").type))
+    empty = empty.set_column(2, "transcript", pa.array([""]))
+    assert entity_f1(trainer.model, tokenizer, prompt_of(sets, knobs), empty) == 1.0

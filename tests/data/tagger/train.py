@@ -14,6 +14,7 @@ import random
 import re
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -33,9 +34,9 @@ from pipeline.tagging.prompts import Prompt, completion, encode, end_of_turn, gu
 
 SEED = 1126
 VOCABULARY = 2048
-BASE_STEPS, ADAPTER_STEPS, BATCH = 600, 30, 12
+BASE_STEPS, ADAPTER_STEPS, BATCH = 450, 30, 12
 LEARNING_RATE, CIRCUIT_SHARE = 2e-3, 0.03  # the second of the first, for what copies
-MADE_UP_SHARE, WITH_ENTITY = 0.4, 0.3
+MADE_UP_SHARE, WITH_ENTITY, BROKEN = 0.4, 0.3, 0.4
 LONGEST = 200  # characters of a transcript that is trained on
 MARK = "\ue000"  # where the transcript stands in a rendered prompt
 
@@ -156,9 +157,18 @@ class Batches:
                     text, spans = self.lot.choice(source)
             answer = completion(text, flat([span for span in spans if span.type in prompt.types]))
             question = encode(self.tokenizer, before + guard(text) + after)
-            chosen.append((question, encode(self.tokenizer, answer + self.end)))
+            chosen.append((question, self.pieces(answer) + encode(self.tokenizer, self.end)))
         told = common(question for question, _ in chosen)
         return chosen[0][0][:told], [(question[told:], answer) for question, answer in chosen]
+
+    def pieces(self, answer: str) -> list[int]:
+        """Return an answer's tokens, broken at up to three places in some answers.
+
+        Where the model is not sure, the constraint lets it write a piece of a token. It has to find back from there.
+        """
+        places = self.lot.sample(range(len(answer) + 1), 3) if self.lot.random() < BROKEN and len(answer) > 2 else []
+        ends = [0, *sorted(places), len(answer)]
+        return [token for a, b in pairwise(ends) for token in encode(self.tokenizer, answer[a:b])]
 
 
 def common(questions) -> int:

@@ -1,0 +1,50 @@
+"""The search over LoRA hyper-parameters: killed in the middle, it finishes and loses no trial."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from jobs import search
+from pipeline import tables
+from tests.jobs.test_finetune_taggers import sets  # noqa: F401
+from tuning.search import TRIALS
+from tuning.settings import demo_adapter, read_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def arguments(sets, tagger_folders) -> list[str]:  # noqa: F811
+    space = ["--space.rank", "2", "4", "--space.alpha", "4", "--space.epochs", "2", "--space.few-shot", "0", "1"]
+    base = ["--sets", str(sets), "--base-model", str(tagger_folders.base), "--groups", "profession"]
+    return [*base, "--trials", "3", "--num-cpus", "2", "--objective", "entity_f1", "--sample", "3", *space]
+
+
+def test_a_killed_search_finishes_with_all_its_trials(arguments, ray_cluster, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "jobs.search", *arguments, "--out", str(out)]
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+    while not (first := finished(out)):
+        assert process.poll() is None
+        time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGKILL)
+    search.main([*arguments, "--out", str(out)])
+    rows = tables.read(str(out / "trials"), TRIALS).to_pylist()
+    assert len(rows) == 3 and first <= {row["trial"] for row in rows}
+    scores = [row["entity_f1"] for row in rows]
+    assert scores == sorted(scores, reverse=True) and all(row["error"] is None for row in rows)
+    best = read_settings(out / "best.yaml", demo_adapter())["profession"]
+    assert (best.rank, best.learning_rate) == (rows[0]["rank"], rows[0]["learning_rate"])
+    assert "--settings" in capsys.readouterr().out
+
+
+def finished(out: Path) -> set[str]:
+    """Names of trials that have reported all their epochs, as Tune's own files say."""
+    results = out.glob("tune/profession/_try*/result.json")
+    return {file.parent.name for file in results if len(file.read_text().splitlines()) >= 2}
