@@ -13,7 +13,7 @@ import fsspec
 import tyro
 
 from pipeline.errors import UserError
-from pipeline.settings import PROFILES, Settings
+from pipeline.settings import PROFILES
 
 Job = TypeVar("Job")
 
@@ -30,13 +30,14 @@ def run_job(job: Callable[[list[str]], None]) -> None:
         sys.exit(130)
 
 
-def parse(job: type[Job], arguments: list[str], prog: str) -> Job:
+def parse(job: type[Job], arguments: list[str], prog: str, profiles: Mapping[str, Callable[[], Any]] = PROFILES) -> Job:
     """Parse a job's options; ``--profile`` chooses the values of the settings that the others override.
 
     Args:
         job: A dataclass with the fields ``profile`` and ``settings``.
         arguments: The command line's arguments.
         prog: The command, as ``--help`` shows it.
+        profiles: What makes the settings, by profile.
 
     Raises:
         UserError: There is no such profile.
@@ -50,21 +51,21 @@ def parse(job: type[Job], arguments: list[str], prog: str) -> Job:
         job,
         prog=prog,
         args=arguments,
-        default=job(**values | {"settings": _profile(arguments)}),
+        default=job(**values | {"settings": _profile(arguments, profiles)}),
         config=(tyro.conf.FlagCreatePairsOff,),
     )
 
 
-def _profile(arguments: list[str]) -> Settings:
+def _profile(arguments: list[str], profiles: Mapping[str, Callable[[], Any]]) -> Any:
     name = "demo"
     for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
         if argument == "--profile":
             name = following
         elif argument.startswith("--profile="):
             name = argument.removeprefix("--profile=")
-    if name not in PROFILES:
-        raise UserError(f"--profile {name}: there is no such profile; the profiles are {', '.join(PROFILES)}.")
-    return PROFILES[name]()
+    if name not in profiles:
+        raise UserError(f"--profile {name}: there is no such profile; the profiles are {', '.join(profiles)}.")
+    return profiles[name]()
 
 
 def check_paths(paths: Mapping[str, str]) -> None:
