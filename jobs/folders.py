@@ -1,5 +1,6 @@
 """Folders that jobs take and make after a run."""
 
+import json
 import os
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
@@ -58,6 +59,36 @@ def open_out(
     for name in there & {finished, *made}:
         fs.rm(f"{root}/{name}", recursive=True)
     write_json(f"{absolute(out)}/{begun}", options)
+
+
+def take_up(out: str, begun: str, finished: str, made: Collection[str], options: Mapping[str, Any], over: bool) -> bool:
+    """Make a job's out folder ready, or take up what an interrupted call with the same options left there.
+
+    Args:
+        out: The folder, a path or URI.
+        begun: Name of the JSON file that says by which options the folder is made.
+        finished: Name of what the job writes last.
+        made: Names of everything else that the job makes there.
+        options: What ``begun`` will hold, or holds.
+        over: Replace what the folder holds.
+
+    Returns:
+        Whether an interrupted call is taken up.
+
+    Raises:
+        UserError: The folder cannot be made, is finished, was begun with other options, or holds something else.
+    """
+    there = names_in(out, begun)
+    if begun in there and finished not in there and not over:
+        fs, root = fsspec.url_to_fs(absolute(out))
+        if json.loads(fs.cat_file(f"{root}/{begun}")) != json.loads(json.dumps(options)):
+            raise UserError(
+                f"--out {out} holds an unfinished training with other settings or data: give the same command to go "
+                "on with it, or --overwrite to replace it."
+            )
+        return True
+    open_out(out, begun, finished, made, options, over)
+    return False
 
 
 def names_in(out: str, begun: str) -> set[str]:

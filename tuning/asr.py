@@ -5,7 +5,6 @@
 
 import logging
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def fit(
     """
     import lightning.pytorch as pl
 
-    _be_quiet()
+    model = load(model_file)
     options: dict[str, Any] = {"devices": 1} | trainer_options
     trainer = pl.Trainer(
         max_epochs=settings.epochs,
@@ -58,7 +57,6 @@ def fit(
     )
     trainer.accumulate_grad_batches = max(1, settings.accumulation // trainer.world_size)
     pl.seed_everything(settings.seed, verbose=False)
-    model = load(model_file)
     model.set_trainer(trainer)
     replace_loss(model)
     model.wer.log_prediction = False
@@ -79,8 +77,11 @@ def fit(
 def load(model_file: Path) -> Any:
     """Load a .nemo file, on the CPU."""
     from nemo.collections.asr.models import ASRModel
+    from nemo.utils import logging as nemo_logging
 
-    _be_quiet()
+    nemo_logging.set_verbosity(nemo_logging.ERROR)
+    for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     return ASRModel.restore_from(str(model_file), map_location=torch.device("cpu"))
 
 
@@ -141,11 +142,3 @@ def _optimizer(settings: Asr, steps: int) -> dict[str, Any]:
             "min_lr": settings.min_learning_rate,
         },
     }
-
-
-def _be_quiet() -> None:
-    from nemo.utils import logging as nemo_logging
-
-    nemo_logging.set_verbosity(nemo_logging.ERROR)
-    for name in ("lightning.pytorch", "lightning.fabric", "lhotse"):
-        logging.getLogger(name).setLevel(logging.ERROR)

@@ -10,7 +10,7 @@ import lightning.pytorch as pl
 import pyarrow.parquet as pq
 
 from tuning import gpu
-from tuning.curves import METRICS, Metrics
+from tuning.curves import Metrics
 from tuning.progress import Progress
 from tuning.settings import Asr
 

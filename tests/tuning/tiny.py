@@ -23,8 +23,15 @@ def build(file: Path, seed: int = 0) -> None:
     logging.set_verbosity(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(WORDS), model_prefix=f"{folder}/tokenizer", vocab_size=len(LETTERS) + 2,
-            model_type="char", bos_id=-1, eos_id=-1, pad_id=-1, minloglevel=2)
+            sentence_iterator=iter(WORDS),
+            model_prefix=f"{folder}/tokenizer",
+            vocab_size=len(LETTERS) + 2,
+            model_type="char",
+            bos_id=-1,
+            eos_id=-1,
+            pad_id=-1,
+            minloglevel=2,
+        )
         tokens = sentencepiece.SentencePieceProcessor(model_file=f"{folder}/tokenizer.model")
         words = [tokens.id_to_piece(i) for i in range(1, len(tokens))]
         (Path(folder) / "vocab.txt").write_text("".join(f"{w}\n" for w in words))
