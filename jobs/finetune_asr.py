@@ -61,10 +61,10 @@ def main(arguments: list[str]) -> None:
     job = parse(FinetuneAsr, arguments, "python -m jobs.finetune_asr", ASR_PROFILES)
     settings = job.settings
     given = {"--manifests": job.manifests, "--out": job.out}
-    check_paths(given | ({"--parakeet": settings.parakeet} if Path(settings.parakeet).exists() else {}))
     for option, path in given.items():
         if "://" in path:
             raise UserError(f"{option} {path}: training reads and writes mounted storage: give a path.")
+    check_paths(given | ({"--parakeet": settings.parakeet} if Path(settings.parakeet).exists() else {}))
     check(settings)
     folder, out = Path(absolute(job.manifests)), Path(absolute(job.out))
     data = manifests.check(folder, settings.min_duration_s, settings.max_duration_s)
@@ -87,7 +87,7 @@ def main(arguments: list[str]) -> None:
             trained = train(model_file, folder, settings, out)
         except ray.train.TrainingFailedError as error:
             raise UserError(
-                f"The training failed {_why(error)}. What it reached is kept: the same command goes on from there."
+                f"The training failed {_why(error)} What it reached is kept: the same command goes on from there."
             ) from None
     card = _card(options, data, trained, time.perf_counter() - start)
     tables.write(trained.metrics, str(out / "metrics"))
@@ -105,7 +105,10 @@ def _sha256(file: Path) -> str:
 def _why(error: Exception) -> str:
     causes = getattr(error, "worker_failures", {}) or {0: error}
     names = sorted({type(getattr(cause, "cause", None) or cause).__name__ for cause in causes.values()})
-    return f"({', '.join(names)})"
+    room = (
+        " With a smaller --batch-size or --batch-seconds it takes less memory." if "OutOfMemoryError" in names else ""
+    )
+    return f"({', '.join(names)}).{room}"
 
 
 def _card(

@@ -62,13 +62,13 @@ def fit(
     model.wer.log_prediction = False
     masks = {key: getattr(settings, key) for key in ("freq_masks", "freq_width", "time_masks", "time_width")}
     model.spec_augmentation = model.from_config_dict({"_target_": _MASKS, **masks})
-    model.setup_training_data(_data(manifests / "train.jsonl", settings, train=True))
-    model.setup_validation_data(_data(manifests / "valid.jsonl", settings, train=False))
+    model.setup_training_data(data(manifests / "train.jsonl", settings, train=True))
+    model.setup_validation_data(data(manifests / "valid.jsonl", settings, train=False))
     batches = count_batches(model.train_dataloader())
     steps = settings.epochs * math.ceil(batches / trainer.accumulate_grad_batches)
     model.setup_optimization(_optimizer(settings, steps))
     reports = Reports(settings, report, out, resume, steps, batches)
-    trainer.callbacks.append(reports)
+    trainer.callbacks.append(reports)  # type: ignore[attr-defined]
     if resume is None:
         trainer.validate(model, verbose=False)
     trainer.fit(model, ckpt_path=resume and str(resume / "checkpoint.ckpt"))
@@ -107,8 +107,12 @@ def count_batches(loader: Any) -> int:
     return sum(1 for _ in loader.sampler)
 
 
-def _data(manifest: Path, settings: Asr, train: bool) -> dict[str, Any]:
-    """NeMo's configuration of Lhotse's samplers: each GPU gets as many batches, and an epoch is the same every time."""
+def data(manifest: Path, settings: Asr, train: bool) -> dict[str, Any]:
+    """Return NeMo's configuration of a data loader, by way of Lhotse's samplers.
+
+    Each GPU gets as many batches as the others, and an epoch's batches are the same every time. Where there are not
+    enough recordings for the last batches, some take part twice.
+    """
     batches: dict[str, Any] = {"batch_size": settings.batch_size}
     if settings.batch_seconds:
         batches |= {"batch_duration": settings.batch_seconds, "use_bucketing": train, "num_buckets": _BUCKETS}

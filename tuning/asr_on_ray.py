@@ -1,4 +1,4 @@
-"""Parakeet's training on a Ray cluster: a worker for each GPU, checkpoints on shared storage, new workers for dead ones."""
+"""Parakeet's training on a Ray cluster: a worker for each GPU, and new workers for dead ones."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,11 +59,12 @@ def train(model_file: Path, manifests: Path, settings: Asr, out: Path) -> Traine
             failure_config=ray_train.FailureConfig(max_failures=2),
         ),
     ).fit()
-    found = sorted(result.best_checkpoints, key=lambda it: (it[1]["score"], it[1]["step"]))
+    found = sorted(result.best_checkpoints or [], key=lambda it: (it[1]["score"], it[1]["step"]))
     best, chosen = found[0]
     # In a process of its own: the driver need not hold the model.
     ray.get(ray.remote(num_cpus=1)(_export).remote(model_file, Path(best.path), out / "parakeet.nemo"))
-    metrics = pq.read_table(f"{result.checkpoint.path}/metrics.parquet")
+    last, _ = max(found, key=lambda it: it[1]["step"])
+    metrics = pq.read_table(f"{last.path}/metrics.parquet")
     return Trained(chosen, [values for _, values in found[: settings.keep]], metrics, workers)
 
 

@@ -15,8 +15,8 @@ from tuning.progress import Progress
 from tuning.settings import Asr
 
 Report = Callable[[dict[str, float], Path | None], None]
-"""Gets an epoch's ``score``, ``valid_wer``, ``valid_loss``, ``epoch`` and ``step``, and a folder with the checkpoint and
-``metrics.parquet``, which is gone after the call. Processes other than the first get no folder."""
+"""Gets an epoch's ``score``, ``valid_wer``, ``valid_loss``, ``epoch`` and ``step``, and a folder with
+``checkpoint.ckpt`` and ``metrics.parquet``, which is gone after the call. Only the first process gets the folder."""
 
 _EVERY_STEPS = 10
 """Steps of the optimizer between two values of the training's loss."""

@@ -97,6 +97,11 @@ def check(asr: Asr) -> None:
             raise UserError(f"{option} {value}: give a number {span}.")
     if not all(0 <= beta < 1 for beta in asr.betas):
         raise UserError("--betas: give two numbers from 0 to below 1.")
+    if 0 < asr.batch_seconds < asr.max_duration_s:
+        raise UserError(
+            f"--batch-seconds {asr.batch_seconds}: the longest recording has {asr.max_duration_s:g} s "
+            "(--max-duration-s), and a batch has to hold it."
+        )
     if asr.min_duration_s > asr.max_duration_s:
         raise UserError("--min-duration-s is above --max-duration-s: no recording is left.")
 

@@ -66,7 +66,7 @@ class _Clamped(torch.autograd.Function):
     def forward(ctx: Any, tokens: Any, durations: Any, labels: Any, act_lens: Any, label_lens: Any, loss: Any) -> Any:
         with torch.enable_grad():
             inputs = [tokens.detach().requires_grad_(), durations.detach().requires_grad_()]
-            losses = -_log_probability(*inputs, labels, act_lens, label_lens, loss)
+            losses = -_log_probability(inputs[0], inputs[1], labels, act_lens, label_lens, loss)
             gradients = torch.autograd.grad(losses.sum(), inputs) if any(ctx.needs_input_grad) else ()
         if loss.clamp > 0:
             gradients = tuple(gradient.clamp(-loss.clamp, loss.clamp) for gradient in gradients)
