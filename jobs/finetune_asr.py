@@ -79,6 +79,7 @@ def main(arguments: list[str]) -> None:
     if take_up(job.out, OPTIONS, CARD, _MADE_HERE, options, job.overwrite):
         print("Going on with an interrupted training.")
 
+    (out / PROGRESS).unlink(missing_ok=True)
     connect_to_ray()
     import ray.train
 

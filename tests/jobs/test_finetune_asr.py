@@ -2,9 +2,13 @@
 
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 import tarfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jiwer
@@ -130,3 +134,44 @@ def test_a_mistake_ends_the_command_with_exit_status_1(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith(f"--manifests: there is no {tmp_path}/train.jsonl") and "Traceback" not in done.stderr
+
+
+def wait_for(what: Callable[[], bool], process: subprocess.Popen, most_s: float = 600.0) -> None:
+    deadline = time.monotonic() + most_s
+    while not what():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.mark.slow
+def test_a_training_whose_driver_and_then_worker_were_killed_goes_on(tone_manifests, tone_parakeet, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "jobs.finetune_asr", *arguments(tone_manifests, tone_parakeet, out)]
+    environment = os.environ | {"RAY_ADDRESS": "local"}
+
+    def epochs_done() -> int:
+        try:
+            snapshot = json.loads((out / "checkpoints" / "checkpoint_manager_snapshot.json").read_text())
+        except (OSError, ValueError):
+            return 0
+        return max(it["metrics"]["epoch"] for it in snapshot["checkpoint_results"])
+
+    def workers() -> list[int]:
+        """Their process ids, in the order in which they began."""
+        logs = sorted((out / "tensorboard").glob("events.out.tfevents.*"))
+        return [int(log.name.split(".")[-2]) for log in logs]
+
+    first = subprocess.Popen([*command, "--epochs", "24"], cwd=ROOT, env=environment)
+    wait_for(lambda: epochs_done() >= 2, first)
+    first.kill()
+    first.wait()
+    reached = epochs_done()
+    second = subprocess.Popen([*command, "--epochs", "24"], cwd=ROOT, env=environment)
+    wait_for(lambda: epochs_done() >= reached + 2, second)
+    os.kill(workers()[1], signal.SIGKILL)
+    assert second.wait() == 0
+
+    assert len(workers()) == 3
+    rows = pq.read_table(out / "metrics").to_pylist()
+    assert [row["epoch"] for row in rows if row["name"] == "valid_wer"] == list(range(25)), "no epoch twice, none lost"
+    assert json.loads((out / "card.json").read_text())["chosen"]["valid_wer"] < 0.1
