@@ -58,6 +58,7 @@ def fit(
     trainer.accumulate_grad_batches = max(1, settings.accumulation // trainer.world_size)
     pl.seed_everything(settings.seed, verbose=False)
     model.set_trainer(trainer)
+    model.world_size = trainer.world_size  # NeMo sets it only in models that are made with a trainer
     replace_loss(model)
     model.wer.log_prediction = False
     masks = {key: getattr(settings, key) for key in ("freq_masks", "freq_width", "time_masks", "time_width")}
