@@ -86,6 +86,8 @@ def main(arguments: list[str]) -> None:
     with follow(out / PROGRESS, "Parakeet"):
         try:
             trained = train(model_file, folder, settings, out)
+        except SystemExit:  # Ray Train ends so when it is interrupted
+            raise KeyboardInterrupt from None
         except ray.train.TrainingFailedError as error:
             raise UserError(
                 f"The training failed {_why(error)} What it reached is kept: the same command goes on from there."
