@@ -226,6 +226,7 @@ def _sentencepiece(folder: Path) -> None:
 
 
 def parakeet_config(tokenizer: str) -> dict[str, Any]:
+    """Return NeMo's configuration of a tiny Parakeet with the tokenizer of a folder."""
     durations = list(range(5))
     width = 64
     data = {"sample_rate": 16000, "batch_size": 8, "shuffle": False, "num_workers": 0, "pin_memory": False}
