@@ -11,7 +11,7 @@ from pipeline.settings import Models, Parakeet, Settings, Tagger, Whisper
 hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("seeded")
 
-pytest_plugins = ["tests.models", "tests.tagger_models"]
+pytest_plugins = ["tests.models", "tests.tagger_models", "tests.tones"]
 
 
 @pytest.fixture(scope="session")

@@ -75,14 +75,22 @@ def draw(metrics: pa.Table, chosen: int, title: str, file: Path) -> None:
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
+    axes.set(title=title, xlabel="step", ylabel="loss")
     rows = metrics.to_pylist()
-    shown = [name for name in ("train_loss", "valid_loss", "valid_wer") if any(row["name"] == name for row in rows)]
-    for name in shown:
-        points = [(row["step"], row["value"]) for row in rows if row["name"] == name]
-        axes.plot(*zip(*points, strict=True), label=name.replace("_", " "), marker="." if "valid" in name else None)
-    axes.axvline(chosen, color="grey", linestyle="--", label=f"chosen checkpoint, step {chosen}")
-    axes.set(title=title, xlabel="step", ylabel=" / ".join(sorted({name.split("_")[1].upper() for name in shown})))
-    axes.set_ylim(bottom=0)
-    axes.legend()
+    colours = {"train_loss": "tab:blue", "valid_loss": "tab:orange", "valid_wer": "tab:green"}
+    of_metric = {name: [(row["step"], row["value"]) for row in rows if row["name"] == name] for name in colours}
+    shown = []
+    for name, points in of_metric.items():
+        if points:
+            on = axes if name.endswith("loss") else axes.twinx()
+            marker = "." if name.startswith("valid") else None
+            shown += on.plot(
+                *zip(*points, strict=True), label=name.replace("_", " "), color=colours[name], marker=marker
+            )
+            on.set_ylim(bottom=0)
+            if on is not axes:
+                on.set_ylabel("WER")
+    shown.append(axes.axvline(chosen, color="grey", linestyle="--", label=f"chosen checkpoint, step {chosen}"))
+    axes.legend(handles=shown)
     axes.grid(alpha=0.3)
     figure.savefig(file, format="png", dpi=120)

@@ -199,7 +199,7 @@ def build_parakeet(file: Path, seed: int = 0) -> None:
     with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
         _sentencepiece(Path(folder))
         torch.manual_seed(seed)
-        model = EncDecRNNTBPEModel(cfg=OmegaConf.create(_parakeet_config(folder)))
+        model = EncDecRNNTBPEModel(cfg=OmegaConf.create(parakeet_config(folder)))
         _steer_parakeet(model)
         model.save_to(str(file))
 
@@ -225,7 +225,8 @@ def _sentencepiece(folder: Path) -> None:
     (folder / "vocab.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def _parakeet_config(tokenizer: str) -> dict[str, Any]:
+def parakeet_config(tokenizer: str) -> dict[str, Any]:
+    """Return NeMo's configuration of a tiny Parakeet with the tokenizer of a folder."""
     durations = list(range(5))
     width = 64
     data = {"sample_rate": 16000, "batch_size": 8, "shuffle": False, "num_workers": 0, "pin_memory": False}
