@@ -104,6 +104,8 @@ def train(
     Raises:
         ValueError: No epoch has a finite validation loss.
     """
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
     trainer = make_trainer(sets, prompt, settings, folder)
     checkpoints = _Checkpoints(folder, settings.patience, report)
     trainer.add_callback(checkpoints)

@@ -60,6 +60,7 @@ def run(tasks: Sequence[Task], storage: Path) -> dict[str, str]:
             tune.with_parameters(_train, tasks=left), {"cpu": settings.num_cpus, "gpu": settings.num_gpus}
         ),
         param_space={"group": tune.grid_search(list(left))},
+        tune_config=tune.TuneConfig(reuse_actors=True),  # what a training imports takes longer than a small training
         run_config=tune.RunConfig(
             name=storage.name,
             storage_path=str(storage.parent),

@@ -10,7 +10,7 @@ def sample() -> dict[str, float]:
     """Return the current GPU's utilization and the peak memory of this process; nothing without a GPU, and no
     utilization where the driver does not tell it.
 
-    Utilization is a share of 1, memory is GiB since the process began.
+    Utilization is a share of 1, memory is GiB since its training began.
     """
     if not torch.cuda.is_available():
         return {}

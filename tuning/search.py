@@ -114,6 +114,7 @@ def run(
                 search_alg=ConcurrencyLimiter(OptunaSearch(seed=seed), max_concurrent=at_once),
                 scheduler=ASHAScheduler(time_attr="epoch", max_t=max(space.epochs), grace_period=1, reduction_factor=3),
                 num_samples=trials,
+                reuse_actors=True,
             ),
             run_config=tune.RunConfig(
                 name=storage.name,

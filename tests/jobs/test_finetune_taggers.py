@@ -92,7 +92,7 @@ def test_a_finished_campaign_is_not_replaced_unasked(campaign, arguments):
         (["--base-model", "./nowhere"], "--base-model ./nowhere"),
         (["--settings", "{folder}/best.yaml"], "names: give knobs out of"),
         (["--settings", "{folder}/worse.yaml"], "write 0.00004"),
-        (["--out", "s3://bucket/out"], "mounted storage"),
+        (["--out", "memory://out"], "mounted storage"),
     ],
 )
 def test_a_users_mistake_is_one_sentence_before_anything_starts(arguments, change, sentence, tmp_path, ray_cluster):
