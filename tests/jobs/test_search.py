@@ -1,5 +1,6 @@
 """The search over LoRA hyper-parameters: killed in the middle, it finishes and loses no trial."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from jobs import search
 from pipeline import tables
+from pipeline.errors import UserError
 from tests.jobs.test_finetune_taggers import sets  # noqa: F401
 from tuning.search import TRIALS
 from tuning.settings import demo_adapter, read_settings
@@ -45,6 +47,18 @@ def test_a_killed_search_finishes_with_all_its_trials(arguments, ray_cluster, tm
 
 
 def finished(out: Path) -> set[str]:
-    """Names of trials that have reported all their epochs, as Tune's own files say."""
-    results = out.glob("tune/profession/_try*/result.json")
-    return {file.parent.name for file in results if len(file.read_text().splitlines()) >= 2}
+    """Ids of trials that have reported all their epochs, as Tune's own files say."""
+    lines = [file.read_text().splitlines() for file in out.glob("tune/profession/_try*/result.json")]
+    return {json.loads(told[0])["trial_id"] for told in lines if len(told) >= 2}
+
+
+def test_a_users_mistake_is_one_sentence(arguments, tmp_path):
+    for change, sentence in (
+        (["--trials", "0"], "--trials 0"),
+        (["--space.rank", "0"], "--space.rank 0"),
+        (["--space.dropout", "0", "2"], "--space.dropout 2"),
+        (["--space.few-shot", "9"], "have 5 few-shot turns"),
+        (["--objective", "valid_loss", "--loss", "all"], "cannot compare"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            search.main([*arguments, "--out", str(tmp_path / "out"), *change])
