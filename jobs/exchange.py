@@ -20,6 +20,7 @@ import tyro
 from jobs.command_line import absolute, check_paths, run_job
 from jobs.folders import check_file, open_out, read_run
 from pipeline import answers, run_folder, tables
+from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.outputs import label_studio, transcriptions
 from pipeline.tagging.groups import load_groups
@@ -126,6 +127,8 @@ def main(arguments: list[str]) -> None:
 def _to_label_studio(job: ToLabelStudio) -> None:
     run, out = read_run(job.run), absolute(job.out)
     interface = str(PurePosixPath(out).with_suffix(".xml")) if "://" not in out else f"{out.removesuffix('.json')}.xml"
+    if interface == out:
+        raise UserError(f"--out {job.out}: the labelling interface gets the suffix .xml: give a .json file.")
     for path in (out, interface):
         check_file("--out", path, job.overwrite)
     recordings = {row["recording_id"]: row for row in run["recordings"].to_pylist()}
@@ -154,7 +157,7 @@ def _to_label_studio(job: ToLabelStudio) -> None:
 
 
 def _from_label_studio(job: FromLabelStudio) -> None:
-    made, without = label_studio.read(absolute(job.file))
+    made, without, lost = label_studio.read(absolute(job.file))
     out = _open(job)
     for name, table in made.items():
         tables.write(table, f"{out}/{name}")
@@ -163,6 +166,9 @@ def _from_label_studio(job: FromLabelStudio) -> None:
     print(f"{len(made['transcripts'])} transcripts with {len(made['entities'])} entities: {out}")
     if without:
         print(f"{without} tasks that nobody annotated were left out.")
+    if lost:
+        numbers = ", ".join(map(str, sorted(set(lost))))
+        print(f"{len(lost)} entities are not in the corrected text any more, so look at their tasks: {numbers}.")
     untimed = made["entities"]["start_s"].null_count
     if untimed:
         print(f"{untimed} entities have no times, and are not in {answers.TASK2}: their tasks came without words.")

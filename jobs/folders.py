@@ -33,6 +33,7 @@ def read_run(run: str) -> dict[str, pa.Table]:
 
 def is_within(path: str, folder: str) -> bool:
     """Say whether a local path or URI is a folder or lies below it, whatever links lead there."""
+    path, folder = (each.removeprefix("file://") for each in (path, folder))
     path, folder = (each if "://" in each else os.path.realpath(absolute(each)) for each in (path, folder))
     return f"{path}/".startswith(f"{folder.rstrip('/')}/")
 

@@ -4,8 +4,6 @@ python -m jobs.merge replace --base FOLDER --source FOLDER --types PROFESSION SE
 python -m jobs.merge vote --run FOLDER --run FOLDER --run FOLDER --out FOLDER
 """
 
-import os
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -17,16 +15,14 @@ import tyro
 
 from jobs.answer_folders import Answers, read_answers
 from jobs.command_line import absolute, check_paths, run_job
-from jobs.folders import names_in
+from jobs.folders import is_within, names_in, open_out
 from pipeline import answers, tables
 from pipeline.errors import UserError
 from pipeline.outputs.merging import replace_types, vote, without_foreign_spans
-from pipeline.run_folder import write_json
 
 OPTIONS = "merge.json"
 
-_MADE_HERE = [OPTIONS, answers.TASK1, answers.TASK2, *tables.SCHEMAS]
-_TYPE = re.compile(r"[A-Z][A-Z0-9_-]*")
+_MADE_HERE = [answers.TASK1, *tables.SCHEMAS]
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,7 @@ def _check_types(types: Sequence[str]) -> None:
     if not types:
         raise UserError("--types is missing: give the types to take from the source, for example PROFESSION SET.")
     for kind in types:
-        if not _TYPE.fullmatch(kind):
+        if not answers.TYPE.fullmatch(kind):
             raise UserError(f"--types {kind}: types are made of capital letters, digits, _ and -, for example DATE.")
 
 
@@ -154,10 +150,9 @@ def _check_out(job: Replace | Vote, folders: Sequence[Answers]) -> None:
         UserError: It is an input, holds something else, or holds a result that may not be overwritten.
     """
     check_paths({"--out": job.out})
-    out = absolute(job.out)
-    if os.path.realpath(out) in {os.path.realpath(absolute(folder.path)) for folder in folders}:
+    if any(is_within(job.out, folder.path) and is_within(folder.path, job.out) for folder in folders):
         raise UserError(f"--out {job.out} is one of the folders to merge: give a folder of its own.")
-    if names_in(job.out, OPTIONS) and not job.overwrite:
+    if answers.TASK2 in names_in(job.out, OPTIONS) and not job.overwrite:
         raise UserError(
             f"--out {job.out} already holds a merged answer: give another folder, or --overwrite to replace it."
         )
@@ -166,11 +161,8 @@ def _check_out(job: Replace | Vote, folders: Sequence[Answers]) -> None:
 def _write(job: Replace | Vote, merged: pa.Table, folders: Sequence[Answers]) -> int:
     """Write the result, and return how many lines task 2 got."""
     out = absolute(job.out)
-    fs, root = fsspec.url_to_fs(out)
-    for name in _MADE_HERE:
-        if fs.exists(f"{root}/{name}"):
-            fs.rm(f"{root}/{name}", recursive=True)
-    write_json(f"{out}/{OPTIONS}", {"command": type(job).__name__.lower()} | asdict(job))
+    options = {"command": type(job).__name__.lower()} | asdict(job)
+    open_out(job.out, OPTIONS, answers.TASK2, _MADE_HERE, options, job.overwrite)
     first = absolute(folders[0].path)
     copied = ["transcripts"]
     if all(folder.has_tables for folder in folders):

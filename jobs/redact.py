@@ -30,7 +30,9 @@ from pipeline.speech.audio import AudioError
 from pipeline.speech.words import Transcript, Word
 from pipeline.tagging.entities import Span
 from pipeline.tagging.groups import load_groups
+from pipeline.tagging.overlaps import OVERLAP
 from pipeline.tagging.patterns import load_patterns
+from pipeline.tagging.times import entity_times
 
 LOG = "redaction_log.json"
 NOTICE = (
@@ -49,6 +51,9 @@ REDACTIONS = pa.schema(
 )
 """One redacted entity: its time without the padding, and what stands for it in the audio and in the text."""
 
+_SAYING_WHO = {type_ for group in load_groups() if group.name in ("names", "identifiers") for type_ in group.types}
+_SAYING_WHO |= {pattern.type for pattern in load_patterns()}
+
 _MADE_HERE = ["audio", "subtitles", "textgrids", "redactions", answers.TASK1]
 
 
@@ -59,8 +64,9 @@ class Redact:
     The out folder gets audio/ (format, sample rate, channels and length as they were), task1_answer.txt with the
     redacted transcripts, and the log of what was redacted and which recordings were withheld: redaction_log.json and
     the table redactions, neither with any text. A recording that failed in the run, whose audio cannot be read, or
-    with an entity of which time or place in the transcript are unknown, is withheld. What was not found is still
-    there: this is no certified de-identification, and people have to check it.
+    with an entity of which time or place in the transcript are unknown, is withheld. Whole words are redacted, and
+    names and numbers wherever they occur again in their transcript. What was not found is still there: this is no
+    certified de-identification, and people have to check it.
     """
 
     run: str
@@ -118,8 +124,9 @@ class Recording:
 
     @property
     def spans(self) -> list[Span]:
-        """Return each entity's place in the transcript."""
-        return [Span(entity["type"], entity["char_start"], entity["char_end"]) for entity in self.entities]
+        """Return each entity's place in the transcript, in whole words."""
+        spans = [Span(entity["type"], entity["char_start"], entity["char_end"]) for entity in self.entities]
+        return [text.whole_words(self.transcript.text, span) for span in spans]
 
 
 def main(arguments: list[str]) -> None:
@@ -132,12 +139,13 @@ def main(arguments: list[str]) -> None:
     paths = [path for path in run["recordings"]["path"].to_pylist() if path]
     if is_within(job.out, job.run) or is_within(job.run, job.out) or any(is_within(path, job.out) for path in paths):
         raise UserError(f"--out {job.out} is, holds or lies in the run or its recordings: give a folder of its own.")
-    kept = [entity for entity in run["entities"].to_pylist() if entity["kept"]]
-    types = _types(job.types, kept)
+    # One that lost to an overlapping one was found as well, and may reach farther.
+    found = [entity for entity in run["entities"].to_pylist() if entity["kept"] or entity["cause"] == OVERLAP]
+    types = _types(job.types, found)
     options = {key: value for key, value in asdict(job).items() if key not in ("seed", "overwrite")}
     open_out(job.out, "redact.json", LOG, _MADE_HERE, options, job.overwrite)
 
-    recordings, withheld = _choose(run, [entity for entity in kept if entity["type"] in types])
+    recordings, withheld = _choose(run, [entity for entity in found if entity["type"] in types])
     withheld |= _copy(recordings, f"{out}/audio", Cover(job.sound, job.padding_s))
     recordings = [recording for recording in recordings if recording.recording_id not in withheld]
     _write_texts(job, out, recordings)
@@ -147,7 +155,7 @@ def main(arguments: list[str]) -> None:
         for recording in recordings
         for entity in recording.entities
     ]
-    left = Counter(entity["type"] for entity in kept if entity["type"] not in types)
+    left = Counter(entity["type"] for entity in found if entity["type"] not in types)
     tables.write(tables.from_rows(redactions, REDACTIONS), f"{out}/redactions")
     log = {
         "notice": NOTICE,
@@ -191,6 +199,8 @@ def _choose(
     for i in sorted({*recordings, *transcripts, *failures, *of}, key=answers.id_order):
         if i in failures:
             withheld[i] = f"failed in the run ({failures[i]['stage']}: {failures[i]['error']})"
+        elif not answers.is_id(i):
+            withheld[i] = "its id cannot be the name of a file"
         elif i not in transcripts:
             withheld[i] = "the run has no transcript of it"
         elif i not in recordings or not recordings[i]["path"] or recordings[i]["duration_s"] is None:
@@ -200,8 +210,33 @@ def _choose(
         else:
             words = [Word(**word) for word in transcripts[i]["words"]]
             transcript = Transcript(transcripts[i]["text"], words, transcripts[i]["recognizer"])
-            chosen.append(Recording(i, recordings[i]["path"], recordings[i]["duration_s"], transcript, of[i]))
+            try:
+                own = [*of[i], *_again(of[i], transcript)]
+            except ValueError:
+                withheld[i] = "an entity occurs again, where no word has a time"
+                continue
+            chosen.append(Recording(i, recordings[i]["path"], recordings[i]["duration_s"], transcript, own))
     return chosen, withheld
+
+
+def _again(entities: Iterable[Mapping[str, Any]], transcript: Transcript) -> list[dict[str, Any]]:
+    """Return where names and numbers that were found occur again in the transcript.
+
+    Raises:
+        ValueError: No word stands there, so it has no time.
+    """
+    known = {(entity["char_start"], entity["char_end"]) for entity in entities}
+    again = []
+    for entity in entities:
+        if entity["type"] not in _SAYING_WHO:
+            continue
+        for start, end in text.occurrences(transcript.text, entity["text"]):
+            if (start, end) not in known:
+                known.add((start, end))
+                start_s, end_s = entity_times(transcript.words, start, end)
+                times = {"start_s": start_s, "end_s": end_s}
+                again.append(dict(entity) | {"char_start": start, "char_end": end} | times)
+    return again
 
 
 def _unknown(entity: Mapping[str, Any], transcript: str) -> str | None:

@@ -18,7 +18,10 @@ from pipeline.errors import UserError
 TASK1 = "task1_answer.txt"
 TASK2 = "task2_answer.txt"
 
-_TYPE = re.compile(r"[A-Z][A-Z0-9_-]*")
+TYPE = re.compile(r"[A-Z][A-Z0-9_-]*")
+"""What a type is made of."""
+
+_ID = re.compile(r"[^\s\x00-\x1f\x7f/\\](?:[^\x00-\x1f\x7f/\\\x85\u2028\u2029]*[^\s\x00-\x1f\x7f/\\])?")
 
 
 def id_order(recording_id: str) -> tuple[int, int, str]:
@@ -87,12 +90,17 @@ def read_task2(path: str, malformed: list[str] | None = None) -> pa.Table:
     return tables.from_rows(rows, tables.ENTITIES)
 
 
+def is_id(recording_id: str) -> bool:
+    """Say whether a text can be a recording's id, which is a file's name without its suffix, and stands on a line."""
+    return bool(_ID.fullmatch(recording_id)) and recording_id not in (".", "..")
+
+
 def _entity(line: str) -> dict[str, Any]:
     fields = [field.strip() for field in line.rstrip("\t ").split("\t")]
     if not 4 <= len(fields) <= 5 or "\r" in line:
         raise ValueError("not id, type, start, end and text, separated by tabs")
     recording_id, kind, start, end, text = [*fields, ""][:5]
-    if not recording_id or not _TYPE.fullmatch(kind):
+    if not recording_id or not TYPE.fullmatch(kind):
         raise ValueError("no id, or a type that is not made of capital letters, digits, _ and -")
     try:
         start_s, end_s = float(start), float(end)

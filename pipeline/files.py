@@ -2,6 +2,8 @@
 
 import fsspec
 
+from pipeline.errors import UserError
+
 
 def write_bytes(path: str, content: bytes) -> None:
     """Write a file.
@@ -16,5 +18,12 @@ def write_bytes(path: str, content: bytes) -> None:
 
 
 def write_text(path: str, text: str) -> None:
-    """Write a text file in UTF-8; see ``write_bytes``."""
-    write_bytes(path, text.encode())
+    """Write a text file in UTF-8; see ``write_bytes``.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    try:
+        write_bytes(path, text.encode())
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or type(error).__name__}.") from None

@@ -154,7 +154,7 @@ def write_transcriptions_json(out: str) -> None:
     recordings = tables.read(f"{out}/recordings", tables.RECORDINGS)
     names = dict(zip(recordings["recording_id"].to_pylist(), recordings["path"].to_pylist(), strict=True))
     transcripts = {
-        names[row["recording_id"]].rpartition("/")[2]: {
+        (names.get(row["recording_id"]) or f"{row['recording_id']}.wav").rpartition("/")[2]: {
             "language": row["language"],
             "text": row["text"],
             "words": [{"word": w["text"], "start": w["start_s"], "end": w["end_s"]} for w in row["words"]],

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline import tables
+from pipeline import answers, tables
 from pipeline.errors import UserError
 from pipeline.outputs.corrections import carry, retime
 from pipeline.outputs.transcriptions import read_json, row
@@ -67,7 +67,7 @@ def task(
     return {"data": about | dict(data), "predictions": [{"model_version": "shi-speech", "result": result}]}
 
 
-def read(path: str) -> tuple[dict[str, pa.Table], int]:
+def read(path: str) -> tuple[dict[str, pa.Table], int, list[int]]:
     """Read the latest annotation of each task that has one.
 
     Entities that were marked in the text as it was shown are carried over to the corrected text. Their times are those
@@ -77,7 +77,8 @@ def read(path: str) -> tuple[dict[str, pa.Table], int]:
         path: A project exported as JSON, of tasks that ``task`` made.
 
     Returns:
-        The tables recordings, transcripts and entities, the latter as gold; and how many tasks nobody annotated.
+        The tables recordings, transcripts and entities, the latter as gold; how many tasks nobody annotated; and for
+        each marked entity that is not found again in a corrected text, the number of its task.
 
     Raises:
         UserError: The file is no such export, a task is not of that form, or two tasks are of one recording.
@@ -89,6 +90,7 @@ def read(path: str) -> tuple[dict[str, pa.Table], int]:
     transcripts: list[dict[str, Any]] = []
     entities: list[dict[str, Any]] = []
     without = 0
+    lost: list[int] = []
     for number, each in enumerate(tasks, start=1):
         try:
             done = [annotation for annotation in each["annotations"] if not annotation.get("was_cancelled")]
@@ -98,13 +100,17 @@ def read(path: str) -> tuple[dict[str, pa.Table], int]:
             latest = sorted(done, key=lambda annotation: str(annotation.get("updated_at", "")))[-1]
             data, result = each["data"], latest["result"]
             recording_id = str(data["recording_id"])
+            if not answers.is_id(recording_id):
+                raise UserError(f"{path}, task {number}: its recording_id cannot be a file's name.")
             if recording_id in recordings:
                 raise UserError(f"{path}, task {number}: a second task for recording {recording_id}: leave one out.")
-            facts = {"path": data.get("path"), "duration_s": data.get("duration_s")}
+            seconds, audio = data.get("duration_s"), data.get("path")
+            facts = {"path": audio and str(audio), "duration_s": None if seconds is None else float(seconds)}
             recordings[recording_id] = {"recording_id": recording_id} | facts
             transcript, spans = _corrected(data, result)
+            lost += [number] * spans.count(None)
             transcripts.append(row(recording_id, transcript))
-            entities += [_entity(recording_id, transcript, span) for span in spans]
+            entities += [_entity(recording_id, transcript, span) for span in _in_order(spans)]
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             raise UserError(
                 f"{path}, task {number}: it lacks the recording_id, text or words that jobs.exchange gave it, or marks "
@@ -115,12 +121,13 @@ def read(path: str) -> tuple[dict[str, pa.Table], int]:
         "transcripts": tables.from_rows(transcripts, tables.TRANSCRIPTS),
         "entities": tables.from_rows(entities, tables.ENTITIES),
     }
-    return made, without
+    return made, without, lost
 
 
-def _corrected(data: Mapping[str, Any], result: Sequence[Mapping[str, Any]]) -> tuple[Transcript, list[Span]]:
+def _corrected(data: Mapping[str, Any], result: Sequence[Mapping[str, Any]]) -> tuple[Transcript, list[Span | None]]:
+    """Return the transcript as it was corrected, and what was marked; None is not in it any more."""
     shown = str(data["text"])
-    words = [Word(**word) for word in data.get("words") or []]
+    words = [_word(**word) for word in data.get("words") or []]
     written = [region["value"]["text"] for region in result if region["type"] == "textarea"]
     text = shown
     if written:
@@ -133,11 +140,24 @@ def _corrected(data: Mapping[str, Any], result: Sequence[Mapping[str, Any]]) -> 
         if region["type"] == "labels"
         for type_ in region["value"]["labels"]
     ]
-    return transcript, sorted({span for span in spans if span}, key=lambda s: (s.char_start, s.char_end, s.type))
+    return transcript, spans
+
+
+def _in_order(spans: Iterable[Span | None]) -> list[Span]:
+    return sorted({span for span in spans if span}, key=lambda span: (span.char_start, span.char_end, span.type))
+
+
+def _word(text: str, char_start: Any, char_end: Any, start_s: Any, end_s: Any, confidence: Any = None) -> Word:
+    sure = None if confidence is None else float(confidence)
+    if not isinstance(text, str):
+        raise TypeError("the word is no text")
+    return Word(text, int(char_start), int(char_end), float(start_s), float(end_s), sure)
 
 
 def _span(shown: str, value: Mapping[str, Any], type_: str) -> Span:
     """Read a span, whose characters the browser may have counted in units of UTF-16."""
+    if not answers.TYPE.fullmatch(type_):
+        raise ValueError("a label that is no type")
     start, end = int(value["start"]), int(value["end"])
     marked = value.get("text", shown[start:end])
     if shown[start:end] != marked:

@@ -48,7 +48,8 @@ def vote(
     3. of these, the highest sum of IoU × weight with the entities that agree with it: it lies amid the others;
     4. of these, the run that was given first, then the earliest start, end, and the first text in the alphabet.
 
-    Entities that are not kept or have no times have no part in this. A kept entity's confidence becomes the sum of
+    Entities that are not kept have no part in this; those that are but have no times cannot agree with any, and stay
+    as they are, each text once. A kept entity's confidence becomes the sum of
     weight × confidence over the runs that voted for it, of each its closest entity, divided by the sum of all runs'
     weights: a run that does not have it says 0. It stays empty where none of these entities has a confidence.
 
@@ -60,11 +61,15 @@ def vote(
     """
     weights = weights or [1.0] * len(runs)
     ballots: dict[tuple[str, str], list[tuple[int, Row]]] = defaultdict(list)
+    untimed: dict[tuple[Any, ...], Row] = {}
     for run, table in enumerate(runs):
         for row in table.to_pylist():
             if row["kept"] and row["start_s"] is not None:
                 ballots[row["recording_id"], row["type"]].append((run, row))
-    return _table(row for ballot in ballots.values() for row in _winners(ballot, weights, votes, least_iou))
+            elif row["kept"]:
+                untimed.setdefault(tuple(row[name] for name in ("recording_id", "type", "text", "char_start")), row)
+    winners = [row for ballot in ballots.values() for row in _winners(ballot, weights, votes, least_iou)]
+    return _table([*winners, *untimed.values()])
 
 
 def without_foreign_spans(

@@ -21,7 +21,7 @@ _CYCLES = [[str(word) for word in cycle] for cycle in _DATA["cycles"]]
 _CYCLE_OF = {word: cycle for cycle in reversed(_CYCLES) for word in cycle}
 
 _IDEOGRAPH = re.compile(rf"[{CJK}]")
-_NAME = re.compile(rf"[{CJK}]+|[^\W\d_{CJK}]+(?:['’-][^\W\d_{CJK}]+)*")
+_NAME = re.compile(rf"[{CJK}]+|(?<!\w['’])[^\W\d_{CJK}]+(?:(?!['’]s\b)['’-][^\W\d_{CJK}]+)*")
 _TITLE = re.compile(f"({'|'.join(_DATA['titles_zh'])})$")
 _DIGITS_ZH = "零一二三四五六七八九"
 _PIECE = re.compile(
@@ -189,7 +189,7 @@ class Surrogates:
     def _identifier(self, text: str) -> str:
         def other(match: re.Match[str]) -> str:
             piece = match.group()
-            if _IDEOGRAPH.match(piece):
+            if _IDEOGRAPH.match(piece) or piece[0] == "〇":
                 if not all(c in "〇零一二兩三四五六七八九十" for c in piece):
                     raise _NoSurrogateError
                 return "".join(c if c == "十" else self._random.choice(_DIGITS_ZH[1:]) for c in piece)

@@ -1,9 +1,12 @@
 """Transcripts with other words in the place of entities."""
 
+import re
 from collections.abc import Callable, Sequence
 
-from pipeline.speech.words import Transcript, Word
+from pipeline.speech.words import CJK, Transcript, Word
 from pipeline.tagging.entities import Span
+
+_OF_A_WORD = re.compile(rf"[^\W_{CJK}]")
 
 
 def placeholder(type_: str, text: str) -> str:
@@ -26,6 +29,15 @@ def merge(spans: Sequence[Span]) -> list[Span]:
             merged.append(Span(span.type, span.char_start, span.char_end))
             longest = length
     return merged
+
+
+def occurrences(text: str, entity: str) -> list[tuple[int, int]]:
+    """Return where a text of two or more characters stands in another, half open; in Latin script as whole words."""
+    if len(entity) < 2:
+        return []
+    before = rf"(?<![^\W_{CJK}])" if _OF_A_WORD.match(entity[0]) else ""
+    after = rf"(?![^\W_{CJK}])" if _OF_A_WORD.match(entity[-1]) else ""
+    return [match.span() for match in re.finditer(before + re.escape(entity) + after, text)]
 
 
 def redact(
@@ -67,6 +79,16 @@ def redact(
             start, end = min(start, touched[0].char_start), max(end, touched[-1].char_end)
         words.append(Word(text[start:end], start, end, group[0].start_s, group[-1].end_s))
     return Transcript(text, words, transcript.recognizer), new
+
+
+def whole_words(text: str, span: Span) -> Span:
+    """Return the span with all of the words, in Latin script and digits, that it begins or ends in."""
+    start, end = span.char_start, span.char_end
+    while start > 0 and _OF_A_WORD.match(text[start]) and _OF_A_WORD.match(text[start - 1]):
+        start -= 1
+    while end < len(text) and _OF_A_WORD.match(text[end - 1]) and _OF_A_WORD.match(text[end]):
+        end += 1
+    return Span(span.type, start, end)
 
 
 def _groups(words: Sequence[Word], spans: Sequence[Span]) -> list[list[Word]]:

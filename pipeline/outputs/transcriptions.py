@@ -1,12 +1,13 @@
 """The reference method's ``transcriptions.json`` read as a table of transcripts."""
 
 import json
+import math
 from typing import Any
 
 import fsspec
 import pyarrow as pa
 
-from pipeline import tables
+from pipeline import answers, tables
 from pipeline.errors import UserError
 from pipeline.outputs.corrections import retime
 from pipeline.speech.language import language_of
@@ -48,6 +49,8 @@ def read(path: str) -> pa.Table:
     for name, entry in content.items():
         stem, dot, suffix = name.rpartition(".")
         recording_id = stem if dot and stem else suffix
+        if not answers.is_id(recording_id):
+            raise UserError(f"{path}: the name of entry {len(rows) + 1} cannot be that of a recording's file.")
         if recording_id in rows:
             raise UserError(f"{path}: two entries are of recording {recording_id}: leave one out.")
         try:
@@ -72,8 +75,10 @@ def row(recording_id: str, transcript: Transcript) -> dict[str, Any]:
 
 
 def _transcript(entry: dict[str, Any]) -> Transcript:
-    timed = [(str(word["word"]), float(word["start"]), float(word["end"])) for word in entry["words"]]
-    if any(not 0 <= start <= end for _, start, end in timed):
+    if not all(isinstance(word["word"], str) for word in entry["words"]):
+        raise TypeError("a word is no text")
+    timed = [(word["word"], float(word["start"]), float(word["end"])) for word in entry["words"]]
+    if any(not 0 <= start <= end < math.inf for _, start, end in timed):
         raise ValueError("a word starts before 0 or after its end")
     end_s = max((end for _, _, end in timed), default=0.0)
     said = transcript_from_pieces([Piece(f" {word}", start, end) for word, start, end in timed], end_s, RECOGNIZER)

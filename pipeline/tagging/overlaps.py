@@ -6,6 +6,9 @@ from dataclasses import replace
 
 from pipeline.tagging.entities import Entity
 
+OVERLAP = "overlap"
+"""Cause of an entity that lost to one that it overlaps."""
+
 
 def resolve_overlaps(entities: Sequence[Entity]) -> list[Entity]:
     """Let one of the kept entities that overlap stay.
@@ -35,7 +38,7 @@ def resolve_overlaps(entities: Sequence[Entity]) -> list[Entity]:
         elif (place and winners[place - 1].char_end > entity.char_start) or (
             place < len(winners) and winners[place].char_start < entity.char_end
         ):
-            result[index] = replace(entity, kept=False, cause="overlap")
+            result[index] = replace(entity, kept=False, cause=OVERLAP)
         else:
             starts.insert(place, entity.char_start)
             winners.insert(place, entity)

@@ -75,6 +75,44 @@ def redacted(run: Path, *arguments: str, out: str = "out") -> tuple[Path, dict]:
     return folder, json.loads((folder / "redaction_log.json").read_text(encoding="utf-8"))
 
 
+def add(run: Path, type_: str, label: str, at: int, **values) -> None:
+    """Find something more in the first recording."""
+    text = TEXTS["1"][0]
+    start = text.index(label, at)
+    place = {"char_start": start, "char_end": start + len(label)}
+    first = {"type": type_, "text": label, "start_s": 0.0, "end_s": 0.4} | place | values
+    change(run, "entities", lambda rows: [*rows, rows[0] | first])
+
+
+def test_what_an_entity_that_lost_an_overlap_covers_is_redacted_too(run):
+    change(run, "entities", lambda rows: [row for row in rows if row["recording_id"] != "1"])
+    add(run, "PERSONALNAME", "Ann", 0, recording_id="1")
+    add(run, "PATIENT", "Ann Lee", 0, recording_id="1", end_s=0.9, kept=False, cause="overlap")
+    add(run, "DATE", "May 5", 0, recording_id="1", start_s=2.0, end_s=2.9, kept=False, cause="threshold")
+    out, log = redacted(run)
+    line = (out / "task1_answer.txt").read_text(encoding="utf-8").splitlines()[0]
+    assert line == "1\t[PATIENT] came on May 5 , [PERSONALNAME] said ."
+    assert [(entry["start_s"], entry["end_s"]) for entry in log["redactions"] if entry["recording_id"] == "1"] == [
+        (0.0, 0.4),
+        (0.0, 0.9),
+        (3.5, 3.9),
+    ]
+
+
+def test_a_span_that_ends_inside_a_word_takes_the_word(run):
+    add(run, "ID_NUMBER", "sai", 0, recording_id="1", start_s=3.5, end_s=3.9)
+    out, _ = redacted(run)
+    assert "[ID_NUMBER] ." in (out / "task1_answer.txt").read_text(encoding="utf-8").splitlines()[0]
+
+
+def test_an_id_that_leads_elsewhere_is_withheld(run):
+    for name in ("recordings", "transcripts", "entities"):
+        change(run, name, lambda rows: [r | {"recording_id": r["recording_id"].replace("10", "../10")} for r in rows])
+    out, log = redacted(run)
+    assert [entry["recording_id"] for entry in log["withheld"]] == ["../10"]
+    assert not (out / "10.wav").exists()
+
+
 def test_a_merged_run_can_be_redacted_and_a_folder_without_entities_cannot(run, tmp_path):
     twin, both = shutil.copytree(run, tmp_path / "twin"), tmp_path / "both"
     merge.main(["vote", "--run", str(run), "--run", str(twin), "--out", str(both)])

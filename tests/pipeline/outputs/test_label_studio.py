@@ -32,8 +32,8 @@ def annotated(task, result=None, **fields):
 def read(tmp_path, *tasks):
     path = tmp_path / "export.json"
     path.write_text(json.dumps(tasks, ensure_ascii=False), encoding="utf-8")
-    made, without = label_studio.read(str(path))
-    return {name: table.to_pylist() for name, table in made.items()} | {"without": without}
+    made, without, lost = label_studio.read(str(path))
+    return {name: table.to_pylist() for name, table in made.items()} | {"without": without, "lost": lost}
 
 
 @pytest.fixture
@@ -104,6 +104,17 @@ def test_corrections_of_transcript_and_entities_arrive_with_times(task, tmp_path
     assert found["recordings"][0]["path"] == "/data/7.wav" and found["recordings"][0]["duration_s"] == 11.0
 
 
+def changed(task, **data):
+    return task | {"data": task["data"] | data}
+
+
+def test_what_was_marked_and_is_not_in_the_correction_is_counted(task, tmp_path):
+    transcript, patient, _ = task["predictions"][0]["result"]
+    rewritten = transcript | {"value": {"text": [TALK["text"].replace("Lee", "")]}}
+    found = read(tmp_path, annotated(task, []), annotated(changed(task, recording_id="8"), [rewritten, patient]))
+    assert found["entities"] == [] and found["lost"] == [2]
+
+
 def test_the_latest_annotation_counts_and_tasks_without_one_are_left_out(task, tmp_path):
     exported = annotated(task, [], updated_at="2026-03-02T00:00:00Z")
     exported["annotations"] += [
@@ -125,6 +136,10 @@ def test_a_file_of_another_form_is_an_error_that_names_the_task_and_no_text(task
         ([annotated(task), annotated(task)], "task 2: a second task for recording 7"),
         ([annotated(task, [elsewhere])], "task 1: it lacks"),
         ([without_id], "task 1: it lacks"),
+        ([annotated(changed(task, recording_id="../7"))], "task 1: its recording_id cannot be"),
+        ([annotated(changed(task, recording_id="7\n8"))], "task 1: its recording_id cannot be"),
+        ([annotated(changed(task, duration_s="Lee"))], "task 1: it lacks"),
+        ([annotated(task, [region | {"value": region["value"] | {"labels": ["pat ient"]}}])], "task 1: it lacks"),
     ):
         with pytest.raises(UserError, match=sentence) as caught:
             read(tmp_path, *tasks)

@@ -94,3 +94,9 @@ def test_real_labels_in_both_languages_never_come_back(shared):
     for text, new in names.items():
         assert not new.startswith("[")
         assert bool(re.search(r"[\u4e00-\u9fff]", text)) == bool(re.search(r"[\u4e00-\u9fff]", new))
+
+
+def test_a_possessive_is_the_same_person_and_a_zero_in_chinese_stays_chinese():
+    surrogates = Surrogates(7)
+    assert surrogates.replace("PATIENT", "Ann's") == surrogates.replace("PATIENT", "Ann") + "'s"
+    assert set(surrogates.replace("PHONE", "〇九一二三四五")) <= set("〇零一二三四五六七八九")

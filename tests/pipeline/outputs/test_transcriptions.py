@@ -64,6 +64,9 @@ def test_words_with_spaces_or_of_several_characters_are_placed_and_those_not_in_
         ([], "is no transcriptions.json"),
         ({"1.wav": {"text": "Ann"}}, "the entry 1.wav lacks"),
         ({"1.wav": {"text": "Ann", "words": [{"word": "Ann", "start": 2, "end": 1}]}}, "the entry 1.wav lacks"),
+        ({"1.wav": {"text": "Ann", "words": [{"word": "Ann", "start": 0, "end": 1e999}]}}, "the entry 1.wav lacks"),
+        ({"1.wav": {"text": "Ann", "words": [{"word": None, "start": 0, "end": 1}]}}, "the entry 1.wav lacks"),
+        ({"a/1.wav": {"text": "Ann", "words": []}}, "entry 1 cannot be"),
         ({"1.wav": {"text": "Ann", "words": []}, "1.mp3": {"text": "", "words": []}}, "two entries .* recording 1"),
     ],
 )
