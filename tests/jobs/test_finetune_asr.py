@@ -104,7 +104,7 @@ def test_a_finished_training_is_replaced_only_when_told_to(trained, tone_manifes
 
 def test_an_unfinished_training_with_other_settings_or_data_is_refused(tone_manifests, tone_parakeet, tmp_path):
     (tmp_path / "training.json").write_text('{"settings": {}, "sha256": {}}')
-    with pytest.raises(UserError, match="holds an unfinished training with other settings or data"):
+    with pytest.raises(UserError, match="holds unfinished work with other settings or data"):
         finetune_asr.main(arguments(tone_manifests, tone_parakeet, tmp_path))
 
 
