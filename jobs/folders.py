@@ -15,14 +15,14 @@ from pipeline.errors import UserError
 from pipeline.run_folder import write_json
 
 
-def read_run(run: str) -> dict[str, pa.Table]:
-    """Read the tables of a finished run, or of another folder that holds recordings, transcripts and entities.
+def read_run(run: str, needed: Collection[str] = ("recordings", "transcripts")) -> dict[str, pa.Table]:
+    """Read the tables of a finished run, or of another folder that holds the needed ones; others may be missing.
 
     Raises:
         UserError: The folder holds no such tables.
     """
     fs, root = fsspec.url_to_fs(absolute(run))
-    whole = all(fs.isdir(f"{root}/{name}") for name in ("recordings", "transcripts", "entities"))
+    whole = all(fs.isdir(f"{root}/{name}") for name in needed)
     if not whole or fs.exists(f"{root}/parts"):
         raise UserError(f"--run {run} holds no finished run: give the out folder of jobs.predict.")
     try:

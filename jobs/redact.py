@@ -135,7 +135,7 @@ def main(arguments: list[str]) -> None:
     check_paths({"--run": job.run, "--out": job.out})
     if not (math.isfinite(job.padding_s) and job.padding_s >= 0):
         raise UserError(f"--padding-s {job.padding_s}: give a number of seconds from 0.")
-    run, out = read_run(job.run), absolute(job.out)
+    run, out = read_run(job.run, ("recordings", "transcripts", "entities")), absolute(job.out)
     paths = [path for path in run["recordings"]["path"].to_pylist() if path]
     if is_within(job.out, job.run) or is_within(job.run, job.out) or any(is_within(path, job.out) for path in paths):
         raise UserError(f"--out {job.out} is, holds or lies in the run or its recordings: give a folder of its own.")
