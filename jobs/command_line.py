@@ -91,6 +91,18 @@ def check_paths(paths: Mapping[str, str]) -> None:
             )
 
 
+def check_local(option: str, path: str) -> Path:
+    """Return the absolute path of what a training reads or writes.
+
+    Raises:
+        UserError: It is a URI, or relative in a submitted job.
+    """
+    if "://" in path:
+        raise UserError(f"{option} {path}: training reads and writes mounted storage: give a path.")
+    check_paths({option: path})
+    return Path(absolute(path))
+
+
 def absolute(path: str) -> str:
     """Make a local path mean the same in every process, wherever it was started; URIs stay as they are."""
     return path if "://" in path else str(Path(path).expanduser().absolute())

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from jobs.command_line import absolute, check_paths, connect_to_ray, parse, run_job
+from jobs.command_line import check_local, check_paths, connect_to_ray, parse, run_job
 from jobs.folders import names_in, take_up
 from jobs.progress import follow
 from pipeline import demo, models, tables
@@ -60,13 +60,10 @@ def main(arguments: list[str]) -> None:
     start = time.perf_counter()
     job = parse(FinetuneAsr, arguments, "python -m jobs.finetune_asr", ASR_PROFILES)
     settings = job.settings
-    given = {"--manifests": job.manifests, "--out": job.out}
-    for option, path in given.items():
-        if "://" in path:
-            raise UserError(f"{option} {path}: training reads and writes mounted storage: give a path.")
-    check_paths(given | ({"--parakeet": settings.parakeet} if Path(settings.parakeet).exists() else {}))
+    folder, out = check_local("--manifests", job.manifests), check_local("--out", job.out)
+    if Path(settings.parakeet).exists():
+        check_paths({"--parakeet": settings.parakeet})
     check_asr(settings)
-    folder, out = Path(absolute(job.manifests)), Path(absolute(job.out))
     data = manifests.check(folder, settings.min_duration_s, settings.max_duration_s)
     if settings.parakeet == demo.model_paths()["parakeet"]:
         demo.build_missing_models()

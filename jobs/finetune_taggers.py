@@ -14,10 +14,10 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from jobs.command_line import absolute, connect_to_ray, parse, run_job
+from jobs.command_line import absolute, check_local, connect_to_ray, parse, run_job
 from jobs.folders import take_up
 from jobs.progress import follow
-from jobs.training_sets import check_local, find_sets
+from jobs.training_sets import find_sets
 from pipeline import demo
 from pipeline.errors import UserError
 from pipeline.models import locate_base_model

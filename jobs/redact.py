@@ -7,7 +7,7 @@ import math
 import os
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
@@ -50,9 +50,6 @@ REDACTIONS = pa.schema(
     ]
 )
 """One redacted entity: its time without the padding, and what stands for it in the audio and in the text."""
-
-_SAYING_WHO = {type_ for group in load_groups() if group.name in ("names", "identifiers") for type_ in group.types}
-_SAYING_WHO |= {pattern.type for pattern in load_patterns()}
 
 _MADE_HERE = ["audio", "subtitles", "textgrids", "redactions", answers.TASK1]
 
@@ -194,6 +191,8 @@ def _choose(
     of: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for entity in entities:
         of[entity["recording_id"]].append(entity)
+    say_who = {type_ for group in load_groups() if group.name in ("names", "identifiers") for type_ in group.types}
+    say_who |= {pattern.type for pattern in load_patterns()}
     chosen: list[Recording] = []
     withheld: dict[str, str] = {}
     for i in sorted({*recordings, *transcripts, *failures, *of}, key=answers.id_order):
@@ -211,7 +210,7 @@ def _choose(
             words = [Word(**word) for word in transcripts[i]["words"]]
             transcript = Transcript(transcripts[i]["text"], words, transcripts[i]["recognizer"])
             try:
-                own = [*of[i], *_again(of[i], transcript)]
+                own = [*of[i], *_again(of[i], transcript, say_who)]
             except ValueError:
                 withheld[i] = "an entity occurs again, where no word has a time"
                 continue
@@ -219,7 +218,9 @@ def _choose(
     return chosen, withheld
 
 
-def _again(entities: Iterable[Mapping[str, Any]], transcript: Transcript) -> list[dict[str, Any]]:
+def _again(
+    entities: Iterable[Mapping[str, Any]], transcript: Transcript, say_who: Collection[str]
+) -> list[dict[str, Any]]:
     """Return where names and numbers that were found occur again in the transcript.
 
     Raises:
@@ -228,7 +229,7 @@ def _again(entities: Iterable[Mapping[str, Any]], transcript: Transcript) -> lis
     known = {(entity["char_start"], entity["char_end"]) for entity in entities}
     again = []
     for entity in entities:
-        if entity["type"] not in _SAYING_WHO:
+        if entity["type"] not in say_who:
             continue
         for start, end in text.occurrences(transcript.text, entity["text"]):
             if (start, end) not in known:

@@ -13,10 +13,10 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from jobs.command_line import absolute, connect_to_ray, parse, run_job
+from jobs.command_line import absolute, check_local, connect_to_ray, parse, run_job
 from jobs.finetune_taggers import about, check_few_shot, find_base_model
 from jobs.folders import take_up
-from jobs.training_sets import check_local, find_sets
+from jobs.training_sets import find_sets
 from pipeline import tables
 from pipeline.errors import UserError
 from pipeline.files import write_text

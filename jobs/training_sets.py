@@ -5,23 +5,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from jobs.command_line import absolute, check_paths
+from jobs.command_line import check_local
 from pipeline.corpus.tagging_sets import SCHEMA
 from pipeline.errors import UserError
 from pipeline.tagging.groups import Group
 from tuning.campaign import read_sets
-
-
-def check_local(option: str, path: str) -> Path:
-    """Return an absolute local path.
-
-    Raises:
-        UserError: It is a URI, or relative in a submitted job.
-    """
-    check_paths({option: path})
-    if "://" in path:
-        raise UserError(f"{option} {path}: training reads and writes on mounted storage: give a path.")
-    return Path(absolute(path))
 
 
 def find_sets(option: str, path: str, groups: Sequence[Group], wanted: Sequence[str]) -> tuple[dict[str, Path], list]:

@@ -35,8 +35,8 @@ def occurrences(text: str, entity: str) -> list[tuple[int, int]]:
     """Return where a text of two or more characters stands in another, half open; in Latin script as whole words."""
     if len(entity) < 2:
         return []
-    before = rf"(?<![^\W_{CJK}])" if _OF_A_WORD.match(entity[0]) else ""
-    after = rf"(?![^\W_{CJK}])" if _OF_A_WORD.match(entity[-1]) else ""
+    before = f"(?<!{_OF_A_WORD.pattern})" if _OF_A_WORD.match(entity[0]) else ""
+    after = f"(?!{_OF_A_WORD.pattern})" if _OF_A_WORD.match(entity[-1]) else ""
     return [match.span() for match in re.finditer(before + re.escape(entity) + after, text)]
 
 
