@@ -127,7 +127,7 @@ def make(
     folder: Path,
     sizes: Mapping[str, int],
     seed: int,
-    track: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items,
+    track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> None:
     """Write the corpus: a folder for each of ``PHASES``, with ``audio/``, both answers, and the tables transcripts
     (words with exact times) and entities as Parquet.
@@ -136,11 +136,11 @@ def make(
         folder: Where the phases go.
         sizes: How many recordings each of ``PHASES`` gets.
         seed: The same seed gives the same corpus.
-        track: Hands on what is done, of how many, and shows it.
+        track: Hands on a value for each recording that is written, and may show it.
     """
     drawn = utterances(sizes, seed)
     with ProcessPoolExecutor() as pool:
-        heard = iter(track(_speak_all(pool, folder, drawn), sum(map(len, drawn.values()))))
+        heard = iter(track(_speak_all(pool, folder, drawn)))
         for phase, some in drawn.items():
             _write_answers(folder / phase, some, [next(heard) for _ in some])
         next(heard, None)
