@@ -5,7 +5,8 @@ A grammar maps rules to alternatives, which are texts with slots and inline tags
 - ``{complaint}`` is replaced by an alternative of that rule; ``5 * `` before an alternative makes it 5 times as likely.
 - ``{number 20 90}`` is a whole number in words, ``{ordinal 1 31}`` its ordinal, ``{digits 7}`` seven digits one by one.
 - A rule of names has two lists, ``training`` and ``test``: the test part takes half of its names from the second, which
-  the training parts never see. So it is with numbers from ten up: those of the test part are its own.
+  the training parts never see; in training some names are spliced from two. Numbers from ten up are divided too: those
+  of the test part are its own.
 """
 
 import random
@@ -27,6 +28,8 @@ _SLOT = re.compile(r"\{(\w+)((?: \d+)*)\}")
 _WEIGHT = re.compile(r"(\d+) \* ")
 _BUILT_IN = ("number", "ordinal", "digits")
 _SENTENCE_START = re.compile(r"(?:^|[.?!] )(?:<[A-Z_-]+>)?[a-z]")
+_SPLICED = 0.4
+"""Share of training names that are made of two, so that models learn to spell and not only to remember."""
 _SMALL = 10
 """Numbers below are in all parts: there are too few to divide."""
 
@@ -88,7 +91,14 @@ class Grammar:
         side: Part = "test" if part == "test" and (not names_apart or lot.random() < 0.5) else "training"
         texts, weights = alternatives[side]
         text = lot.choices(texts, weights)[0]
+        if names_apart and part == "training" and lot.random() < _SPLICED:
+            text = self._splice(text, lot.choices(texts, weights)[0])
         return _SLOT.sub(lambda slot: self._fill(slot[1], [int(n) for n in slot[2].split()], lot, part), text)
+
+    def _splice(self, one: str, other: str) -> str:
+        """Join the first half of a name and the second half of another; test names and names of several words stay."""
+        spliced = one[: (len(one) + 1) // 2] + other[len(other) // 2 :]
+        return one if " " in one + other or self.has_test_name(spliced) else spliced
 
     def _fill(self, slot: str, numbers: list[int], lot: random.Random, part: Part) -> str:
         if slot == "digits":
