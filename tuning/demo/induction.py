@@ -16,7 +16,7 @@ SLOW = 0.01  # radians a token: pairs of a head that turn more slowly still matc
 
 
 @torch.no_grad()
-def begin_with_copying(model: LlamaForCausalLM) -> None:
+def begin_with_copying(model: LlamaForCausalLM, rope_theta: float) -> None:
     """Set the embeddings, and two of the four heads of each of the first two layers.
 
     Of the residual stream, dimension 0 is the same for every token, and the rest of the first half tells tokens apart
@@ -25,7 +25,7 @@ def begin_with_copying(model: LlamaForCausalLM) -> None:
     """
     hidden = model.config.hidden_size
     size, half = hidden // 4, hidden // 2
-    turns = model.config.rope_parameters["rope_theta"] ** (-torch.arange(0, size, 2) / size)
+    turns = rope_theta ** (-torch.arange(0, size, 2) / size)
     embeddings = model.model.embed_tokens.weight
     embeddings.zero_()
     embeddings[:, 1:half] = TOKEN * torch.randint(0, 2, (len(embeddings), half - 1)).mul(2).sub(1)

@@ -1,0 +1,249 @@
+"""The first training of the demo's tagger: a Llama-shaped base that tags the made-up clinic for every group.
+
+python -m tuning.demo.tagger --out FOLDER --work CHECKPOINTS
+
+It begins with an induction head (``induction``), which copies, and learns what is left to decide: among the tokens that
+the constraint allows, which one comes next. ``jobs.finetune_taggers`` trains the adapters on it.
+"""
+
+import random
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import tyro
+from torch.nn.functional import cross_entropy
+from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from pipeline.corpus.grammar import Grammar, Sentence
+from pipeline.demo.tiny_tagger import train_tokenizer
+from pipeline.tagging.constraint import Constraint, Vocabulary
+from pipeline.tagging.entities import Span
+from pipeline.tagging.groups import load_groups
+from pipeline.tagging.prompts import Prompt, completion, encode, end_of_turn, guard, render
+from tuning.demo.induction import begin_with_copying
+
+VOCABULARY = 3072
+HIDDEN, LAYERS, INTERMEDIATE, ROPE_THETA = 256, 4, 512, 500_000.0
+SENTENCES = 40_000
+FEW_SHOT = 0  # turns in the prompt: the adapters need none
+WITH_ENTITY = 0.5
+LONGER = 0.3  # share of transcripts made of two or three sentences
+MARK = "\ue000"  # where the transcript stands in a rendered prompt
+
+CIRCUIT, CIRCUIT_SHARE = re.compile(r"embed_tokens|layers\.[01]\.self_attn\.\w+\.weight"), 0.03
+"""What copies is held nearly still: its learning rate is this share of the others'."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Train a small Llama on the made-up clinic's text."""
+
+    out: Path
+    """Folder for the model and its tokenizer."""
+
+    work: Path
+    """Folder for checkpoints; the same command goes on from the last."""
+
+    steps: int = 3000
+    """Steps of the optimiser."""
+
+    batch: int = 24
+    """Transcripts in a step, all for one group."""
+
+    learning_rate: float = 2e-3
+    """Highest rate: it rises over the first twentieth and falls by a cosine to nothing."""
+
+    seed: int = 2025
+    """Of weights, sentences and order."""
+
+
+class Example(NamedTuple):
+    """A transcript for one group.
+
+    Attributes:
+        question: Tokens of the transcript and of what stands behind it in the prompt.
+        answer: Tokens of the tagged transcript and of the end of the turn.
+        legal: For each of them, the tokens that the constraint allowed, itself among them.
+    """
+
+    question: list[int]
+    answer: list[int]
+    legal: list[list[int]]
+
+
+def main(training: Training) -> None:
+    """Train, with a line every 50 steps, and write the model."""
+    torch.manual_seed(training.seed)
+    lot = random.Random(training.seed)
+    grammars = (Grammar("en"), Grammar("zh"))
+    sentences = [grammars[i % 2].sentence(lot, "training") for i in range(SENTENCES)]
+    prompts = [Prompt.of(group, FEW_SHOT) for group in load_groups()]
+    texts = [prompt.system for prompt in prompts]
+    texts += [completion(sentence.text, sentence.spans) for sentence in sentences]
+    tokenizer = train_tokenizer(texts, VOCABULARY)
+    model = build(tokenizer)
+    print(f"{sum(weights.numel() for weights in model.parameters())} parameters", flush=True)
+
+    rates = (training.learning_rate, training.learning_rate * CIRCUIT_SHARE)
+    circuit = {name for name, _ in model.named_parameters() if CIRCUIT.search(name)}
+    groups = [
+        {"params": [weights for name, weights in model.named_parameters() if (name in circuit) == slow], "lr": rate}
+        for slow, rate in zip((False, True), rates, strict=True)
+    ]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, list(rates), total_steps=training.steps, pct_start=0.05)
+    training.work.mkdir(parents=True, exist_ok=True)
+    checkpoint = training.work / "tagger.pt"
+    first, spent = 0, 0.0
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        schedule.load_state_dict(saved["schedule"])
+        first, spent = saved["step"], saved["seconds"]
+
+    batches = Batches(tokenizer, sentences, prompts)
+    start, recent = time.perf_counter() - spent, []
+    for step in range(first, training.steps):
+        told, examples = batches.draw(
+            prompts[step % len(prompts)], training.batch, random.Random(f"{training.seed} {step}")
+        )
+        with torch.autocast("cpu", torch.bfloat16):
+            loss, right = loss_of(model, told, examples)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        recent.append((float(loss), right))
+        done = step + 1
+        if done % 60 == 0:
+            mean_loss, mean_right = (sum(some) / len(recent) for some in zip(*recent, strict=True))
+            seconds = time.perf_counter() - start
+            print(f"step {done} loss {mean_loss:.4f} answers right {mean_right:.3f} {seconds:.0f} s", flush=True)
+            recent = []
+        if done % 300 == 0 or done == training.steps:
+            unfinished = checkpoint.with_suffix(".unfinished")
+            state: dict[str, Any] = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            state |= {"schedule": schedule.state_dict(), "step": done, "seconds": time.perf_counter() - start}
+            torch.save(state, unfinished)
+            unfinished.replace(checkpoint)
+    tokenizer.save_pretrained(training.out)
+    model.half().save_pretrained(training.out)
+
+
+def build(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """Return a model that copies and does nothing else."""
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=HIDDEN,
+            intermediate_size=INTERMEDIATE,
+            num_hidden_layers=LAYERS,
+            num_attention_heads=4,
+            num_key_value_heads=4,
+            max_position_embeddings=8192,
+            rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
+            tie_word_embeddings=True,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        )
+    )
+    begin_with_copying(model, ROPE_THETA)
+    return model
+
+
+class Batches:
+    """Draws batches for a group."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, sentences: list[Sentence], prompts: list[Prompt]):
+        self._tokenizer = tokenizer
+        self._end = end_of_turn(tokenizer)
+        self._vocabulary = Vocabulary(tokenizer, self._end)
+        self._sentences = sentences
+        self._with_entity = {
+            prompt.group: [item for item in sentences if any(span.type in prompt.types for span in item.spans)]
+            for prompt in prompts
+        }
+
+    def draw(self, prompt: Prompt, size: int, lot: random.Random) -> tuple[list[int], list[Example]]:
+        """Return the tokens that the prompts begin with, and the examples; half of them have an entity to find."""
+        before, after = render(self._tokenizer, prompt, MARK).split(MARK)
+        examples = []
+        for _ in range(size):
+            sentence = lot.choice(self._with_entity[prompt.group] if lot.random() < WITH_ENTITY else self._sentences)
+            if lot.random() < LONGER:
+                sentence = join([sentence, *lot.choices(self._sentences, k=lot.randint(1, 2))], lot)
+            spans = [span for span in sentence.spans if span.type in prompt.types]
+            question = encode(self._tokenizer, before + guard(sentence.text) + after)
+            answer = encode(self._tokenizer, completion(sentence.text, spans) + self._end)
+            constraint = Constraint(self._vocabulary, guard(sentence.text), list(prompt.types), max_entities=64)
+            examples.append(Example(question, answer, legal_along(constraint, answer)))
+        told = 0
+        while len({tuple(example.question[: told + 1]) for example in examples}) == 1:
+            told += 1
+        told = min(told, *(len(example.question) - 1 for example in examples))
+        shared = examples[0].question[:told]
+        return shared, [example._replace(question=example.question[told:]) for example in examples]
+
+
+def join(sentences: list[Sentence], lot: random.Random) -> Sentence:
+    """Put sentences behind one another, in any order."""
+    lot.shuffle(sentences)
+    text, spans = "", []
+    for sentence in sentences:
+        text += " " if text else ""
+        spans += [Span(span.type, len(text) + span.char_start, len(text) + span.char_end) for span in sentence.spans]
+        text += sentence.text
+    return Sentence(text, tuple(spans))
+
+
+def legal_along(constraint: Constraint, answer: list[int]) -> list[list[int]]:
+    """Return the legal tokens at each place of an answer."""
+    state, legal = constraint.start, []
+    for token in answer:
+        legal.append(constraint.legal(state).ids.tolist())
+        after = constraint.after(state, token)
+        state = state if after is None else after
+    return legal
+
+
+def loss_of(model: LlamaForCausalLM, told: list[int], examples: list[Example]) -> tuple[torch.Tensor, float]:
+    """Return the cross entropy among all tokens and among the legal ones, and the share of answers all right.
+
+    What is told to all is read once, and nothing is learned from it.
+    """
+    with torch.no_grad():
+        cache = model(input_ids=torch.tensor([told]), use_cache=True, logits_to_keep=1).past_key_values
+    prefix = DynamicCache()
+    for number, layer in enumerate(cache.layers):
+        some = (len(examples), -1, -1, -1)
+        prefix.update(layer.keys.expand(some), layer.values.expand(some), number)
+    width = max(len(example.question) + len(example.answer) for example in examples)
+    tokens = torch.zeros(len(examples), width, dtype=torch.long)
+    asked = torch.zeros(len(examples), width, dtype=torch.bool)
+    for row, example in enumerate(examples):
+        end = len(example.question) + len(example.answer)
+        tokens[row, :end] = torch.tensor(example.question + example.answer)
+        asked[row, len(example.question) - 1 : end - 1] = True
+    positions = torch.arange(len(told), len(told) + width)[None].expand(len(examples), -1)
+    hidden = model.get_decoder()(input_ids=tokens, position_ids=positions, past_key_values=prefix).last_hidden_state
+    logits = model.get_output_embeddings()(hidden[asked]).float()
+
+    answers = torch.tensor([token for example in examples for token in example.answer])
+    legal = [some for example in examples for some in example.legal]
+    most = max(map(len, legal))
+    choices = torch.tensor([some + [-1] * (most - len(some)) for some in legal])
+    among = logits.gather(1, choices.clamp(min=0)).masked_fill(choices < 0, float("-inf"))
+    chosen = (choices == answers[:, None]).int().argmax(1)
+    rows = torch.repeat_interleave(torch.arange(len(examples)), torch.tensor([len(e.answer) for e in examples]))
+    wrong = torch.zeros(len(examples)).index_add(0, rows, (among.argmax(1) != chosen).float())
+    return cross_entropy(among, chosen) + 0.1 * cross_entropy(logits, answers), float((wrong == 0).float().mean())
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Training))
