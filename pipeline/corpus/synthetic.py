@@ -4,10 +4,11 @@ Sentences come from ``grammar``, speech from ``espeak``; recordings differ in vo
 and some are stereo or of another sample rate.
 """
 
+import multiprocessing
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
@@ -139,21 +140,25 @@ def make(
         track: Hands on a value for each recording that is written, and may show it.
     """
     drawn = utterances(sizes, seed)
-    with ProcessPoolExecutor() as pool:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    # What espeak-ng has said before changes how it says the next: each recording gets a process of its own.
+    with context.Pool(maxtasksperchild=1) as pool:
         heard = iter(track(_speak_all(pool, folder, drawn)))
         for phase, some in drawn.items():
             _write_answers(folder / phase, some, [next(heard) for _ in some])
         next(heard, None)
 
 
-def _speak_all(pool: ProcessPoolExecutor, folder: Path, drawn: Mapping[str, list[Utterance]]) -> Iterator[list[Word]]:
+def _speak_all(pool: Pool, folder: Path, drawn: Mapping[str, list[Utterance]]) -> Iterator[list[Word]]:
     for phase, some in drawn.items():
         audio = folder / phase / "audio"
         audio.mkdir(parents=True, exist_ok=True)
-        yield from pool.map(_record, [audio] * len(some), some, chunksize=20)
+        yield from pool.imap(_record, [(audio, utterance) for utterance in some])
 
 
-def _record(audio: Path, utterance: Utterance) -> list[Word]:
+def _record(task: tuple[Path, Utterance]) -> list[Word]:
+    audio, utterance = task
     speech = say(utterance)
     write_recording(audio / f"{utterance.recording_id}.flac", speech, utterance.seed)
     return speech.words

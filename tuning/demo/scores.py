@@ -19,8 +19,8 @@ from pipeline.speech.whisper import load_whisper
 from pipeline.speech.words import Transcript, Word
 from tuning.demo.corpus import Clip, read_clips
 
-NAMES = ("PATIENT", "DOCTOR", "FAMILYNAME", "PERSONALNAME", "USERNAME")
-NAMES += ("HOSPITAL", "ORGANIZATION", "STREET", "CITY", "DISTRICT", "COUNTY")
+_PEOPLE = {"PATIENT", "DOCTOR", "FAMILYNAME", "PERSONALNAME", "USERNAME"}
+_PLACES = {"HOSPITAL", "ORGANIZATION", "STREET", "CITY", "DISTRICT", "COUNTY"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def hear(corpus: Path, phase: str, models: Models) -> list[Heard]:
             transcripts[i] = transcript if transcript.text else transcripts[i]
         for clip, language, transcript in zip(clips, routed, transcripts, strict=True):
             recording_id = Path(clip.path).stem
-            own = [row for row in entities if row["recording_id"] == recording_id and row["type"] in NAMES]
+            own = [row for row in entities if row["recording_id"] == recording_id and row["type"] in _PEOPLE | _PLACES]
             heard.append(Heard(clip, [row["text"] for row in own], language, transcript))
     return heard
 
