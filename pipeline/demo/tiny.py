@@ -68,7 +68,7 @@ def build_whisper(folder: Path, seed: int = 0, window_s: int = 8) -> None:
     save_whisper(folder, model, tokenizer, alignment_heads=[[1, 0], [1, 1]], max_new_tokens=20)
 
 
-def whisper_token_ids(tokenizer: Any) -> dict[str, int]:
+def whisper_token_ids(tokenizer: Any) -> dict[str, Any]:
     """Return the special tokens that the configurations of a Whisper name."""
     end, start = tokenizer.convert_tokens_to_ids(["<|endoftext|>", "<|startoftranscript|>"])
     return {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end, "decoder_start_token_id": start}

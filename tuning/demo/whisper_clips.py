@@ -4,7 +4,6 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -123,18 +122,15 @@ def timed_tokens(
         Ids of the tokens, and start and end of each in seconds.
     """
     seconds = np.full((len(text), 2), np.nan)
-    for word, behind in pairwise([*words, None]):
+    following = [word["start_s"] for word in words[1:]] + [words[-1]["end_s"] + _SILENCE_S]
+    for word, next_s in zip(words, following, strict=True):
         start, end = word["char_start"], word["char_end"]
-        spoken = [i for i in range(start, end) if text[i].isalnum()] or list(range(start, end))
-        edges = np.linspace(word["start_s"], word["end_s"], len(spoken) + 1)
-        seconds[spoken, 0], seconds[spoken, 1] = edges[:-1], edges[1:]
-        pause_end = behind["start_s"] if behind else word["end_s"] + _SILENCE_S
-        for i in range(start, end):
-            if np.isnan(seconds[i, 0]):
-                inside = i < spoken[-1]
-                seconds[i] = seconds[i - 1, 1] if inside else word["end_s"], seconds[i - 1, 1] if inside else pause_end
+        spoken = max((i for i in range(start, end) if text[i].isalnum()), default=end - 1) + 1
+        edges = np.linspace(word["start_s"], word["end_s"], spoken - start + 1)
+        seconds[start:spoken] = np.stack([edges[:-1], edges[1:]], axis=1)
+        seconds[spoken:end] = word["end_s"], max(next_s, word["end_s"])
     encoding = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False)
-    times = []
+    times: list[tuple[float, float]] = []
     for start, end in encoding.offsets:
         known = seconds[start:end][~np.isnan(seconds[start:end, 0])]
         earlier = times[-1][1] if times else 0.0
