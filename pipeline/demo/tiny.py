@@ -220,22 +220,21 @@ def build_parakeet(file: Path, seed: int = 0) -> None:
     logging.set_verbosity(logging.ERROR)
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
-        _sentencepiece(Path(folder))
+        write_sentencepiece(Path(folder), [sentence for sentence in SENTENCES if sentence.isascii()], 96)
         torch.manual_seed(seed)
         model = EncDecRNNTBPEModel(cfg=OmegaConf.create(parakeet_config(folder)))
         _steer_parakeet(model)
         model.save_to(str(file))
 
 
-def _sentencepiece(folder: Path) -> None:
-    """Train a SentencePiece tokenizer on the English sentences: tokenizer.model and vocab.txt, as NeMo wants them."""
+def write_sentencepiece(folder: Path, texts: Iterable[str], vocab_size: int) -> None:
+    """Train a SentencePiece tokenizer and write tokenizer.model and vocab.txt, as NeMo wants them."""
     import sentencepiece
 
-    english = [sentence for sentence in SENTENCES if sentence.isascii()]
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(english),
+        sentence_iterator=iter(texts),
         model_prefix=str(folder / "tokenizer"),
-        vocab_size=96,
+        vocab_size=vocab_size,
         model_type="bpe",
         bos_id=-1,
         eos_id=-1,
@@ -248,10 +247,16 @@ def _sentencepiece(folder: Path) -> None:
     (folder / "vocab.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def parakeet_config(tokenizer: str) -> dict[str, Any]:
-    """Return NeMo's configuration of a tiny Parakeet with the tokenizer of a folder."""
+def parakeet_config(tokenizer: str, width: int = 64, layers: int = 2, channels: int = 32) -> dict[str, Any]:
+    """Return NeMo's configuration of a small Parakeet.
+
+    Args:
+        tokenizer: Folder of its tokenizer.
+        width: Size of all hidden states.
+        layers: Of the encoder.
+        channels: Of the convolutions in front of it.
+    """
     durations = list(range(5))
-    width = 64
     data = {"sample_rate": 16000, "batch_size": 8, "shuffle": False, "num_workers": 0, "pin_memory": False}
     return {
         "sample_rate": 16000,
@@ -290,11 +295,11 @@ def parakeet_config(tokenizer: str) -> dict[str, Any]:
             "_target_": "nemo.collections.asr.modules.ConformerEncoder",
             "feat_in": 80,
             "feat_out": -1,
-            "n_layers": 2,
+            "n_layers": layers,
             "d_model": width,
             "subsampling": "dw_striding",
             "subsampling_factor": 8,
-            "subsampling_conv_channels": 32,
+            "subsampling_conv_channels": channels,
             "causal_downsampling": False,
             "ff_expansion_factor": 4,
             "self_attention_model": "rel_pos",

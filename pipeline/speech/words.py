@@ -12,7 +12,7 @@ CJK = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 """CJK ideographs, as the inside of a regular expression's character class."""
 
 _SPACES = ("Cc", "Zl", "Zp", "Zs")
-_WORD = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
+WORD = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def transcript_from_pieces(pieces: Sequence[Piece], duration_s: float, recognize
     transcript = "".join(text)
     words: list[Word] = []
     earliest = 0.0
-    for match in _WORD.finditer(transcript):
+    for match in WORD.finditer(transcript):
         start, end = match.span()
         start_s = min(max(times[start][0], earliest), duration_s)
         end_s = min(max(times[end - 1][1], start_s), duration_s)

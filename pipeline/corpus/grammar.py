@@ -1,0 +1,142 @@
+"""Sentences of a made-up clinic, drawn at random from a grammar that is data (``clinic/en.yaml``, ``clinic/zh.yaml``).
+
+A grammar maps rules to alternatives, which are texts with slots and inline tags of entities:
+
+- ``{complaint}`` is replaced by an alternative of that rule; ``5 * `` before an alternative makes it 5 times as likely.
+- ``{number 20 90}`` is a whole number in words, ``{ordinal 1 31}`` its ordinal, ``{digits 7}`` seven digits one by one.
+- A rule of names has two lists, ``training`` and ``test``: the test part takes half of its names from the second, which
+  the training parts never see. So it is with numbers from ten up: those of the test part are its own.
+"""
+
+import random
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import cn2an
+import yaml
+
+from pipeline.speech.language import Language
+from pipeline.tagging.entities import Span, parse
+
+Part = Literal["training", "test"]
+
+_SLOT = re.compile(r"\{(\w+)((?: \d+)*)\}")
+_WEIGHT = re.compile(r"(\d+) \* ")
+_BUILT_IN = ("number", "ordinal", "digits")
+_SENTENCE_START = re.compile(r"(?:^|[.?!] )(?:<[A-Z_-]+>)?[a-z]")
+_SMALL = 10
+"""Numbers below are in all parts: there are too few to divide."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What one person says.
+
+    Attributes:
+        text: As it is spoken: numbers in words, identifiers digit by digit.
+        spans: Its entities, in order.
+    """
+
+    text: str
+    spans: tuple[Span, ...]
+
+
+class Grammar:
+    """The grammar of a language.
+
+    Raises:
+        ValueError: An alternative names a rule that does not exist, or a name of the test part is one of training too.
+    """
+
+    def __init__(self, language: Language):
+        self._language: Language = language
+        text = (files("pipeline.corpus") / "clinic" / f"{language}.yaml").read_text(encoding="utf-8")
+        rules = yaml.safe_load(text)
+        self._alternatives = {name: _both(rule) for name, rule in rules.items()}
+        names = [rule for rule in rules.values() if isinstance(rule, dict)]
+        self._test_names = sorted({_weighted(name)[0] for rule in names for name in rule["test"]})
+        for rule in self._alternatives.values():
+            for text in rule["training"][0] + rule["test"][0]:
+                unknown = [
+                    slot for slot, _ in _SLOT.findall(text) if slot not in {*rules, "number", "ordinal", "digits"}
+                ]
+                if unknown:
+                    raise ValueError(f"{language}.yaml: {{{unknown[0]}}} is no rule")
+            if rule["training"] is not rule["test"] and any(map(self.has_test_name, rule["training"][0])):
+                raise ValueError(f"{language}.yaml: a name of the test part is in training too")
+
+    def sentence(self, lot: random.Random, part: Part) -> Sentence:
+        """Draw a sentence."""
+        tagged = self._expand("sentence", lot, part)
+        if self._language == "en":
+            tagged = _SENTENCE_START.sub(lambda start: start[0][:-1] + start[0][-1].upper(), tagged)
+        text, spans = parse(tagged)
+        return Sentence(text, tuple(spans))
+
+    def has_test_name(self, text: str) -> bool:
+        """Say whether a text has a name that training never sees."""
+        if self._language == "zh":
+            return any(name in text for name in self._test_names)
+        return any(re.search(rf"\b{re.escape(name)}\b", text) for name in self._test_names)
+
+    def _expand(self, rule: str, lot: random.Random, part: Part) -> str:
+        alternatives = self._alternatives[rule]
+        names_apart = alternatives["training"] is not alternatives["test"]
+        side: Part = "test" if part == "test" and (not names_apart or lot.random() < 0.5) else "training"
+        texts, weights = alternatives[side]
+        text = lot.choices(texts, weights)[0]
+        return _SLOT.sub(lambda slot: self._fill(slot[1], [int(n) for n in slot[2].split()], lot, part), text)
+
+    def _fill(self, slot: str, numbers: list[int], lot: random.Random, part: Part) -> str:
+        if slot == "digits":
+            while True:
+                digits = "".join(lot.choices("0123456789", k=numbers[0]))
+                if _is_of(int(digits), part):
+                    return self._spell(digits)
+        if slot in {"number", "ordinal"}:
+            low, high = numbers
+            number = lot.choice([n for n in range(low, high + 1) if n < _SMALL or _is_of(n, part)])
+            return _in_words(number, slot, self._language)
+        return self._expand(slot, lot, part)
+
+    def _spell(self, digits: str) -> str:
+        if self._language == "zh":
+            return digits.translate(str.maketrans("0123456789", "零一二三四五六七八九"))
+        return " ".join(_in_words(int(digit), "number", "en") for digit in digits)
+
+
+def _is_of(number: int, part: Part) -> bool:
+    """Divide the numbers: every seventh is the test part's own."""
+    return (number % 7 == 3) == (part == "test")
+
+
+@cache
+def _in_words(number: int, kind: str, language: Language) -> str:
+    if language == "zh":
+        return cn2an.an2cn(number, "low")
+    from num2words import num2words
+
+    words: str = num2words(number, to="ordinal" if kind == "ordinal" else "cardinal")
+    return words.replace("-", " ")
+
+
+def _both(rule: list[str] | dict[str, list[str]]) -> dict[str, tuple[list[str], list[int]]]:
+    """Return texts and weights for either part; the same object where they do not differ."""
+    if isinstance(rule, list):
+        rule = {"training": rule, "test": rule}
+        both = _split(rule["training"])
+        return {"training": both, "test": both}
+    return {part: _split(rule[part]) for part in ("training", "test")}
+
+
+def _split(alternatives: list[str]) -> tuple[list[str], list[int]]:
+    texts, weights = zip(*map(_weighted, alternatives), strict=True)
+    return list(texts), list(weights)
+
+
+def _weighted(alternative: str) -> tuple[str, int]:
+    weight = _WEIGHT.match(alternative)
+    return (alternative[weight.end() :], int(weight[1])) if weight else (alternative, 1)

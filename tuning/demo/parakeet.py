@@ -1,0 +1,272 @@
+"""The first training of the demo's English recogniser, a small FastConformer-TDT, from scratch.
+
+python -m tuning.demo.parakeet --corpus CLINIC --out parakeet.nemo --work CHECKPOINTS
+
+The loss of a transducer sums over all alignments of a text with its recording. The clinic's words have exact times, so
+this training needs one alignment alone: a token is written in the frame in which it begins and steps to the frame in
+which it ends, blanks step over pauses. That costs a small part of the full loss, finds the way at once, and the word
+times that the model gives afterwards are true. ``tuning.asr`` can go on from here with the full loss.
+"""
+
+import random
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jiwer
+import numpy as np
+import sentencepiece
+import torch
+import tyro
+from torch.nn.functional import cross_entropy
+
+from pipeline.demo.tiny import parakeet_config, write_sentencepiece
+from pipeline.scoring.normalise import normalise
+from pipeline.speech.words import Word
+from tuning.demo.corpus import Clip, read_clips
+
+FRAME_S = 0.08
+LONGEST_STEP = 4
+WIDTH, LAYERS, CHANNELS = 144, 6, 64
+VOCABULARY = 256
+_LATE = 0.3
+"""Share of tokens that are also asked for a frame late, where greedy decoding may find itself."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Train a small Parakeet on the made-up clinic's English."""
+
+    corpus: Path
+    """Folder of the clinic's corpus, as `jobs.demo --make-corpus` writes it."""
+
+    out: Path
+    """The .nemo file to write."""
+
+    work: Path
+    """Folder for checkpoints; the same command goes on from the last."""
+
+    steps: int = 12_000
+    """Steps of the optimiser."""
+
+    batch: int = 16
+    """Recordings in a step."""
+
+    learning_rate: float = 1.5e-3
+    """Highest rate: it rises over the first 500 steps and falls by a cosine to nothing."""
+
+    seed: int = 2025
+    """Of weights and order."""
+
+
+class Example(NamedTuple):
+    """A recording as the model sees it.
+
+    Attributes:
+        features: Log mel features, float16, shape (80, time).
+        tokens: The text's tokens.
+        states: Columns of the alignment: frame, number of tokens written, output (token or blank), step (frames).
+        late: The same for each token, asked for one frame late.
+    """
+
+    features: torch.Tensor
+    tokens: list[int]
+    states: np.ndarray
+    late: np.ndarray
+
+
+def main(training: Training) -> None:
+    """Train, with a line every 100 steps and a look at the validation set every 1,000; then write the model."""
+    random.seed(training.seed)
+    torch.manual_seed(training.seed)
+    clips = [clip for clip in read_clips(training.corpus, ["phase1", "phase2"]) if clip.language == "en"]
+    held_out = [clip for clip in read_clips(training.corpus, ["valid"]) if clip.language == "en"][:100]
+    tokenizer = tempfile.TemporaryDirectory()  # NeMo takes the tokenizer's files from there when it saves the model
+    model = build([clip.text for clip in clips], Path(tokenizer.name))
+    print(f"{sum(weight.numel() for weight in model.parameters())} parameters, {len(clips)} recordings", flush=True)
+    examples = [example(model, clip) for clip in clips]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=training.learning_rate, betas=(0.9, 0.98), weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, training.learning_rate, training.steps, pct_start=min(0.3, 500 / training.steps), div_factor=100
+    )
+    training.work.mkdir(parents=True, exist_ok=True)
+    checkpoint = training.work / "parakeet.pt"
+    first, spent = 0, 0.0
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        schedule.load_state_dict(saved["schedule"])
+        first, spent = saved["step"], saved["seconds"]
+
+    start, recent = time.perf_counter() - spent, []
+    for step in range(first, training.steps):
+        # Each step draws from generators of its own, so that a training that goes on is the one that stopped.
+        torch.manual_seed(training.seed * 1_000_003 + step)
+        batch = draw(examples, training, step)
+        model.train()
+        loss = loss_of(model, batch, random.Random(f"{training.seed} late {step}"))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        recent.append(float(loss))
+        done = step + 1
+        if done % 100 == 0:
+            seconds = time.perf_counter() - start
+            print(f"step {done} loss {sum(recent) / len(recent):.3f} {seconds:.0f} s", flush=True)
+            recent = []
+        if done % 1000 == 0 or done == training.steps:
+            unfinished = checkpoint.with_suffix(".unfinished")
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            state |= {"schedule": schedule.state_dict(), "step": done, "seconds": time.perf_counter() - start}
+            torch.save(state, unfinished)
+            unfinished.replace(checkpoint)
+            print(f"step {done} valid {validate(model, held_out)}", flush=True)
+    model.save_to(str(training.out))
+
+
+def build(texts: list[str], tokenizer: Path) -> Any:
+    """Return an untrained model, with a tokenizer of these texts whose files are written to a folder."""
+    from nemo.collections.asr.models import EncDecRNNTBPEModel
+    from nemo.utils import logging
+    from omegaconf import OmegaConf
+
+    logging.set_verbosity(logging.ERROR)
+    write_sentencepiece(tokenizer, texts, VOCABULARY)
+    config = parakeet_config(str(tokenizer), width=WIDTH, layers=LAYERS, channels=CHANNELS)
+    return EncDecRNNTBPEModel(cfg=OmegaConf.create(config))
+
+
+def example(model: Any, clip: Clip) -> Example:
+    """Compute a clip's features, and its alignment."""
+    samples = torch.from_numpy(clip.samples())[None]
+    with torch.no_grad():
+        features, length = model.preprocessor(input_signal=samples, length=torch.tensor([samples.shape[1]]))
+    frames = encoded_length(int(length))
+    tokens, starts, ends = timed_tokens(model.tokenizer.tokenizer, clip.text, clip.words)
+    states, late = align(tokens, starts, ends, frames, len(model.joint.vocabulary))
+    return Example(features[0].half(), tokens, states, late)
+
+
+def encoded_length(time_steps: int) -> int:
+    """Return how many frames the encoder makes of mel features: three convolutions, each of stride 2."""
+    for _ in range(3):
+        time_steps = (time_steps - 1) // 2 + 1
+    return time_steps
+
+
+def timed_tokens(
+    tokenizer: sentencepiece.SentencePieceProcessor, text: str, words: list[Word]
+) -> tuple[list[int], list[float], list[float]]:
+    """Tokenize a text and give each token its start and end in seconds; a word's letters share its time evenly."""
+    edges: dict[int, tuple[float, float]] = {}
+    for word in words:
+        letters = [i for i in range(word.char_start, word.char_end) if text[i].isalnum()]
+        length = (word.end_s - word.start_s) / max(len(letters), 1)
+        passed = 0
+        for i in range(word.char_start, word.char_end):
+            begin = word.start_s + passed * length
+            passed += text[i].isalnum()
+            edges[i] = begin, word.start_s + passed * length
+    tokens, starts, ends = tokenizer.encode(text), [], []
+    place = -1  # SentencePiece writes a space in front of the text
+    for piece in tokenizer.encode(text, out_type=str):
+        inside = [i for i in range(place, place + len(piece)) if i in edges]
+        starts.append(edges[inside[0] if inside else place + len(piece)][0])
+        ends.append(edges[inside[-1]][1] if inside else starts[-1])
+        place += len(piece)
+    return tokens, starts, ends
+
+
+def align(
+    tokens: list[int], starts: list[float], ends: list[float], frames: int, blank: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lay the one way through frames and tokens; see ``Example``."""
+    begin = [min(round(start / FRAME_S), frames - 1) for start in starts]
+    finish = [min(max(round(end / FRAME_S), at), at + LONGEST_STEP) for at, end in zip(begin, ends, strict=True)]
+    states, late = [], []
+    frame = 0
+    for written, token in enumerate([*tokens, blank]):
+        at = begin[written] if written < len(tokens) else frames
+        while frame < at:
+            step = min(at - frame, LONGEST_STEP)
+            states.append((frame, written, blank, step))
+            frame += step
+        if written < len(tokens):
+            following = begin[written + 1] if written + 1 < len(tokens) else frames
+            step = max(min(finish[written], following) - frame, 0)
+            states.append((frame, written, token, step))
+            if step and frame + 1 < frames:
+                late.append((frame + 1, written, token, step - 1))
+            frame += step
+    return np.array(states, np.int64), np.array(late, np.int64).reshape(-1, 4)
+
+
+def draw(examples: list[Example], training: Training, step: int) -> list[Example]:
+    """Return a step's batch: recordings of about the same length, all of them once an epoch."""
+    a_epoch = len(examples) // training.batch
+    return [examples[i] for i in _epoch(examples, training, step // a_epoch)[step % a_epoch]]
+
+
+_order: dict[int, list[list[int]]] = {}
+
+
+def _epoch(examples: list[Example], training: Training, epoch: int) -> list[list[int]]:
+    if epoch not in _order:
+        lot = random.Random(f"{training.seed} {epoch}")
+        by_length = sorted(range(len(examples)), key=lambda i: examples[i].features.shape[1] + lot.uniform(0, 50))
+        cuts = range(0, len(examples) - training.batch + 1, training.batch)
+        batches = [by_length[i : i + training.batch] for i in cuts]
+        lot.shuffle(batches)
+        _order.clear()
+        _order[epoch] = batches
+    return _order[epoch]
+
+
+def loss_of(model: Any, batch: list[Example], lot: random.Random) -> torch.Tensor:
+    """Return the mean cross entropy of outputs and steps over the states of a batch."""
+    lengths = torch.tensor([item.features.shape[1] for item in batch])
+    features = torch.zeros(len(batch), batch[0].features.shape[0], int(lengths.max()))
+    for i, item in enumerate(batch):
+        features[i, :, : lengths[i]] = item.features
+    token_lengths = torch.tensor([len(item.tokens) for item in batch])
+    tokens = torch.zeros(len(batch), int(token_lengths.max()), dtype=torch.long)
+    rows = []
+    for i, item in enumerate(batch):
+        tokens[i, : len(item.tokens)] = torch.tensor(item.tokens)
+        some = item.late[[lot.random() < _LATE for _ in item.late]]
+        states = np.concatenate([item.states, some])
+        rows.append(np.concatenate([np.full((len(states), 1), i), states], axis=1))
+    row, frame, written, output, step = torch.from_numpy(np.concatenate(rows)).unbind(1)
+    with torch.autocast("cpu", torch.bfloat16):
+        features = model.spec_augmentation(input_spec=features, length=lengths)
+        encoded, _ = model.encoder(audio_signal=features, length=lengths)
+        predicted, _, _ = model.decoder(targets=tokens, target_length=token_lengths)
+        heard = model.joint.enc(encoded.transpose(1, 2))[row, frame]
+        read = model.joint.pred(predicted.transpose(1, 2))[row, written]
+        logits = model.joint.joint_net(heard + read).float()
+    outputs = len(model.joint.vocabulary) + 1
+    return cross_entropy(logits[:, :outputs], output) + cross_entropy(logits[:, outputs:], step)
+
+
+@torch.inference_mode()
+def validate(model: Any, clips: list[Clip]) -> str:
+    """Transcribe as the pipeline does; say word error rate and how far word times are off."""
+    model.eval()
+    heard = model.transcribe([clip.samples() for clip in clips], batch_size=16, timestamps=True, verbose=False)
+    wer = jiwer.wer([normalise(clip.text) for clip in clips], [normalise(hypothesis.text) for hypothesis in heard])
+    starts, ends = [], []
+    for clip, hypothesis in zip(clips, heard, strict=True):
+        words = hypothesis.timestamp["word"]
+        if [word["word"] for word in words] == [word.text for word in clip.words]:
+            starts += [abs(said["start"] - word.start_s) for said, word in zip(words, clip.words, strict=True)]
+            ends += [abs(said["end"] - word.end_s) for said, word in zip(words, clip.words, strict=True)]
+    return f"WER {wer:.3f}, words begin {np.median(starts):.3f} s and end {np.median(ends):.3f} s off (medians)"
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Training))
