@@ -22,10 +22,10 @@ from torch.nn import functional
 from transformers import WhisperConfig, WhisperForConditionalGeneration, WhisperTokenizer
 
 from pipeline.demo.tiny import save_whisper, whisper_token_ids, whisper_tokenizer
-from pipeline.errors import UserError
 from pipeline.scoring.normalise import normalise
 from pipeline.speech.language import language_of
-from tuning.demo.whisper_clips import Batch, Clip, batches, collate, read_clips, read_transcripts, split_texts
+from tuning.demo.corpus import read_clips
+from tuning.demo.whisper_examples import Batch, Example, batches, collate, read_examples, split_texts
 
 TRAINING, VALIDATION = ("phase1", "phase2"), "valid"
 WINDOW_S = 10
@@ -86,11 +86,7 @@ class Training:
 
 
 def train(settings: Training) -> None:
-    """Train, or go on with a training, and write the model.
-
-    Raises:
-        UserError: The corpus lacks a part.
-    """
+    """Train, or go on with a training, and write the model."""
     torch.set_num_threads(settings.threads)
     tokenizer, training, validation = _prepare(settings)
     torch.manual_seed(settings.seed)
@@ -103,16 +99,16 @@ def train(settings: Training) -> None:
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         step = saved["step"]
-    print(f"{len(training)} clips, {sum(p.numel() for p in model.parameters())} parameters, step {step}", flush=True)
+    print(f"{len(training)} examples, {sum(p.numel() for p in model.parameters())} parameters, step {step}", flush=True)
 
     noted: list[torch.Tensor] = []
     begun, heard = time.monotonic(), 0
     order = _Order(training, settings)
     while step < settings.steps:
         torch.manual_seed(settings.seed + step)  # so that a training that goes on is the one that never stopped
-        clips = order.at(step)
+        examples = order.at(step)
         window_s = WINDOW_S if torch.rand(()) < settings.window_share else None
-        batch = collate(clips, tokenizer, window_s, timestamps=bool(torch.rand(()) >= settings.untimed_share))
+        batch = collate(examples, tokenizer, window_s, timestamps=bool(torch.rand(()) >= settings.untimed_share))
         mask_features(batch.features)
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * _schedule(step, settings)
@@ -122,13 +118,13 @@ def train(settings: Training) -> None:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        step, heard = step + 1, heard + len(clips)
+        step, heard = step + 1, heard + len(examples)
         noted.append(torch.stack([text, attention, acoustic]).detach())
         if step % _LOG_EVERY == 0:
             text_mean, attention_mean, acoustic_mean = torch.stack(noted).mean(0).tolist()
             print(
                 f"step {step}: text {text_mean:.3f}, attention {attention_mean:.3f}, acoustic {acoustic_mean:.3f}, "
-                f"{heard / (time.monotonic() - begun):.1f} clips/s",
+                f"{heard / (time.monotonic() - begun):.1f} examples/s",
                 flush=True,
             )
             noted.clear()
@@ -142,42 +138,39 @@ def train(settings: Training) -> None:
             begun, heard = time.monotonic(), 0
 
 
-def _prepare(settings: Training) -> tuple[Any, list[Clip], list[Clip]]:
-    """Train the tokenizer and read the clips, or find both in the work folder."""
-    tokenizer_folder, clips_file = settings.work / "tokenizer", settings.work / "clips.pt"
-    if not clips_file.is_file():
-        texts = [row["text"] for part in TRAINING for row in read_transcripts(settings.corpus / part)]
-        tokenizer = whisper_tokenizer(split_texts(texts), VOCABULARY)
-        training = [clip for part in TRAINING for clip in read_clips(settings.corpus / part, tokenizer, WINDOW_S)]
-        validation = read_clips(settings.corpus / VALIDATION, tokenizer, WINDOW_S)
-        if not training or not validation:
-            raise UserError(f"--corpus {settings.corpus}: no recording with words is {WINDOW_S} s long or shorter.")
+def _prepare(settings: Training) -> tuple[Any, list[Example], list[Example]]:
+    """Train the tokenizer and read the examples, or find both in the work folder."""
+    tokenizer_folder, file = settings.work / "tokenizer", settings.work / "examples.pt"
+    if not file.is_file():
         settings.work.mkdir(parents=True, exist_ok=True)
+        clips = read_clips(settings.corpus, TRAINING)
+        tokenizer = whisper_tokenizer(split_texts([clip.text for clip in clips]), VOCABULARY)
         tokenizer.save_pretrained(tokenizer_folder)
-        torch.save((training, validation), clips_file.with_suffix(".tmp"))
-        clips_file.with_suffix(".tmp").replace(clips_file)
-    training, validation = torch.load(clips_file, weights_only=False)
-    return WhisperTokenizer.from_pretrained(tokenizer_folder), training, validation
+        validation = read_clips(settings.corpus, [VALIDATION])
+        examples = tuple(read_examples(some, tokenizer, WINDOW_S) for some in (clips, validation))
+        torch.save(examples, file.with_suffix(".tmp"))
+        file.with_suffix(".tmp").replace(file)
+    return WhisperTokenizer.from_pretrained(tokenizer_folder), *torch.load(file, weights_only=False)
 
 
 class _Order:
-    """Which clips take part in a step, the same in every run."""
+    """Which examples take part in a step, the same in every run."""
 
-    def __init__(self, clips: list[Clip], settings: Training):
-        self._clips, self._settings = clips, settings
+    def __init__(self, examples: list[Example], settings: Training):
+        self._examples, self._settings = examples, settings
         self._epoch, self._begin = 0, 0
         self._batches = self._of_epoch()
 
-    def at(self, step: int) -> list[Clip]:
-        """Return a step's clips; steps only grow."""
+    def at(self, step: int) -> list[Example]:
+        """Return a step's examples; steps only grow."""
         while step >= self._begin + len(self._batches):
             self._begin += len(self._batches)
             self._epoch += 1
             self._batches = self._of_epoch()
         return self._batches[step - self._begin]
 
-    def _of_epoch(self) -> list[list[Clip]]:
-        return batches(self._clips, self._settings.batch_s, self._settings.seed + self._epoch)
+    def _of_epoch(self) -> list[list[Example]]:
+        return batches(self._examples, self._settings.batch_s, self._settings.seed + self._epoch)
 
 
 def _schedule(step: int, settings: Training) -> float:
@@ -206,7 +199,7 @@ def build(tokenizer: Any) -> WhisperForConditionalGeneration:
 
 
 def encode(model: WhisperForConditionalGeneration, features: torch.Tensor) -> torch.Tensor:
-    """Encode features that are shorter than the window too: (clips, 80, frames) to (clips, frames / 2, width)."""
+    """Encode features that are shorter than the window too: (examples, 80, frames) to (examples, frames / 2, width)."""
     encoder = model.model.encoder
     hidden = functional.gelu(encoder.conv2(functional.gelu(encoder.conv1(features)))).transpose(1, 2)
     hidden = hidden + encoder.embed_positions.weight[: hidden.shape[1]]
@@ -237,19 +230,19 @@ def losses(model: WhisperForConditionalGeneration, batch: Batch) -> tuple[torch.
 
 
 def mask_features(features: torch.Tensor, bands: int = 12, frames: int = 15) -> None:
-    """Replace two bands and two stretches of time of each clip by its mean, in place (SpecAugment).
+    """Replace two bands and two stretches of time of each example by its mean, in place (SpecAugment).
 
     Args:
-        features: Shape (clips, 80, frames).
+        features: Shape (examples, 80, frames).
         bands: The most mel bands of a band.
         frames: The most frames of a stretch.
     """
-    for clip in features:
-        mean = clip.mean()
+    for example in features:
+        mean = example.mean()
         for axis, most in ((0, bands), (1, frames), (0, bands), (1, frames)):
             width = int(torch.randint(0, most + 1, ()))
-            start = int(torch.randint(0, clip.shape[axis] - width, ()))
-            clip.narrow(axis, start, width).fill_(mean)
+            start = int(torch.randint(0, example.shape[axis] - width, ()))
+            example.narrow(axis, start, width).fill_(mean)
 
 
 def export(model: WhisperForConditionalGeneration, tokenizer: Any, folder: Path) -> None:
@@ -258,24 +251,24 @@ def export(model: WhisperForConditionalGeneration, tokenizer: Any, folder: Path)
 
 
 @torch.inference_mode()
-def validate(folder: Path, clips: list[Clip]) -> dict[str, float]:
-    """Transcribe some clips of each language greedily with an exported model.
+def validate(folder: Path, examples: list[Example]) -> dict[str, float]:
+    """Transcribe some examples of each language greedily with an exported model.
 
     Returns:
-        ``cer`` of the Mandarin clips, normalised, and ``zh_right`` and ``en_right``: the shares whose text has the
+        ``cer`` of the Mandarin ones, normalised, and ``zh_right`` and ``en_right``: the shares whose text has the
         language of what was said.
     """
     model = WhisperForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
     tokenizer = WhisperTokenizer.from_pretrained(folder)
     scores = {}
     for language in ("zh", "en"):
-        some = [clip for clip in clips if language_of(clip.text) == language][:_VALIDATED]
+        some = [example for example in examples if language_of(example.text) == language][:_VALIDATED]
         written: list[str] = []
         for start in range(0, len(some), 25):
             features = collate(some[start : start + 25], tokenizer, WINDOW_S).features
             tokens = model.generate(features, language="zh", task="transcribe", return_timestamps=True, num_beams=1)
             written += tokenizer.batch_decode(tokens, skip_special_tokens=True)
-        said = [normalise(clip.text) for clip in some]
+        said = [normalise(example.text) for example in some]
         if language == "zh":
             scores["cer"] = jiwer.cer(said, [normalise(text) for text in written])
         else:
