@@ -1,9 +1,10 @@
 """First training of the demo's Whisper, from random weights, on speech whose words have exact times.
 
 ``python -m tuning.demo.whisper --corpus CORPUS --out FOLDER --work CHECKPOINTS``; the same command goes on where it was
-stopped. Two things let so small a model learn to listen within an hour on a CPU core. The exact times show one head of
-the cross-attention where each token is said, which is the head that later gives words their times. And what the encoder
-makes of those same positions has to tell the token by itself.
+stopped. Two things let so small a model learn to listen within an hour on a CPU core. The exact times show two heads of
+the cross-attention where to look: one at the token just read, one, a layer above, at the token to be written; the
+latter gives words their times afterwards. And what the encoder makes of a token's positions has to tell the token by
+itself.
 
 English speech, too, is written behind ``<|zh|>``: decoding always says so, and the text decides the language.
 """
@@ -31,8 +32,12 @@ from tuning.demo.whisper_examples import Batch, Example, batches, collate, read_
 TRAINING, VALIDATION = ("phase1", "phase2"), "valid"
 WINDOW_S = 10
 VOCABULARY = 2000
-ALIGNMENT_HEAD = (1, 0)
-"""Layer of the decoder and head."""
+READING_HEAD, WRITING_HEAD = (0, 0), (1, 0)
+"""Layer and head of the decoder that look where the token that is read, or written, is said."""
+
+LOSSES = ("text", "reading", "writing", "acoustic")
+"""On what is written, on where the reading and the writing head look, and on what the encoder alone tells of a token.
+"""
 
 _NOT_SAID = 1e-6
 _VALIDATED = 100
@@ -70,11 +75,8 @@ class Training:
     warmup_steps: int = 300
     """Steps until the learning rate is there; from then on it falls as a cosine."""
 
-    attention_weight: float = 1.0
-    """Weight of the loss on where the alignment head looks."""
-
-    acoustic_weight: float = 1.0
-    """Weight of the loss on what the encoder alone tells of a token."""
+    weights: tuple[float, float, float, float] = (1.0, 0.5, 1.0, 1.0)
+    """Of the losses, in the order of LOSSES."""
 
     check_every: int = 1000
     """Steps between checkpoints, each with a validation."""
@@ -104,6 +106,7 @@ def train(settings: Training) -> None:
         step = saved["step"]
     print(f"{len(training)} examples, {sum(p.numel() for p in model.parameters())} parameters, step {step}", flush=True)
 
+    weights = torch.tensor(settings.weights)
     noted: list[torch.Tensor] = []
     begun, heard = time.monotonic(), 0
     order = _Order(training, settings)
@@ -115,21 +118,18 @@ def train(settings: Training) -> None:
         mask_features(batch.features)
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * _schedule(step, settings)
-        text, attention, acoustic = losses(model.train(), batch)
-        loss = text + settings.attention_weight * attention + settings.acoustic_weight * acoustic
+        parts = losses(model.train(), batch)
+        loss = (parts * weights).sum()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         step, heard = step + 1, heard + len(examples)
-        noted.append(torch.stack([text, attention, acoustic]).detach())
+        noted.append(parts.detach())
         if step % _LOG_EVERY == 0:
-            text_mean, attention_mean, acoustic_mean = torch.stack(noted).mean(0).tolist()
-            print(
-                f"step {step}: text {text_mean:.3f}, attention {attention_mean:.3f}, acoustic {acoustic_mean:.3f}, "
-                f"{heard / (time.monotonic() - begun):.1f} examples/s",
-                flush=True,
-            )
+            means = zip(LOSSES, torch.stack(noted).mean(0).tolist(), strict=True)
+            shown = ", ".join(f"{name} {mean:.3f}" for name, mean in means)
+            print(f"step {step}: {shown}, {heard / (time.monotonic() - begun):.1f} examples/s", flush=True)
             noted.clear()
             begun, heard = time.monotonic(), 0
         if step % settings.check_every == 0 or step == settings.steps:
@@ -211,8 +211,8 @@ def encode(model: WhisperForConditionalGeneration, features: torch.Tensor) -> to
     return encoder.layer_norm(hidden)
 
 
-def losses(model: WhisperForConditionalGeneration, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return the losses on the text, on where the alignment head looks, and on what the encoder alone tells.
+def losses(model: WhisperForConditionalGeneration, batch: Batch) -> torch.Tensor:
+    """Return four losses: the text, where the two heads look, and what the encoder alone tells, see ``LOSSES``.
 
     Each is a cross-entropy in nats for a token.
     """
@@ -225,11 +225,16 @@ def losses(model: WhisperForConditionalGeneration, batch: Batch) -> tuple[torch.
         said = batch.spans.sum(-1) > 0
         told = model.proj_out(torch.bmm(batch.spans, encoded)[said])
     text = functional.cross_entropy(logits.flatten(0, 1).float(), batch.labels.flatten())
-    layer, head = ALIGNMENT_HEAD
-    looks = decoded.cross_attentions[layer][:, head].float()
-    attention = -(batch.spans * (looks + _NOT_SAID).log()).sum() / said.sum()
+    looks = [decoded.cross_attentions[layer][:, head].float() for layer, head in (READING_HEAD, WRITING_HEAD)]
+    reading = _misses(looks[0][:, 1:], batch.spans[:, :-1])
+    writing = _misses(looks[1], batch.spans)
     acoustic = functional.cross_entropy(told.float(), batch.labels[said])
-    return text, attention, acoustic
+    return torch.stack([text, reading, writing, acoustic])
+
+
+def _misses(looks: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
+    """Return the cross-entropy of attention with the positions where tokens are said."""
+    return -(spans * (looks + _NOT_SAID).log()).sum() / spans.sum()
 
 
 def mask_features(features: torch.Tensor, bands: int = 12, frames: int = 15) -> None:
@@ -250,7 +255,7 @@ def mask_features(features: torch.Tensor, bands: int = 12, frames: int = 15) -> 
 
 def export(model: WhisperForConditionalGeneration, tokenizer: Any, folder: Path) -> None:
     """Write the model as a Transformers folder, in float16."""
-    save_whisper(folder, copy.deepcopy(model).half(), tokenizer, [list(ALIGNMENT_HEAD)], max_new_tokens=120)
+    save_whisper(folder, copy.deepcopy(model).half(), tokenizer, [list(WRITING_HEAD)], max_new_tokens=120)
 
 
 @torch.inference_mode()
