@@ -57,10 +57,10 @@ class Training:
     work: Path
     """Folder for features and checkpoints; it belongs to one corpus."""
 
-    steps: int = 10_000
+    steps: int = 6_000
     """Batches of the whole training."""
 
-    batch_s: float = 80.0
+    batch_s: float = 48.0
     """Length of a batch in seconds."""
 
     window_share: float = 0.25
@@ -69,16 +69,16 @@ class Training:
     untimed_share: float = 0.15
     """Share of the batches without timestamps, as CTranslate2 aligns a text."""
 
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 1.2e-3
     """Its highest value."""
 
-    warmup_steps: int = 300
+    warmup_steps: int = 400
     """Steps until the learning rate is there; from then on it falls as a cosine."""
 
     weights: tuple[float, float, float, float] = (1.0, 0.5, 1.0, 1.0)
     """Of the losses, in the order of LOSSES."""
 
-    check_every: int = 1000
+    check_every: int = 500
     """Steps between checkpoints, each with a validation."""
 
     threads: int = 1
