@@ -63,7 +63,7 @@ class Training:
     batch_s: float = 48.0
     """Length of a batch in seconds."""
 
-    window_share: float = 0.25
+    window_share: float = 0.15
     """Share of the batches that are as long as the window, as all input is in decoding."""
 
     untimed_share: float = 0.15
@@ -75,7 +75,7 @@ class Training:
     warmup_steps: int = 400
     """Steps until the learning rate is there; from then on it falls as a cosine."""
 
-    weights: tuple[float, float, float, float] = (1.0, 0.5, 1.0, 1.0)
+    weights: tuple[float, float, float, float] = (1.0, 0.25, 0.5, 0.5)
     """Of the losses, in the order of LOSSES."""
 
     check_every: int = 500
