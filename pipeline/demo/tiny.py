@@ -44,14 +44,11 @@ def build_whisper(folder: Path, seed: int = 0, window_s: int = 8) -> None:
         window_s: Length of its window in seconds.
     """
     import torch
-    from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+    from transformers import WhisperConfig, WhisperForConditionalGeneration
 
-    tokenizer = _whisper_tokenizer()
-    ids = tokenizer.get_vocab()
-    end, start = ids["<|endoftext|>"], ids["<|startoftranscript|>"]
-    no_timestamps = ids["<|notimestamps|>"]
-    specials_not_written = [start, *range(ids["<|translate|>"], no_timestamps)]
+    tokenizer = whisper_tokenizer(SENTENCES, 480)
     config = WhisperConfig(
+        **whisper_token_ids(tokenizer),
         vocab_size=len(tokenizer),
         encoder_layers=1,
         decoder_layers=2,
@@ -63,36 +60,57 @@ def build_whisper(folder: Path, seed: int = 0, window_s: int = 8) -> None:
         max_source_positions=window_s * 50,
         max_target_positions=448,
         init_std=0.3,
-        bos_token_id=end,
-        eos_token_id=end,
-        pad_token_id=end,
-        decoder_start_token_id=start,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = WhisperForConditionalGeneration(config)
         _steer(model, tokenizer, window_s)
+    save_whisper(folder, model, tokenizer, alignment_heads=[[1, 0], [1, 1]], max_new_tokens=20)
+
+
+def whisper_token_ids(tokenizer: Any) -> dict[str, Any]:
+    """Return the special tokens that the configurations of a Whisper name."""
+    end, start = tokenizer.convert_tokens_to_ids(["<|endoftext|>", "<|startoftranscript|>"])
+    return {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end, "decoder_start_token_id": start}
+
+
+def save_whisper(
+    folder: Path, model: Any, tokenizer: Any, alignment_heads: list[list[int]], max_new_tokens: int
+) -> None:
+    """Write a Whisper as a Transformers folder, all that decoding needs beside the weights.
+
+    Args:
+        folder: Where its files go.
+        model: The model; its dtype is that of the file.
+        tokenizer: Its tokenizer, as ``whisper_tokenizer`` makes it.
+        alignment_heads: Layer and head of the cross-attention that gives words their times.
+        max_new_tokens: The most tokens that it writes in a window.
+    """
+    from transformers import GenerationConfig, WhisperFeatureExtractor
+
+    ids = tokenizer.get_vocab()
+    special = whisper_token_ids(tokenizer)
+    no_timestamps = ids["<|notimestamps|>"]
+    specials_not_written = [ids["<|startoftranscript|>"], *range(ids["<|translate|>"], no_timestamps)]
     model.generation_config = GenerationConfig(
-        bos_token_id=end,
-        eos_token_id=end,
-        pad_token_id=end,
-        decoder_start_token_id=start,
-        max_new_tokens=20,
+        **special,
+        max_new_tokens=max_new_tokens,
         is_multilingual=True,
         lang_to_id={f"<|{code}|>": ids[f"<|{code}|>"] for code in _languages()},
         task_to_id={"transcribe": ids["<|transcribe|>"], "translate": ids["<|translate|>"]},
         no_timestamps_token_id=no_timestamps,
         prev_sot_token_id=ids["<|startofprev|>"],
-        alignment_heads=[[1, 0], [1, 1]],
+        alignment_heads=alignment_heads,
         max_initial_timestamp_index=50,
         suppress_tokens=sorted({*_noise_tokens(tokenizer), *specials_not_written}),
-        begin_suppress_tokens=[ids["Ġ"], end],
+        begin_suppress_tokens=[ids["Ġ"], special["eos_token_id"]],
         return_timestamps=False,
     )
+    window_s = model.config.max_source_positions // 50
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    WhisperFeatureExtractor(feature_size=80, chunk_length=window_s).save_pretrained(folder)
+    WhisperFeatureExtractor(feature_size=model.config.num_mel_bins, chunk_length=window_s).save_pretrained(folder)
 
 
 def _noise_tokens(tokenizer: Any) -> tuple[int, ...]:
@@ -108,17 +126,21 @@ def _languages() -> list[str]:
     return list(LANGUAGES)
 
 
-def _whisper_tokenizer() -> Any:
-    """Train a byte-level BPE and put Whisper's special tokens behind it, in Whisper's order."""
+def whisper_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:
+    """Train a byte-level BPE and put Whisper's special tokens behind it, in Whisper's order.
+
+    Args:
+        texts: What it is trained on.
+        vocab_size: Tokens of the BPE, the 256 bytes among them.
+    """
     from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
     from transformers import WhisperTokenizer
 
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    bpe.train_from_iterator(
-        SENTENCES, trainers.BpeTrainer(vocab_size=480, initial_alphabet=alphabet, show_progress=False)
-    )
+    trainer = trainers.BpeTrainer(vocab_size=vocab_size, initial_alphabet=alphabet, show_progress=False)
+    bpe.train_from_iterator(texts, trainer)
     trained = json.loads(bpe.to_str())["model"]
     vocab, merges = trained["vocab"], [tuple(merge) for merge in trained["merges"]]
     specials = [

@@ -1,0 +1,285 @@
+"""First training of the demo's Whisper, from random weights, on speech whose words have exact times.
+
+``python -m tuning.demo.whisper --corpus CORPUS --out FOLDER --work CHECKPOINTS``; the same command goes on where it was
+stopped. Two things let so small a model learn to listen within an hour on a CPU core. The exact times show two heads of
+the cross-attention where to look: one at the token just read, one, a layer above, at the token to be written; the
+latter gives words their times afterwards. And what the encoder makes of a token's positions has to tell the token by
+itself.
+
+English speech, too, is written behind ``<|zh|>``: decoding always says so, and the text decides the language.
+"""
+
+import copy
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import torch
+import tyro
+from torch.nn import functional
+from transformers import WhisperConfig, WhisperForConditionalGeneration, WhisperTokenizer
+from transformers.utils import logging
+
+from pipeline.demo.tiny import save_whisper, whisper_token_ids, whisper_tokenizer
+from pipeline.scoring.normalise import normalise
+from pipeline.speech.language import language_of
+from tuning.demo.corpus import read_clips
+from tuning.demo.whisper_examples import Batch, Example, batches, collate, read_examples, split_texts
+
+TRAINING, VALIDATION = ("phase1", "phase2"), "valid"
+WINDOW_S = 10
+VOCABULARY = 2000
+READING_HEAD, WRITING_HEAD = (0, 0), (1, 0)
+"""Layer and head of the decoder that look where the token that is read, or written, is said."""
+
+LOSSES = ("text", "reading", "writing", "acoustic")
+"""On what is written, on where the reading and the writing head look, and on what the encoder alone tells of a token.
+"""
+
+_NOT_SAID = 1e-6
+_VALIDATED = 100
+_LOG_EVERY = 100
+
+
+@dataclass
+class Training:
+    """The first training of the demo's Whisper."""
+
+    corpus: Path
+    """Folder with phase1, phase2 and valid, each with audio/ and transcripts.parquet."""
+
+    out: Path
+    """Where the trained model goes, as a Transformers folder in float16."""
+
+    work: Path
+    """Folder for features and checkpoints; it belongs to one corpus."""
+
+    steps: int = 6_000
+    """Batches of the whole training."""
+
+    batch_s: float = 48.0
+    """Length of a batch in seconds."""
+
+    window_share: float = 0.15
+    """Share of the batches that are as long as the window, as all input is in decoding."""
+
+    untimed_share: float = 0.15
+    """Share of the batches without timestamps, as CTranslate2 aligns a text."""
+
+    learning_rate: float = 1.2e-3
+    """Its highest value."""
+
+    warmup_steps: int = 400
+    """Steps until the learning rate is there; from then on it falls as a cosine."""
+
+    weights: tuple[float, float, float, float] = (1.0, 0.25, 0.5, 0.5)
+    """Of the losses, in the order of LOSSES."""
+
+    check_every: int = 500
+    """Steps between checkpoints, each with a validation."""
+
+    threads: int = 1
+    """CPU threads."""
+
+    seed: int = 0
+    """Of the weights, the batches and the noise."""
+
+
+def train(settings: Training) -> None:
+    """Train, or go on with a training, and write the model."""
+    torch.set_num_threads(settings.threads)
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    tokenizer, training, validation = _prepare(settings)
+    torch.manual_seed(settings.seed)
+    model = build(tokenizer)
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
+    checkpoint = settings.work / "checkpoint.pt"
+    step = 0
+    if checkpoint.is_file():
+        saved = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        step = saved["step"]
+    print(f"{len(training)} examples, {sum(p.numel() for p in model.parameters())} parameters, step {step}", flush=True)
+
+    weights = torch.tensor(settings.weights)
+    noted: list[torch.Tensor] = []
+    begun, heard = time.monotonic(), 0
+    order = _Order(training, settings)
+    while step < settings.steps:
+        torch.manual_seed(settings.seed + step)  # so that a training that goes on is the one that never stopped
+        examples = order.at(step)
+        window_s = WINDOW_S if torch.rand(()) < settings.window_share else None
+        batch = collate(examples, tokenizer, window_s, timestamps=bool(torch.rand(()) >= settings.untimed_share))
+        mask_features(batch.features)
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * _schedule(step, settings)
+        parts = losses(model.train(), batch)
+        loss = (parts * weights).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        step, heard = step + 1, heard + len(examples)
+        noted.append(parts.detach())
+        if step % _LOG_EVERY == 0:
+            means = zip(LOSSES, torch.stack(noted).mean(0).tolist(), strict=True)
+            shown = ", ".join(f"{name} {mean:.3f}" for name, mean in means)
+            print(f"step {step}: {shown}, {heard / (time.monotonic() - begun):.1f} examples/s", flush=True)
+            noted.clear()
+            begun, heard = time.monotonic(), 0
+        if step % settings.check_every == 0 or step == settings.steps:
+            state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            torch.save(state, checkpoint.with_suffix(".tmp"))
+            checkpoint.with_suffix(".tmp").replace(checkpoint)
+            export(model, tokenizer, settings.out)
+            print(f"step {step}: {validate(settings.out, validation)}", flush=True)
+            begun, heard = time.monotonic(), 0
+
+
+def _prepare(settings: Training) -> tuple[Any, list[Example], list[Example]]:
+    """Train the tokenizer and read the examples, or find both in the work folder."""
+    tokenizer_folder, file = settings.work / "tokenizer", settings.work / "examples.pt"
+    if not file.is_file():
+        settings.work.mkdir(parents=True, exist_ok=True)
+        clips = read_clips(settings.corpus, TRAINING)
+        tokenizer = whisper_tokenizer(split_texts([clip.text for clip in clips]), VOCABULARY)
+        tokenizer.save_pretrained(tokenizer_folder)
+        validation = read_clips(settings.corpus, [VALIDATION])
+        examples = tuple(read_examples(some, tokenizer, WINDOW_S) for some in (clips, validation))
+        torch.save(examples, file.with_suffix(".tmp"))
+        file.with_suffix(".tmp").replace(file)
+    return WhisperTokenizer.from_pretrained(tokenizer_folder), *torch.load(file, weights_only=False)
+
+
+class _Order:
+    """Which examples take part in a step, the same in every run."""
+
+    def __init__(self, examples: list[Example], settings: Training):
+        self._examples, self._settings = examples, settings
+        self._epoch, self._begin = 0, 0
+        self._batches = self._of_epoch()
+
+    def at(self, step: int) -> list[Example]:
+        """Return a step's examples; steps only grow."""
+        while step >= self._begin + len(self._batches):
+            self._begin += len(self._batches)
+            self._epoch += 1
+            self._batches = self._of_epoch()
+        return self._batches[step - self._begin]
+
+    def _of_epoch(self) -> list[list[Example]]:
+        return batches(self._examples, self._settings.batch_s, self._settings.seed + self._epoch)
+
+
+def _schedule(step: int, settings: Training) -> float:
+    if step < settings.warmup_steps:
+        return (step + 1) / settings.warmup_steps
+    return 0.5 + 0.5 * math.cos(math.pi * (step - settings.warmup_steps) / (settings.steps - settings.warmup_steps))
+
+
+def build(tokenizer: Any) -> WhisperForConditionalGeneration:
+    """Build the model with random weights."""
+    config = WhisperConfig(
+        **whisper_token_ids(tokenizer),
+        vocab_size=len(tokenizer),
+        encoder_layers=4,
+        decoder_layers=2,
+        encoder_attention_heads=3,
+        decoder_attention_heads=3,
+        encoder_ffn_dim=768,
+        decoder_ffn_dim=768,
+        d_model=192,
+        max_source_positions=50 * WINDOW_S,
+        max_target_positions=448,
+    )
+    config._attn_implementation = "eager"  # the only one that shows its weights
+    return WhisperForConditionalGeneration(config)
+
+
+def encode(model: WhisperForConditionalGeneration, features: torch.Tensor) -> torch.Tensor:
+    """Encode features that are shorter than the window too: (examples, 80, frames) to (examples, frames / 2, width)."""
+    encoder = model.model.encoder
+    hidden = functional.gelu(encoder.conv2(functional.gelu(encoder.conv1(features)))).transpose(1, 2)
+    hidden = hidden + encoder.embed_positions.weight[: hidden.shape[1]]
+    for layer in encoder.layers:
+        hidden = layer(hidden, None)
+    return encoder.layer_norm(hidden)
+
+
+def losses(model: WhisperForConditionalGeneration, batch: Batch) -> torch.Tensor:
+    """Return four losses: the text, where the two heads look, and what the encoder alone tells, see ``LOSSES``.
+
+    Each is a cross-entropy in nats for a token.
+    """
+    with torch.autocast("cpu", torch.bfloat16):
+        encoded = encode(model, batch.features)
+        decoded = model.model.decoder(
+            batch.inputs, encoder_hidden_states=encoded, use_cache=False, output_attentions=True
+        )
+        logits = model.proj_out(decoded.last_hidden_state)
+        said = batch.spans.sum(-1) > 0
+        told = model.proj_out(torch.bmm(batch.spans, encoded)[said])
+    text = functional.cross_entropy(logits.flatten(0, 1).float(), batch.labels.flatten())
+    looks = [decoded.cross_attentions[layer][:, head].float() for layer, head in (READING_HEAD, WRITING_HEAD)]
+    reading = _misses(looks[0][:, 1:], batch.spans[:, :-1])
+    writing = _misses(looks[1], batch.spans)
+    acoustic = functional.cross_entropy(told.float(), batch.labels[said])
+    return torch.stack([text, reading, writing, acoustic])
+
+
+def _misses(looks: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
+    """Return the cross-entropy of attention with the positions where tokens are said."""
+    return -(spans * (looks + _NOT_SAID).log()).sum() / spans.sum()
+
+
+def mask_features(features: torch.Tensor, bands: int = 12, frames: int = 15) -> None:
+    """Replace two bands and two stretches of time of each example by its mean, in place (SpecAugment).
+
+    Args:
+        features: Shape (examples, 80, frames).
+        bands: The most mel bands of a band.
+        frames: The most frames of a stretch.
+    """
+    for example in features:
+        mean = example.mean()
+        for axis, most in ((0, bands), (1, frames), (0, bands), (1, frames)):
+            width = int(torch.randint(0, most + 1, ()))
+            start = int(torch.randint(0, example.shape[axis] - width, ()))
+            example.narrow(axis, start, width).fill_(mean)
+
+
+def export(model: WhisperForConditionalGeneration, tokenizer: Any, folder: Path) -> None:
+    """Write the model as a Transformers folder, in float16."""
+    save_whisper(folder, copy.deepcopy(model).half(), tokenizer, [list(WRITING_HEAD)], max_new_tokens=120)
+
+
+@torch.inference_mode()
+def validate(folder: Path, examples: list[Example]) -> dict[str, float]:
+    """Transcribe some examples of each language greedily with an exported model.
+
+    Returns:
+        ``zh`` and ``en``: the error rates of characters and of words, both normalised; ``zh_right`` and ``en_right``:
+        the shares whose text has the language of what was said.
+    """
+    model = WhisperForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    tokenizer = WhisperTokenizer.from_pretrained(folder)
+    scores: dict[str, float] = {}
+    for language, rate in (("zh", jiwer.cer), ("en", jiwer.wer)):
+        some = [example for example in examples if language_of(example.text) == language][:_VALIDATED]
+        written: list[str] = []
+        for start in range(0, len(some), 25):
+            features = collate(some[start : start + 25], tokenizer, WINDOW_S).features
+            tokens = model.generate(features, language="zh", task="transcribe", return_timestamps=True, num_beams=1)
+            written += tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        scores[language] = rate([normalise(example.text) for example in some], [normalise(text) for text in written])
+        scores[f"{language}_right"] = sum(language_of(text) == language for text in written) / len(some)
+    return {name: round(score, 4) for name, score in scores.items()}
+
+
+if __name__ == "__main__":
+    train(tyro.cli(Training))
