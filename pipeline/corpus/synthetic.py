@@ -33,7 +33,9 @@ LONGEST_S = 9.5
 """No recording is longer (seconds)."""
 
 _VOICES: dict[Language, tuple[str, ...]] = {"en": ("en-us", "en-us", "en"), "zh": ("cmn",)}
-_VARIANTS = ("m1", "m2", "m3", "m4", "m7", "f1", "f2", "f3", "f4", "f5")
+_VARIANTS = ("m1", "m2", "m3", "m4", "m7", "f1", "f1", "f4", "f4", "f4")
+"""Voices without breath, which sounds different every time."""
+
 _RATES, _PITCHES = (145, 185), (35, 65)
 _FASTER = 1.15
 _SILENCE_S = (0.1, 0.5)
