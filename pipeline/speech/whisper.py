@@ -2,6 +2,7 @@
 
 import codecs
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from pipeline.errors import UserError
 from pipeline.settings import Whisper
 from pipeline.speech.audio import SAMPLE_RATE
 from pipeline.speech.words import Piece, Recognizer, Transcript, transcript_from_pieces
+
+_STAMP_S = 0.02
+"""Seconds between Whisper's timestamps."""
 
 _BYTE_OF = {character: byte for byte, character in bytes_to_unicode().items()}
 
@@ -40,7 +44,7 @@ class TransformersWhisper:
         self._tokenizer, self._features = processor.tokenizer, processor.feature_extractor
         self._model = WhisperForConditionalGeneration.from_pretrained(model, dtype=getattr(torch, settings.dtype))
         self._model.to(torch.device(self._device)).eval()  # type: ignore[arg-type]
-        generation = self._model.generation_config
+        generation: Any = self._model.generation_config
         if f"<|{settings.language}|>" not in getattr(generation, "lang_to_id", {}):
             raise UserError(
                 f"--whisper {model} knows no language {settings.language} (lang_to_id in its generation_config.json): "
@@ -51,6 +55,7 @@ class TransformersWhisper:
                 f"--whisper {model} gives words no times: its generation_config.json lacks alignment_heads; "
                 "copy them from the model that it was fine-tuned from."
             )
+        self._first_stamp: int = generation.no_timestamps_token_id + 1
 
     def transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
         """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
@@ -86,15 +91,30 @@ class TransformersWhisper:
         return transcript_from_pieces(pieces, len(audio) / SAMPLE_RATE, self.name)
 
     def _pieces(self, segment: dict) -> list[Piece]:
-        """Turn a segment's text tokens, each with the second at which it starts, into pieces."""
-        starts = segment["token_timestamps"].tolist()
+        """Turn a segment's text tokens into pieces.
+
+        Transformers says where the decoder looks after each token: there the next one starts. What comes first would
+        start with its window, however long the silence before it; there the model's own timestamp counts.
+        """
+        tokens, ends = segment["tokens"].tolist(), segment["token_timestamps"].tolist()
+        starts = [float(segment["start"]), *ends[:-1]]
         end_of_text = self._tokenizer.eos_token_id
-        tokens = [
-            (token_to_bytes(self._tokenizer.convert_ids_to_tokens(token)), start, end)
-            for token, start, end in zip(segment["tokens"].tolist(), starts, [*starts[1:], starts[-1]], strict=True)
-            if token < end_of_text
-        ]
-        return pieces_from_tokens(tokens)
+        text = [i for i, token in enumerate(tokens) if token < end_of_text]
+        if text and text[0]:
+            first = text[0]
+            starts[first] = min(max(starts[first], self._start_s(segment, tokens, text)), ends[first])
+        return pieces_from_tokens(
+            [(token_to_bytes(self._tokenizer.convert_ids_to_tokens(tokens[i])), starts[i], ends[i]) for i in text]
+        )
+
+    def _start_s(self, segment: dict, tokens: list[int], text: list[int]) -> float:
+        """Return the second at which a segment starts by the timestamp in front of its text.
+
+        Transformers gives a window's only segment the start of the window, but each its own end: the timestamp
+        behind its text.
+        """
+        stamps = [_STAMP_S * (token - self._first_stamp) for token in (tokens[text[0] - 1], *tokens[text[-1] + 1 :][:1])]
+        return float(segment["end"]) - stamps[1] + stamps[0] if len(stamps) == 2 else 0.0
 
 
 def token_to_bytes(token: str) -> bytes:

@@ -163,7 +163,8 @@ def collate(
         features[i, :, : example.features.shape[1]] = example.features
         rounded = min(-(-example.end_s // _END_STEP_S) * _END_STEP_S, window_s or _SECONDS_AHEAD)
         end = [ids(f"<|{rounded:.2f}|>")] if timestamps else []
-        begin = ids("<|0.00|>" if timestamps else "<|notimestamps|>")
+        start = 2 * round(example.times[0][0] * POSITIONS_PER_S) / FRAMES_PER_S
+        begin = ids(f"<|{start:.2f}|>" if timestamps else "<|notimestamps|>")
         rows.append([*prompt, begin, *example.tokens, *end, tokenizer.eos_token_id])
         silence = (example.end_s, example.end_s + _SILENCE_S)
         for row, (start_s, end_s) in enumerate([*example.times, *[silence] * (1 + timestamps)], len(prompt)):
