@@ -16,7 +16,10 @@ from pipeline.errors import UserError
 _HERE = Path(str(files(__package__)))
 
 CLIPS = _HERE / "clips"
-"""Folder with the demo's recordings."""
+"""Folder with the demo's recordings, in the competition's layout."""
+
+MODELS = _HERE / "models"
+"""Folder with the demo's trained models."""
 
 
 def model_paths() -> dict[str, str]:

@@ -113,7 +113,9 @@ class TransformersWhisper:
         Transformers gives a window's only segment the start of the window, but each its own end: the timestamp
         behind its text.
         """
-        stamps = [_STAMP_S * (token - self._first_stamp) for token in (tokens[text[0] - 1], *tokens[text[-1] + 1 :][:1])]
+        stamps = [
+            _STAMP_S * (token - self._first_stamp) for token in (tokens[text[0] - 1], *tokens[text[-1] + 1 :][:1])
+        ]
         return float(segment["end"]) - stamps[1] + stamps[0] if len(stamps) == 2 else 0.0
 
 

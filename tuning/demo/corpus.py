@@ -1,6 +1,5 @@
 """The made-up clinic as training data: recordings with the exact times of their words."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +33,10 @@ class Clip:
         return decode(self.path, Decoding()).samples
 
 
-def read_clips(corpus: Path, phases: Collection[str]) -> list[Clip]:
-    """Read the clips of some phases of a corpus made by ``pipeline.corpus.synthetic``, in the order of their ids."""
-    clips = []
-    for phase in phases:
-        paths = find_recordings(str(corpus / phase / "audio"))
-        for row in pq.read_table(corpus / phase / "transcripts.parquet").to_pylist():
-            words = [Word(**word) for word in row["words"]]
-            clips.append(Clip(paths[row["recording_id"]], row["language"], row["text"], words))
-    return clips
+def read_clips(folder: Path) -> list[Clip]:
+    """Read a phase of a corpus made by ``pipeline.corpus.synthetic``, in the order of its table."""
+    paths = find_recordings(str(folder / "audio"))
+    return [
+        Clip(paths[row["recording_id"]], row["language"], row["text"], [Word(**word) for word in row["words"]])
+        for row in pq.read_table(folder / "transcripts.parquet").to_pylist()
+    ]

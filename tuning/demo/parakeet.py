@@ -8,6 +8,7 @@ which it ends, blanks step over pauses. That costs a small part of the full loss
 times that the model gives afterwards are true. ``tuning.asr`` can go on from here with the full loss.
 """
 
+import json
 import random
 import tempfile
 import time
@@ -31,6 +32,8 @@ FRAME_S = 0.08
 LONGEST_STEP = 4
 WIDTH, LAYERS, CHANNELS = 144, 6, 64
 VOCABULARY = 256
+CHECK_EVERY = 1000
+_VALIDATED = 100
 _LATE = 0.3
 """Share of tokens that are also asked for a frame late, where greedy decoding may find itself."""
 
@@ -81,8 +84,10 @@ def main(training: Training) -> None:
     """Train, with a line every 100 steps and a look at the validation set every 1,000; then write the model."""
     random.seed(training.seed)
     torch.manual_seed(training.seed)
-    clips = [clip for clip in read_clips(training.corpus, ["phase1", "phase2"]) if clip.language == "en"]
-    held_out = [clip for clip in read_clips(training.corpus, ["valid"]) if clip.language == "en"][:100]
+    clips, held_out = (
+        [clip for phase in phases for clip in read_clips(training.corpus / phase) if clip.language == "en"]
+        for phases in (("phase1", "phase2"), ("valid",))
+    )
     tokenizer = tempfile.TemporaryDirectory()  # NeMo takes the tokenizer's files from there when it saves the model
     model = build([clip.text for clip in clips], Path(tokenizer.name))
     print(f"{sum(weight.numel() for weight in model.parameters())} parameters, {len(clips)} recordings", flush=True)
@@ -119,14 +124,18 @@ def main(training: Training) -> None:
             seconds = time.perf_counter() - start
             print(f"step {done} loss {sum(recent) / len(recent):.3f} {seconds:.0f} s", flush=True)
             recent = []
-        if done % 1000 == 0 or done == training.steps:
+        if done % CHECK_EVERY == 0 or done == training.steps:
             unfinished = checkpoint.with_suffix(".unfinished")
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
             state |= {"schedule": schedule.state_dict(), "step": done, "seconds": time.perf_counter() - start}
             torch.save(state, unfinished)
             unfinished.replace(checkpoint)
-            print(f"step {done} valid {validate(model, held_out)}", flush=True)
-    model.save_to(str(training.out))
+            print(f"step {done} valid {validate(model, held_out[:_VALIDATED])}", flush=True)
+    training.out.parent.mkdir(parents=True, exist_ok=True)
+    model.half().save_to(str(training.out))
+    facts = {"parameters": sum(weight.numel() for weight in model.parameters()), "recordings": len(clips)}
+    facts |= {"steps": training.steps, "seed": training.seed, "seconds": round(time.perf_counter() - start)}
+    (training.work / "parakeet.json").write_text(json.dumps(facts))
 
 
 def build(texts: list[str], tokenizer: Path) -> Any:

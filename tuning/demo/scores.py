@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pipeline.corpus.grammar import Grammar
 from pipeline.scoring.normalise import normalise
 from pipeline.scoring.transcripts import count_edits
-from pipeline.settings import Models, demo_profile
+from pipeline.settings import demo_profile
 from pipeline.speech.language import Language, language_of
 from pipeline.speech.parakeet import Parakeet
 from pipeline.speech.whisper import load_whisper
@@ -40,14 +40,20 @@ class Heard:
     transcript: Transcript
 
 
-def hear(corpus: Path, phase: str, models: Models) -> list[Heard]:
-    """Let Whisper hear all clips of a phase, and Parakeet those that seem English."""
+def hear(folder: Path, whisper_model: str, parakeet_model: str) -> list[Heard]:
+    """Let Whisper hear all clips of a folder, and Parakeet those that seem English.
+
+    Args:
+        folder: A phase of the clinic's corpus, or the shipped clips.
+        whisper_model: A Transformers folder.
+        parakeet_model: A .nemo file.
+    """
     settings = demo_profile()
-    whisper = load_whisper(models.whisper, settings.whisper, "cpu")
-    parakeet = Parakeet(models.parakeet, settings.parakeet, "cpu")
-    entities = pq.read_table(corpus / phase / "entities.parquet").to_pylist()
+    whisper = load_whisper(whisper_model, settings.whisper, "cpu")
+    parakeet = Parakeet(parakeet_model, settings.parakeet, "cpu")
+    entities = pq.read_table(folder / "entities.parquet").to_pylist()
     heard = []
-    said = read_clips(corpus, [phase])
+    said = read_clips(folder)
     size = settings.parakeet.batch_size
     for clips in (said[i : i + size] for i in range(0, len(said), size)):
         samples = [clip.samples() for clip in clips]
@@ -78,7 +84,8 @@ def scores(heard: Sequence[Heard]) -> dict[str, Any]:
         unseen = Grammar(language).has_test_name
         with_unseen = [item for item in some if any(map(unseen, item.names))]
         names = [(unseen(name), _is_said(name, item.transcript.text)) for item in some for name in item.names]
-        off = np.array([off for item in some for off in _times_off(item.clip.words, item.transcript.words)])
+        off = [off for item in some for off in _times_off(item.clip.words, item.transcript.words)]
+        starts, ends = zip(*off, strict=True) if off else ((), ())
         result[language] = {
             "clips": len(some),
             "error_rate": _error_rate(some),
@@ -86,14 +93,18 @@ def scores(heard: Sequence[Heard]) -> dict[str, Any]:
             "error_rate_with_unseen_names": _error_rate(with_unseen),
             "seen_names_right": _share([right for is_unseen, right in names if not is_unseen]),
             "unseen_names_right": _share([right for is_unseen, right in names if is_unseen]),
-            "word_start_off_s": round(float(np.median(off[:, 0])), 3),
-            "word_end_off_s": round(float(np.median(off[:, 1])), 3),
+            "word_start_off_s": _median(starts),
+            "word_end_off_s": _median(ends),
         }
     return result
 
 
 def _share(right: Sequence[bool]) -> float | None:
     return round(sum(right) / len(right), 4) if right else None
+
+
+def _median(seconds: Sequence[float]) -> float | None:
+    return round(float(np.median(seconds)), 3) if seconds else None
 
 
 def _error_rate(some: Sequence[Heard]) -> float | None:

@@ -10,6 +10,7 @@ English speech, too, is written behind ``<|zh|>``: decoding always says so, and 
 """
 
 import copy
+import json
 import math
 import time
 from dataclasses import dataclass
@@ -98,16 +99,17 @@ def train(settings: Training) -> None:
     model = build(tokenizer)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
     checkpoint = settings.work / "checkpoint.pt"
-    step = 0
+    step, spent = 0, 0.0
     if checkpoint.is_file():
         saved = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
-        step = saved["step"]
+        step, spent = saved["step"], saved["seconds"]
     print(f"{len(training)} examples, {sum(p.numel() for p in model.parameters())} parameters, step {step}", flush=True)
 
     weights = torch.tensor(settings.weights)
     noted: list[torch.Tensor] = []
+    start = time.monotonic() - spent
     begun, heard = time.monotonic(), 0
     order = _Order(training, settings)
     while step < settings.steps:
@@ -133,12 +135,17 @@ def train(settings: Training) -> None:
             noted.clear()
             begun, heard = time.monotonic(), 0
         if step % settings.check_every == 0 or step == settings.steps:
-            state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            seconds = time.monotonic() - start
+            state: dict[str, Any] = {"step": step, "seconds": seconds}
+            state |= {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
             torch.save(state, checkpoint.with_suffix(".tmp"))
             checkpoint.with_suffix(".tmp").replace(checkpoint)
             export(model, tokenizer, settings.out)
             print(f"step {step}: {validate(settings.out, validation)}", flush=True)
             begun, heard = time.monotonic(), 0
+    facts = {"parameters": sum(weights.numel() for weights in model.parameters()), "recordings": len(training)}
+    facts |= {"steps": step, "seed": settings.seed, "seconds": round(time.monotonic() - start)}
+    (settings.work / "whisper.json").write_text(json.dumps(facts))
 
 
 def _prepare(settings: Training) -> tuple[Any, list[Example], list[Example]]:
@@ -146,10 +153,10 @@ def _prepare(settings: Training) -> tuple[Any, list[Example], list[Example]]:
     tokenizer_folder, file = settings.work / "tokenizer", settings.work / "examples.pt"
     if not file.is_file():
         settings.work.mkdir(parents=True, exist_ok=True)
-        clips = read_clips(settings.corpus, TRAINING)
+        clips = [clip for phase in TRAINING for clip in read_clips(settings.corpus / phase)]
         tokenizer = whisper_tokenizer(split_texts([clip.text for clip in clips]), VOCABULARY)
         tokenizer.save_pretrained(tokenizer_folder)
-        validation = read_clips(settings.corpus, [VALIDATION])
+        validation = read_clips(settings.corpus / VALIDATION)
         examples = tuple(read_examples(some, tokenizer, WINDOW_S) for some in (clips, validation))
         torch.save(examples, file.with_suffix(".tmp"))
         file.with_suffix(".tmp").replace(file)
