@@ -40,6 +40,11 @@ LOSSES = ("text", "reading", "writing", "acoustic")
 """On what is written, on where the reading and the writing head look, and on what the encoder alone tells of a token.
 """
 
+_EMBEDDINGS = 0.05
+_AWAY = (2, 4, 6, 8)
+"""Positions of 20 ms by which the encoder's heads look back and ahead at first, layer by layer."""
+
+_SHARPNESS = 1.5
 _NOT_SAID = 1e-6
 _VALIDATED = 100
 _LOG_EVERY = 100
@@ -209,7 +214,48 @@ def build(tokenizer: Any) -> WhisperForConditionalGeneration:
         max_target_positions=448,
     )
     config._attn_implementation = "eager"  # the only one that shows its weights
-    return WhisperForConditionalGeneration(config)
+    model = WhisperForConditionalGeneration(config)
+    begin_locally(model)
+    return model
+
+
+@torch.no_grad()
+def begin_locally(model: WhisperForConditionalGeneration) -> None:
+    """Set random weights of a size that lets a small model learn, and let the encoder's heads begin like convolutions.
+
+    A head of the encoder looks a fixed number of positions back, at the same position, or ahead, further in each layer:
+    it compares the sines and cosines of the positions, turned by that distance (compare ConViT,
+    https://arxiv.org/abs/2103.10697). From there it is free to learn.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear | torch.nn.Conv1d):
+            gain = 2.0 if isinstance(module, torch.nn.Conv1d) else 1.0
+            branch = name.endswith(("out_proj", "fc2"))
+            torch.nn.init.normal_(
+                module.weight, std=gain * (0.5 if branch else 1.0) / math.sqrt(module.weight[0].numel())
+            )
+    torch.nn.init.normal_(model.model.decoder.embed_tokens.weight, std=_EMBEDDINGS)
+    torch.nn.init.normal_(model.model.decoder.embed_positions.weight, std=_EMBEDDINGS)
+
+    encoder = model.model.encoder
+    heads, width = model.config.encoder_attention_heads, model.config.d_model
+    size, half = width // heads, width // 2
+    waves = size // 2  # the fastest of the sinusoids
+    speed = torch.exp(-math.log(10_000) / (half - 1) * torch.arange(waves))
+    sines, cosines = torch.arange(waves), half + torch.arange(waves)
+    for layer, away in zip(encoder.layers, _AWAY, strict=True):
+        for head, distance in enumerate((-away, 0, away)):
+            rows = slice(head * size, (head + 1) * size)
+            query, key = torch.zeros(size, width), torch.zeros(size, width)
+            wave = torch.arange(waves)
+            query[wave, sines], query[wave, cosines] = torch.cos(speed * distance), torch.sin(speed * distance)
+            query[waves + wave, cosines], query[waves + wave, sines] = (
+                torch.cos(speed * distance),
+                -torch.sin(speed * distance),
+            )
+            key[wave, sines] = key[waves + wave, cosines] = 1.0
+            layer.self_attn.q_proj.weight[rows] = _SHARPNESS * query
+            layer.self_attn.k_proj.weight[rows] = _SHARPNESS * key
 
 
 def encode(model: WhisperForConditionalGeneration, features: torch.Tensor) -> torch.Tensor:
