@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> None:
     total = sum(sizes.values())
     with workshop:
         made = Path(workshop.name, folder.name)
-        synthetic.make(made, sizes, job.seed, lambda items: track(items, total, "recordings"))
+        synthetic.make(made, sizes, job.seed, track=lambda items: track(items, total, "recordings"))
         os.replace(made, folder)
     print(f"{total} recordings: {folder}")
 

@@ -15,7 +15,7 @@ import tyro
 from jobs.command_line import check_local, check_paths, connect_to_ray, parse, run_job
 from jobs.folders import names_in, take_up
 from jobs.progress import follow
-from pipeline import demo, models, tables
+from pipeline import models, tables
 from pipeline.errors import UserError
 from pipeline.run_folder import write_json
 from tuning import curves, manifests
@@ -65,8 +65,6 @@ def main(arguments: list[str]) -> None:
         check_paths({"--parakeet": settings.parakeet})
     check_asr(settings)
     data = manifests.check(folder, settings.min_duration_s, settings.max_duration_s)
-    if settings.parakeet == demo.model_paths()["parakeet"]:
-        demo.build_missing_models()
     model_file = models.locate_parakeet(settings.parakeet)
     names_in(job.out, OPTIONS)
     options = {

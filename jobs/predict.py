@@ -4,7 +4,7 @@ python -m jobs.predict --audio FOLDER --out FOLDER [--profile demo|rtx4090|refer
 """
 
 import time
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> None:
     if any(path.startswith(f"{out}/") for path in recordings.values()):
         raise UserError(f"--out {out} lies above recordings: give a folder of its own.")
     run_folder.check_out(out, job.overwrite)
-    if set(demo.model_paths().values()) & set(astuple(job.settings.models)):
+    if {job.settings.models.base_model, job.settings.models.adapters} & set(demo.model_paths().values()):
         demo.build_missing_models()
     settings = models.locate(job.settings)
     left_out = models.groups_without_adapter(settings)

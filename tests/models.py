@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline import settings
-from pipeline.demo.tiny import build_parakeet, build_whisper
 from pipeline.speech.words import Transcript
+from tests.tiny_recognisers import build_parakeet, build_whisper
 
 WHISPER_SETTINGS = replace(settings.Whisper(), backend="transformers", beam_size=1, dtype="float32")
 

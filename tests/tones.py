@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline.demo import tiny
 from pipeline.speech.audio import SAMPLE_RATE
+from tuning.demo.parakeet_files import parakeet_config
 
 LETTERS = "abcdefgh"
 WORDS = ("abe", "cab", "dad", "fed", "head", "bag", "age", "beef", "gab", "each", "hag", "face")
@@ -42,7 +42,7 @@ def tone_parakeet(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines = [f"{tokens.id_to_piece(i)}\n" for i in range(1, len(tokens))]
         (Path(folder) / "vocab.txt").write_text("".join(lines), encoding="utf-8")
         torch.manual_seed(0)
-        EncDecRNNTBPEModel(cfg=OmegaConf.create(tiny.parakeet_config(folder))).save_to(str(file))
+        EncDecRNNTBPEModel(cfg=OmegaConf.create(parakeet_config(folder))).save_to(str(file))
     return file
 
 

@@ -6,7 +6,7 @@ and some are stereo or of another sample rate.
 
 import multiprocessing
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from multiprocessing.pool import Pool
 from pathlib import Path
@@ -130,6 +130,7 @@ def make(
     folder: Path,
     sizes: Mapping[str, int],
     seed: int,
+    phases: Collection[str] = tuple(PHASES),
     track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> None:
     """Write the corpus: a folder for each of ``PHASES``, with ``audio/``, both answers, and the tables transcripts
@@ -139,9 +140,10 @@ def make(
         folder: Where the phases go.
         sizes: How many recordings each of ``PHASES`` gets.
         seed: The same seed gives the same corpus.
+        phases: Which of them to write.
         track: Hands on a value for each recording that is written, and may show it.
     """
-    drawn = utterances(sizes, seed)
+    drawn = {phase: some for phase, some in utterances(sizes, seed).items() if phase in phases}
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     # What espeak-ng has said before changes how it says the next: each recording gets a process of its own.

@@ -19,26 +19,26 @@ CLIPS = _HERE / "clips"
 """Folder with the demo's recordings, in the competition's layout."""
 
 MODELS = _HERE / "models"
-"""Folder with the demo's trained models."""
+"""Folder with the demo's trained recognisers."""
 
 
 def model_paths() -> dict[str, str]:
-    """Paths of the demo's models in the user's cache, named as in ``pipeline.settings.Models``."""
+    """Paths of the demo's models, named as in ``pipeline.settings.Models``."""
     folder = _models_folder()
     return {
-        "whisper": str(folder / "whisper"),
-        "parakeet": str(folder / "parakeet.nemo"),
+        "whisper": str(MODELS / "whisper"),
+        "parakeet": str(MODELS / "parakeet.nemo"),
         "base_model": str(folder / "base_model"),
         "adapters": str(folder / "adapters"),
     }
 
 
 def build_missing_models() -> None:
-    """Build the demo's models, small and untrained, where this version of them is not in the cache yet."""
+    """Build the demo's tagger, small and untrained, where this version of it is not in the user's cache yet."""
     folder = _models_folder()
     if folder.is_dir():
         return
-    print("Building the demo's small models, untrained for now: their text means nothing. Once, about half a minute.")
+    print("Building the demo's tagger, untrained for now: its entities mean nothing. Once, a few seconds.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         workshop = tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True)
@@ -53,6 +53,6 @@ def build_missing_models() -> None:
 
 
 def _models_folder() -> Path:
-    sources = [_HERE / "tiny.py", _HERE / "tiny_tagger.py", _HERE.parent / "tagging" / "groups.yaml"]
+    sources = [_HERE / "tiny_tagger.py", _HERE.parent / "tagging" / "groups.yaml"]
     version = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
     return user_cache_path("shi-speech") / f"demo-models-{version}"

@@ -62,8 +62,9 @@ def test_forty_recordings_become_tables_and_answer_files_and_an_interrupted_run_
     ray_cluster, model_options, tmp_path, monkeypatch, capsys
 ):
     (tmp_path / "audio").mkdir()
+    clips = sorted((demo.CLIPS / "audio").iterdir())
     for i in range(1, 41):
-        shutil.copy(demo.CLIPS / f"{i % 8 + 1}.flac", tmp_path / "audio" / f"{i}.flac")
+        shutil.copy(clips[i % 8], tmp_path / "audio" / f"{i}.flac")
     out = tmp_path / "out"
     arguments = ["--audio", str(tmp_path / "audio"), "--out", str(out), "--transcriptions-json", *model_options]
 

@@ -10,7 +10,6 @@ import sentencepiece
 import torch
 
 from pipeline.corpus import synthetic
-from pipeline.demo.tiny import whisper_tokenizer, write_sentencepiece
 from pipeline.settings import Parakeet as ParakeetSettings
 from pipeline.speech.parakeet import Parakeet
 from pipeline.speech.whisper import TransformersWhisper
@@ -18,8 +17,10 @@ from pipeline.speech.words import Transcript, Word
 from tests.models import WHISPER_SETTINGS, check_transcript
 from tuning.demo import parakeet, whisper
 from tuning.demo.corpus import read_clips
+from tuning.demo.parakeet_files import write_sentencepiece
 from tuning.demo.scores import Heard, scores
 from tuning.demo.whisper_examples import split_texts, timed_tokens
+from tuning.demo.whisper_files import whisper_tokenizer
 
 
 @pytest.fixture(scope="module")

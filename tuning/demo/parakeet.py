@@ -23,10 +23,10 @@ import torch
 import tyro
 from torch.nn.functional import cross_entropy
 
-from pipeline.demo.tiny import parakeet_config, write_sentencepiece
 from pipeline.scoring.normalise import normalise
 from pipeline.speech.words import Word
 from tuning.demo.corpus import Clip, read_clips
+from tuning.demo.parakeet_files import parakeet_config, write_sentencepiece
 
 FRAME_S = 0.08
 LONGEST_STEP = 4

@@ -24,11 +24,11 @@ from torch.nn import functional
 from transformers import WhisperConfig, WhisperForConditionalGeneration, WhisperTokenizer
 from transformers.utils import logging
 
-from pipeline.demo.tiny import save_whisper, whisper_token_ids, whisper_tokenizer
 from pipeline.scoring.normalise import normalise
 from pipeline.speech.language import language_of
 from tuning.demo.corpus import read_clips
 from tuning.demo.whisper_examples import Batch, Example, batches, collate, read_examples, split_texts
+from tuning.demo.whisper_files import save_whisper, whisper_token_ids, whisper_tokenizer
 
 TRAINING, VALIDATION = ("phase1", "phase2"), "valid"
 WINDOW_S = 10
