@@ -14,6 +14,7 @@ import tyro
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.demo import CLIPS, MODELS
+from tuning.demo.clips import ship
 from tuning.demo.scores import hear, scores
 
 RECOGNISERS = ("whisper", "parakeet")
@@ -34,7 +35,7 @@ class Train:
 
 
 def main(job: Train) -> None:
-    """Train, score on the corpus' test part and on the shipped clips, and write the card."""
+    """Train, ship clips, score on them and on the corpus' test part, and write the card."""
     job.work.mkdir(parents=True, exist_ok=True)
     out = {"whisper": job.out / "whisper", "parakeet": job.out / "parakeet.nemo"}
     threads = str(max((os.cpu_count() or 2) // 2, 1))
@@ -52,6 +53,7 @@ def main(job: Train) -> None:
     failed = [name for name, process in running.items() if process.wait()]
     if failed:
         sys.exit(f"The training of {failed[0]} failed; {job.work / failed[0]}.log says why.")
+    ship(job.corpus / "test", CLIPS)
     write_card(job)
 
 
