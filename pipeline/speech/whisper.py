@@ -110,13 +110,13 @@ class TransformersWhisper:
     def _start_s(self, segment: dict, tokens: list[int], text: list[int]) -> float:
         """Return the second at which a segment starts by the timestamp in front of its text.
 
-        Transformers gives a window's only segment the start of the window, but each its own end: the timestamp
-        behind its text.
+        Transformers gives a window's only segment the start of the window, but each segment its own end: the timestamp
+        behind its text. Where there is none, the text was cut off, and the segment is its window's only one.
         """
-        stamps = [
+        start_s, *end_s = [
             _STAMP_S * (token - self._first_stamp) for token in (tokens[text[0] - 1], *tokens[text[-1] + 1 :][:1])
         ]
-        return float(segment["end"]) - stamps[1] + stamps[0] if len(stamps) == 2 else 0.0
+        return start_s + (float(segment["end"]) - end_s[0] if end_s else float(segment["start"]))
 
 
 def token_to_bytes(token: str) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from transformers import WhisperTokenizer
+from transformers.generation.utils import GenerateEncoderDecoderOutput
 
 from pipeline.errors import UserError
 from pipeline.speech.whisper import TransformersWhisper, load_whisper, pieces_from_tokens, token_to_bytes
@@ -168,3 +169,57 @@ def test_the_settings_choose_the_library(tiny_whisper, tiny_ctranslate2):
     assert type(load_whisper(str(tiny_whisper), WHISPER_SETTINGS)).__name__ == "TransformersWhisper"
     faster = replace(WHISPER_SETTINGS, backend="faster-whisper")
     assert type(load_whisper(str(tiny_ctranslate2), faster)).__name__ == "FasterWhisper"
+
+
+def segment_of(whisper, start_s, end_s, *tokens):
+    """Make a segment as Transformers gives it, of tokens with the second at which each ends."""
+    names = [name for name, _ in tokens]
+    return {
+        "start": torch.tensor(start_s),
+        "end": torch.tensor(end_s),
+        "tokens": torch.tensor(whisper._tokenizer.convert_tokens_to_ids(names)),
+        "token_timestamps": torch.tensor([second for _, second in tokens]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("window_s", "segment_start_s"), [(0.0, 0.0), (8.0, 8.0), (8.0, 8.6)], ids=["first", "second", "cut in slices"]
+)
+def test_words_start_where_the_word_before_ends_and_the_first_at_the_timestamp(whisper, window_s, segment_start_s):
+    tokens = [("<|0.60|>", 0.0), ("a", 1.0), ("Ġb", 1.5), ("c", 2.0), ("<|2.20|>", 2.1)]
+    tokens = [(name, second + window_s) for name, second in tokens]
+    pieces = whisper._pieces(segment_of(whisper, segment_start_s, window_s + 2.2, *tokens))
+    assert [piece.text for piece in pieces] == ["a", " b", "c"]
+    assert [piece.start_s - window_s for piece in pieces] == pytest.approx([0.6, 1.0, 1.5], abs=1e-5)
+    assert [piece.end_s - window_s for piece in pieces] == pytest.approx([1.0, 1.5, 2.0], abs=1e-5)
+
+
+def test_a_later_segment_starts_where_the_decoder_looks_unless_its_timestamp_is_later(whisper):
+    tokens = [("<|3.00|>", 3.2), ("a", 3.6), ("Ġb", 4.0), ("<|4.00|>", 4.0)]
+    assert whisper._pieces(segment_of(whisper, 3.0, 4.0, *tokens))[0].start_s == pytest.approx(3.2)
+
+
+def test_text_that_was_cut_off_starts_at_its_timestamp_too(whisper):
+    tokens = [("<|0.60|>", 8.0), ("a", 9.0), ("Ġb", 9.5)]
+    assert whisper._pieces(segment_of(whisper, 8.0, 16.0, *tokens))[0].start_s == pytest.approx(8.6)
+
+
+def test_transformers_says_where_the_decoder_looks_after_a_token(whisper):
+    """Attention of the rows behind the prompt, each at a place of its own: token i gets the place of row i."""
+    places, positions, prompt = [20, 60, 100, 140], 200, 3
+    rows = torch.full((prompt + len(places), positions), 1e-3)
+    for row, place in enumerate(places, prompt):
+        rows[row, place - 15 : place + 15] = 1.0
+    rows = rows / rows.sum(-1, keepdim=True)
+    first, later = rows[: prompt + 1], rows[prompt + 1 :]
+    layers = whisper._model.config.decoder_layers
+    steps = [first, *later[:, None]]
+    outputs = GenerateEncoderDecoderOutput(
+        cross_attentions=[[step.expand(1, 2, -1, -1) for _ in range(layers)] for step in steps],
+        sequences=torch.zeros(1, prompt + len(places) + 1, dtype=torch.long),
+    )
+    heads = whisper._model.generation_config.alignment_heads
+    times = whisper._model._extract_token_timestamps(outputs, heads, num_frames=2 * positions, num_input_ids=prompt)
+    assert times[0, prompt] == 0.0
+    starts = [(place - 15) / 50 for place in places[1:]]
+    assert times[0, prompt + 1 : prompt + 4].tolist() == pytest.approx(starts, abs=0.25)
