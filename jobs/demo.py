@@ -20,12 +20,12 @@ class Demo:
     """Make the demo's corpus, English and Taiwanese Mandarin by turns, spoken by espeak-ng.
 
     The folder gets phase1/, phase2/, valid/ and test/, each in the competition's layout (audio/, task1_answer.txt,
-    task2_answer.txt), with transcripts.parquet (exact times of all words) and entities.parquet beside. The numbers
-    from ten up that the test part says are in no other part, nor are half of its names. The same seed gives the same
-    corpus.
+    task2_answer.txt), with transcripts.parquet (exact times of all words) and entities.parquet beside. Half of the
+    names in test/ are in no other part, nor are the numbers and identifiers that are drawn for it. The same seed gives
+    the same corpus.
     """
 
-    make_corpus: Path
+    make_corpus: str
     """Folder for the corpus; it must not exist yet, or be empty."""
 
     phase_size: int = 6000
@@ -44,18 +44,18 @@ class Demo:
 def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.demo --help``."""
     job = tyro.cli(Demo, prog="python -m jobs.demo", args=arguments)
-    check_local("--make-corpus", str(job.make_corpus))
+    folder = check_local("--make-corpus", job.make_corpus)
     for option, size in (("phase", job.phase_size), ("valid", job.valid_size), ("test", job.test_size)):
         if not 1 <= size <= 100_000:
             raise UserError(f"--{option}-size {size}: give a number from 1 to 100000.")
-    folder = job.make_corpus
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"--make-corpus {folder} is there already: give another folder, or remove it.")
     try:
         import espeakng_loader  # noqa: F401
-    except ImportError:
+        import num2words  # noqa: F401
+    except ImportError as error:
         raise UserError(
-            "espeak-ng is not installed: pip install espeakng-loader. Only the making of this corpus needs it."
+            f"{error.name} is not installed: pip install espeakng-loader num2words. Only making this corpus needs them."
         ) from None
     from pipeline.corpus import synthetic
 

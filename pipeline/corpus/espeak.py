@@ -28,7 +28,8 @@ class Speech:
     Attributes:
         samples: float32, mono, in -1..1.
         sample_rate: In Hz.
-        words: The words of the text with their characters and times, exact to a phoneme.
+        words: The words of the text with their characters and times, exact to a phoneme. Chinese characters that
+            espeak-ng speaks as one word are parted by syllables.
     """
 
     samples: np.ndarray

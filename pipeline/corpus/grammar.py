@@ -5,8 +5,8 @@ A grammar maps rules to alternatives, which are texts with slots and inline tags
 - ``{complaint}`` is replaced by an alternative of that rule; ``5 * `` before an alternative makes it 5 times as likely.
 - ``{number 20 90}`` is a whole number in words, ``{ordinal 1 31}`` its ordinal, ``{digits 7}`` seven digits one by one.
 - A rule of names has two lists, ``training`` and ``test``: the test part takes half of its names from the second, which
-  the training parts never see; in training some names are spliced from two. Numbers from ten up are divided too: those
-  of the test part are its own.
+  the training parts never see; in training some names are spliced from two. Drawn numbers from ten up are divided too:
+  those of the test part are its own.
 """
 
 import random
@@ -56,18 +56,15 @@ class Grammar:
 
     def __init__(self, language: Language):
         self._language: Language = language
-        text = (files("pipeline.corpus") / "clinic" / f"{language}.yaml").read_text(encoding="utf-8")
-        rules = yaml.safe_load(text)
+        rules = yaml.safe_load((files("pipeline.corpus") / "clinic" / f"{language}.yaml").read_text(encoding="utf-8"))
         self._alternatives = {name: _both(rule) for name, rule in rules.items()}
         names = [rule for rule in rules.values() if isinstance(rule, dict)]
         self._test_names = sorted({_weighted(name)[0] for rule in names for name in rule["test"]})
         for rule in self._alternatives.values():
-            for text in rule["training"][0] + rule["test"][0]:
-                unknown = [
-                    slot for slot, _ in _SLOT.findall(text) if slot not in {*rules, "number", "ordinal", "digits"}
-                ]
-                if unknown:
-                    raise ValueError(f"{language}.yaml: {{{unknown[0]}}} is no rule")
+            slots = {slot for line in rule["training"][0] + rule["test"][0] for slot, _ in _SLOT.findall(line)}
+            unknown = slots - {*rules, *_BUILT_IN}
+            if unknown:
+                raise ValueError(f"{language}.yaml: {{{min(unknown)}}} is no rule")
             if rule["training"] is not rule["test"] and any(map(self.has_test_name, rule["training"][0])):
                 raise ValueError(f"{language}.yaml: a name of the test part is in training too")
 
@@ -97,7 +94,7 @@ class Grammar:
 
     def _splice(self, one: str, other: str) -> str:
         """Join the first half of a name and the second half of another; test names and names of several words stay."""
-        spliced = one[: (len(one) + 1) // 2] + other[len(other) // 2 :]
+        spliced = one[: (len(one) + 1) // 2] + other[(len(other) + 1) // 2 :]
         return one if " " in one + other or self.has_test_name(spliced) else spliced
 
     def _fill(self, slot: str, numbers: list[int], lot: random.Random, part: Part) -> str:

@@ -1,76 +1,89 @@
 """Train the demo's models and write their card: python -m tuning.demo --corpus CLINIC --work FOLDER
 
-Both recognisers train side by side, each on half of the cores. The same command goes on where it was stopped.
+Both recognisers train side by side, each on one core. The same command goes on where it was stopped.
 """
 
 import json
-import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from pipeline.corpus.synthetic import PHASES
 from pipeline.demo import CLIPS, MODELS
+from tuning.demo import parakeet, whisper
 from tuning.demo.clips import ship
 from tuning.demo.scores import hear, scores
 
-RECOGNISERS = ("whisper", "parakeet")
+RECOGNISERS = {"whisper": whisper, "parakeet": parakeet}
+CARD, SCORES = "README.md", "scores.json"
 
 
 @dataclass(frozen=True)
 class Train:
-    """Train the demo's models, from nothing, on the made-up clinic."""
+    """Train the demo's models, from nothing, on the made-up clinic, and put them and new clips into the project."""
 
     corpus: Path
     """Folder of the clinic's corpus, as `jobs.demo --make-corpus` writes it."""
 
     work: Path
-    """Folder for checkpoints and logs."""
-
-    out: Path = MODELS
-    """Folder for the models and their card."""
+    """Folder for the trainings of this corpus: checkpoints and logs."""
 
 
 def main(job: Train) -> None:
-    """Train, ship clips, score on them and on the corpus' test part, and write the card."""
+    """Train, ship models and clips, and write the card."""
+    missing = [phase for phase in PHASES if not (job.corpus / phase / "transcripts.parquet").is_file()]
+    if missing:
+        sys.exit(f"--corpus {job.corpus} lacks {missing[0]}/transcripts.parquet: make it with jobs.demo --make-corpus.")
     job.work.mkdir(parents=True, exist_ok=True)
-    out = {"whisper": job.out / "whisper", "parakeet": job.out / "parakeet.nemo"}
-    threads = str(max((os.cpu_count() or 2) // 2, 1))
-    running = {}
-    for name in RECOGNISERS:
-        if not (job.work / f"{name}.json").exists():
-            log = job.work / f"{name}.log"
-            print(f"Training {name}: progress is in {log}")
-            command = [sys.executable, "-m", f"tuning.demo.{name}", "--corpus", str(job.corpus)]
-            command += ["--out", str(out[name]), "--work", str(job.work)]
-            with log.open("a") as stream:
-                running[name] = subprocess.Popen(
-                    command, stdout=stream, stderr=subprocess.STDOUT, env=os.environ | {"OMP_NUM_THREADS": threads}
-                )
-    failed = [name for name, process in running.items() if process.wait()]
-    if failed:
-        sys.exit(f"The training of {failed[0]} failed; {job.work / failed[0]}.log says why.")
+    train(job, {"whisper": MODELS / "whisper", "parakeet": MODELS / "parakeet.nemo"})
     ship(job.corpus / "test", CLIPS)
-    write_card(job)
-
-
-def write_card(job: Train) -> None:
-    """Score the models and write scores.json and README.md beside them."""
-    models = str(job.out / "whisper"), str(job.out / "parakeet.nemo")
     measured = {
-        name: scores(hear(folder, *models)) for name, folder in (("test", job.corpus / "test"), ("clips", CLIPS))
+        name: scores(hear(folder, str(MODELS / "whisper"), str(MODELS / "parakeet.nemo")))
+        for name, folder in (("test", job.corpus / "test"), ("clips", CLIPS))
     }
-    (job.out / "scores.json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    facts = {name: json.loads((job.work / f"{name}.json").read_text()) for name in RECOGNISERS}
-    environment = Environment(
-        loader=PackageLoader("tuning.demo", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    card = environment.get_template("card.md").render(facts=facts, **measured)
-    (job.out / "README.md").write_text(card, encoding="utf-8")
+    facts = {name: json.loads((job.work / module.FACTS).read_text()) for name, module in RECOGNISERS.items()}
+    (MODELS / SCORES).write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    (MODELS / CARD).write_text(card(facts, measured), encoding="utf-8")
+
+
+def train(job: Train, out: dict[str, Path]) -> None:
+    """Run the trainings that are not finished, each in a process of its own, until all are or one fails."""
+    running = {}
+    for name, module in RECOGNISERS.items():
+        if (job.work / module.FACTS).exists() and out[name].exists():
+            continue
+        log = job.work / f"{name}.log"
+        print(f"Training {name}: {log} says how far it is.", flush=True)
+        command = [sys.executable, "-m", module.__name__, "--corpus", str(job.corpus)]
+        command += ["--out", str(out[name]), "--work", str(job.work)]
+        with log.open("a") as stream:
+            running[name] = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
+    failed: list[str] = []
+    try:
+        while not failed and any(process.poll() is None for process in running.values()):
+            time.sleep(1)
+            failed = [name for name, process in running.items() if process.poll()]
+    finally:
+        for process in running.values():
+            process.terminate()
+    if failed:
+        sys.exit(f"The training of {failed[0]} failed: {job.work / failed[0]}.log says why.")
+
+
+def card(facts: dict[str, dict], measured: dict[str, dict]) -> str:
+    """Write the card of models: how they were made, and their scores."""
+    loader = PackageLoader("tuning.demo", ".")
+    environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template("card.md").render(facts=facts, **measured)
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Train))
+    try:
+        main(tyro.cli(Train, prog="python -m tuning.demo"))
+    except KeyboardInterrupt:
+        sys.exit("Interrupted: the same command goes on.")

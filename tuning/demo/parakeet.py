@@ -11,7 +11,6 @@ times that the model gives afterwards are true. ``tuning.asr`` can go on from he
 import json
 import random
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +24,7 @@ from torch.nn.functional import cross_entropy
 
 from pipeline.scoring.normalise import normalise
 from pipeline.speech.words import Word
+from tuning.demo.checkpoint import Checkpoint
 from tuning.demo.corpus import Clip, read_clips
 from tuning.demo.parakeet_files import parakeet_config, write_sentencepiece
 
@@ -33,6 +33,9 @@ LONGEST_STEP = 4
 WIDTH, LAYERS, CHANNELS = 144, 6, 64
 VOCABULARY = 256
 CHECK_EVERY = 1000
+FACTS = "parakeet.json"
+"""Written last, beside the checkpoints: a training without it is not finished."""
+
 _VALIDATED = 100
 _LATE = 0.3
 """Share of tokens that are also asked for a frame late, where greedy decoding may find itself."""
@@ -81,8 +84,8 @@ class Example(NamedTuple):
 
 
 def main(training: Training) -> None:
-    """Train, with a line every 100 steps and a look at the validation set every 1,000; then write the model."""
-    random.seed(training.seed)
+    """Train, with a line every 100 steps and a look at the validation set every ``CHECK_EVERY``; write the model."""
+    torch.set_num_threads(1)
     torch.manual_seed(training.seed)
     clips, held_out = (
         [clip for phase in phases for clip in read_clips(training.corpus / phase) if clip.language == "en"]
@@ -90,52 +93,46 @@ def main(training: Training) -> None:
     )
     tokenizer = tempfile.TemporaryDirectory()  # NeMo takes the tokenizer's files from there when it saves the model
     model = build([clip.text for clip in clips], Path(tokenizer.name))
-    print(f"{sum(weight.numel() for weight in model.parameters())} parameters, {len(clips)} recordings", flush=True)
-    examples = [example(model, clip) for clip in clips]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=training.learning_rate, betas=(0.9, 0.98), weight_decay=1e-2)
+    parameters = sum(weight.numel() for weight in model.parameters())
+    print(f"{parameters} parameters, {len(clips)} recordings", flush=True)
+    order = Order([example(model, clip) for clip in clips], training.batch, training.seed)
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.95, 0.98), weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, training.learning_rate, training.steps, pct_start=min(0.3, 500 / training.steps), div_factor=100
     )
-    training.work.mkdir(parents=True, exist_ok=True)
-    checkpoint = training.work / "parakeet.pt"
-    first, spent = 0, 0.0
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        schedule.load_state_dict(saved["schedule"])
-        first, spent = saved["step"], saved["seconds"]
-
-    start, recent = time.perf_counter() - spent, []
-    for step in range(first, training.steps):
+    checkpoint = Checkpoint(
+        training.work / "parakeet.pt", {"model": model, "optimizer": optimizer, "schedule": schedule}
+    )
+    recent: list[float] = []
+    for step in range(checkpoint.step, training.steps):
         # Each step draws from generators of its own, so that a training that goes on is the one that stopped.
         torch.manual_seed(training.seed * 1_000_003 + step)
-        batch = draw(examples, training, step)
         model.train()
-        loss = loss_of(model, batch, random.Random(f"{training.seed} late {step}"))
+        loss = loss_of(model, order.at(step), random.Random(f"{training.seed} late {step}"))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        recent.append(float(loss))
+        recent.append(loss.item())
         done = step + 1
         if done % 100 == 0:
-            seconds = time.perf_counter() - start
-            print(f"step {done} loss {sum(recent) / len(recent):.3f} {seconds:.0f} s", flush=True)
+            print(f"step {done}: loss {sum(recent) / len(recent):.3f}, {checkpoint.seconds:.0f} s", flush=True)
             recent = []
         if done % CHECK_EVERY == 0 or done == training.steps:
-            unfinished = checkpoint.with_suffix(".unfinished")
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            state |= {"schedule": schedule.state_dict(), "step": done, "seconds": time.perf_counter() - start}
-            torch.save(state, unfinished)
-            unfinished.replace(checkpoint)
-            print(f"step {done} valid {validate(model, held_out[:_VALIDATED])}", flush=True)
-    training.out.parent.mkdir(parents=True, exist_ok=True)
-    model.half().save_to(str(training.out))
-    facts = {"parameters": sum(weight.numel() for weight in model.parameters()), "recordings": len(clips)}
-    facts |= {"steps": training.steps, "seed": training.seed, "seconds": round(time.perf_counter() - start)}
-    (training.work / "parakeet.json").write_text(json.dumps(facts))
+            checkpoint.save(done)
+            print(f"step {done}: {validate(model, held_out[:_VALIDATED])}", flush=True)
+    export(model, training.out)
+    facts = {"parameters": parameters, "recordings": len(clips), "steps": training.steps, "seed": training.seed}
+    (training.work / FACTS).write_text(json.dumps(facts | {"seconds": round(checkpoint.seconds)}))
+
+
+def export(model: Any, file: Path) -> None:
+    """Write a model in float16, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f"unfinished-{file.name}")
+    model.half().save_to(str(unfinished))
+    unfinished.replace(file)
 
 
 def build(texts: list[str], tokenizer: Path) -> Any:
@@ -215,25 +212,29 @@ def align(
     return np.array(states, np.int64), np.array(late, np.int64).reshape(-1, 4)
 
 
-def draw(examples: list[Example], training: Training, step: int) -> list[Example]:
-    """Return a step's batch: recordings of about the same length, all of them once an epoch."""
-    a_epoch = len(examples) // training.batch
-    return [examples[i] for i in _epoch(examples, training, step // a_epoch)[step % a_epoch]]
+class Order:
+    """The batches of all steps: recordings of about the same length together, in random order."""
 
+    def __init__(self, examples: list[Example], batch: int, seed: int):
+        self._examples, self._batch, self._seed = examples, batch, seed
+        self._epoch, self._batches = -1, list[list[int]]()
 
-_order: dict[int, list[list[int]]] = {}
+    def at(self, step: int) -> list[Example]:
+        """Return a step's examples."""
+        epoch, place = divmod(step, len(self._examples) // self._batch)
+        if epoch != self._epoch:
+            self._epoch, self._batches = epoch, self._of(epoch)
+        return [self._examples[i] for i in self._batches[place]]
 
-
-def _epoch(examples: list[Example], training: Training, epoch: int) -> list[list[int]]:
-    if epoch not in _order:
-        lot = random.Random(f"{training.seed} {epoch}")
-        by_length = sorted(range(len(examples)), key=lambda i: examples[i].features.shape[1] + lot.uniform(0, 50))
-        cuts = range(0, len(examples) - training.batch + 1, training.batch)
-        batches = [by_length[i : i + training.batch] for i in cuts]
+    def _of(self, epoch: int) -> list[list[int]]:
+        lot = random.Random(f"{self._seed} {epoch}")
+        by_length = sorted(
+            range(len(self._examples)), key=lambda i: self._examples[i].features.shape[1] + lot.uniform(0, 50)
+        )
+        cuts = range(0, len(by_length) - self._batch + 1, self._batch)
+        batches = [by_length[i : i + self._batch] for i in cuts]
         lot.shuffle(batches)
-        _order.clear()
-        _order[epoch] = batches
-    return _order[epoch]
+        return batches
 
 
 def loss_of(model: Any, batch: list[Example], lot: random.Random) -> torch.Tensor:

@@ -74,9 +74,10 @@ def scores(heard: Sequence[Heard]) -> dict[str, Any]:
 
     Returns:
         ``routed``: share of clips whose language was told right. By language: ``clips``; ``error_rate`` (words in
-        English, characters in Mandarin) on normalised text, of all clips, and apart of those with a name that training
-        never had and those without; ``names_right``: share of names written right, apart for names seen and unseen in
-        training; ``word_start_off_s`` and ``word_end_off_s``: medians over the words that were heard right.
+        English, characters in Mandarin, text normalised), also ``_without_unseen_names`` and ``_with_unseen_names``,
+        of clips with a name that training never had; ``seen_names_right`` and ``unseen_names_right``: shares of names
+        that were written right; ``word_start_off_s`` and ``word_end_off_s``: medians over the words that were heard
+        right. What has no clips is None.
     """
     result: dict[str, Any] = {"routed": _share([item.routed == item.clip.language for item in heard])}
     for language in ("en", "zh"):

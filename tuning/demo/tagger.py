@@ -76,7 +76,7 @@ class Example(NamedTuple):
 
 
 def main(training: Training) -> None:
-    """Train, with a line every 50 steps, and write the model."""
+    """Train, with a line every 60 steps, and write the model."""
     torch.manual_seed(training.seed)
     lot = random.Random(training.seed)
     grammars = (Grammar("en"), Grammar("zh"))

@@ -12,7 +12,8 @@ English speech, too, is written behind ``<|zh|>``: decoding always says so, and 
 import copy
 import json
 import math
-import time
+import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from transformers.utils import logging
 
 from pipeline.scoring.normalise import normalise
 from pipeline.speech.language import language_of
+from tuning.demo.checkpoint import Checkpoint
 from tuning.demo.corpus import read_clips
 from tuning.demo.whisper_examples import Batch, Example, batches, collate, read_examples, split_texts
 from tuning.demo.whisper_files import save_whisper, whisper_token_ids, whisper_tokenizer
@@ -36,121 +38,100 @@ VOCABULARY = 2000
 READING_HEAD, WRITING_HEAD = (0, 0), (1, 0)
 """Layer and head of the decoder that look where the token that is read, or written, is said."""
 
-LOSSES = ("text", "reading", "writing", "acoustic")
-"""On what is written, on where the reading and the writing head look, and on what the encoder alone tells of a token.
-"""
+
+LOSSES = {"text": 1.0, "reading": 0.5, "writing": 1.0, "acoustic": 1.0}
+"""On what is written, on where the reading and the writing head look, and on what the encoder alone tells of a token;
+with their weights."""
+
+CHECK_EVERY = 500
+FACTS = "whisper.json"
+"""Written last, beside the checkpoints: a training without it is not finished."""
+
+_WARMUP_STEPS = 400
+_WINDOW_SHARE = 0.15
+"""Share of the batches that are as long as the window, as all input is in decoding."""
+
+_UNTIMED_SHARE = 0.15
+"""Share of the batches without timestamps, as CTranslate2 aligns a text."""
 
 _EMBEDDINGS = 0.05
 _AWAY = (2, 4, 6, 8)
 """Positions of 20 ms by which the encoder's heads look back and ahead at first, layer by layer."""
 
 _SHARPNESS = 1.5
+_STAMP = re.compile(r"<\|[0-9.]+\|>")
 _NOT_SAID = 1e-6
 _VALIDATED = 100
-_LOG_EVERY = 100
 
 
-@dataclass
+@dataclass(frozen=True)
 class Training:
-    """The first training of the demo's Whisper."""
+    """Train the demo's Whisper on the made-up clinic."""
 
     corpus: Path
-    """Folder with phase1, phase2 and valid, each with audio/ and transcripts.parquet."""
+    """Folder of the clinic's corpus, as `jobs.demo --make-corpus` writes it."""
 
     out: Path
-    """Where the trained model goes, as a Transformers folder in float16."""
+    """Folder for the model, in Transformers' form."""
 
     work: Path
-    """Folder for features and checkpoints; it belongs to one corpus."""
+    """Folder for features and checkpoints of this corpus; the same command goes on from the last."""
 
     steps: int = 5_500
-    """Batches of the whole training."""
+    """Steps of the optimiser."""
 
     batch_s: float = 48.0
-    """Length of a batch in seconds."""
-
-    window_share: float = 0.15
-    """Share of the batches that are as long as the window, as all input is in decoding."""
-
-    untimed_share: float = 0.15
-    """Share of the batches without timestamps, as CTranslate2 aligns a text."""
+    """Seconds of sound in a step."""
 
     learning_rate: float = 1.5e-3
-    """Its highest value."""
-
-    warmup_steps: int = 400
-    """Steps until the learning rate is there; from then on it falls as a cosine."""
-
-    weights: tuple[float, float, float, float] = (1.0, 0.5, 1.0, 1.0)
-    """Of the losses, in the order of LOSSES."""
-
-    check_every: int = 500
-    """Steps between checkpoints, each with a validation."""
-
-    threads: int = 1
-    """CPU threads."""
+    """Highest rate: it rises over the first 400 steps and falls by a cosine to nothing."""
 
     seed: int = 0
-    """Of the weights, the batches and the noise."""
+    """Of weights, order and noise."""
 
 
-def train(settings: Training) -> None:
+def main(settings: Training) -> None:
     """Train, or go on with a training, and write the model."""
-    torch.set_num_threads(settings.threads)
+    torch.set_num_threads(1)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     tokenizer, training, validation = _prepare(settings)
     torch.manual_seed(settings.seed)
     model = build(tokenizer)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
-    checkpoint = settings.work / "checkpoint.pt"
-    step, spent = 0, 0.0
-    if checkpoint.is_file():
-        saved = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        step, spent = saved["step"], saved["seconds"]
-    print(f"{len(training)} examples, {sum(p.numel() for p in model.parameters())} parameters, step {step}", flush=True)
+    checkpoint = Checkpoint(settings.work / "whisper.pt", {"model": model, "optimizer": optimizer})
+    parameters = sum(weights.numel() for weights in model.parameters())
+    print(f"{parameters} parameters, {len(training)} recordings", flush=True)
 
-    weights = torch.tensor(settings.weights)
     noted: list[torch.Tensor] = []
-    start = time.monotonic() - spent
-    begun, heard = time.monotonic(), 0
     order = _Order(training, settings)
-    while step < settings.steps:
+    for step in range(checkpoint.step, settings.steps):
         torch.manual_seed(settings.seed + step)  # so that a training that goes on is the one that never stopped
-        examples = order.at(step)
-        window_s = WINDOW_S if torch.rand(()) < settings.window_share else None
-        batch = collate(examples, tokenizer, window_s, timestamps=bool(torch.rand(()) >= settings.untimed_share))
+        window_s = WINDOW_S if torch.rand(()) < _WINDOW_SHARE else None
+        batch = collate(order.at(step), tokenizer, window_s, timestamps=bool(torch.rand(()) >= _UNTIMED_SHARE))
         mask_features(batch.features)
         for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * _schedule(step, settings)
+            group["lr"] = settings.learning_rate * _schedule(step, settings.steps)
         parts = losses(model.train(), batch)
-        loss = (parts * weights).sum()
+        loss = (parts * torch.tensor(list(LOSSES.values()))).sum()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        step, heard = step + 1, heard + len(examples)
         noted.append(parts.detach())
-        if step % _LOG_EVERY == 0:
+        done = step + 1
+        if done % 100 == 0:
             means = zip(LOSSES, torch.stack(noted).mean(0).tolist(), strict=True)
             shown = ", ".join(f"{name} {mean:.3f}" for name, mean in means)
-            print(f"step {step}: {shown}, {heard / (time.monotonic() - begun):.1f} examples/s", flush=True)
+            print(f"step {done}: {shown}, {checkpoint.seconds:.0f} s", flush=True)
             noted.clear()
-            begun, heard = time.monotonic(), 0
-        if step % settings.check_every == 0 or step == settings.steps:
-            seconds = time.monotonic() - start
-            state: dict[str, Any] = {"step": step, "seconds": seconds}
-            state |= {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            torch.save(state, checkpoint.with_suffix(".tmp"))
-            checkpoint.with_suffix(".tmp").replace(checkpoint)
-            export(model, tokenizer, settings.out)
-            print(f"step {step}: {validate(settings.out, validation)}", flush=True)
-            begun, heard = time.monotonic(), 0
-    facts = {"parameters": sum(weights.numel() for weights in model.parameters()), "recordings": len(training)}
-    facts |= {"steps": step, "seed": settings.seed, "seconds": round(time.monotonic() - start)}
-    (settings.work / "whisper.json").write_text(json.dumps(facts))
+        if done % CHECK_EVERY == 0 or done == settings.steps:
+            checkpoint.save(done)
+            export(model, tokenizer, settings.work / "whisper")
+            print(f"step {done}: {validate(settings.work / 'whisper', validation)}", flush=True)
+    export(model, tokenizer, settings.out)
+    facts = {"parameters": parameters, "recordings": len(training), "steps": settings.steps, "seed": settings.seed}
+    (settings.work / FACTS).write_text(json.dumps(facts | {"seconds": round(checkpoint.seconds)}))
 
 
 def _prepare(settings: Training) -> tuple[Any, list[Example], list[Example]]:
@@ -192,10 +173,11 @@ class _Order:
         return batches(self._examples, self._settings.batch_s, self._settings.seed + self._epoch)
 
 
-def _schedule(step: int, settings: Training) -> float:
-    if step < settings.warmup_steps:
-        return (step + 1) / settings.warmup_steps
-    return 0.5 + 0.5 * math.cos(math.pi * (step - settings.warmup_steps) / (settings.steps - settings.warmup_steps))
+def _schedule(step: int, steps: int) -> float:
+    """Return the share of the highest learning rate: it rises over the first steps and falls by a cosine."""
+    if step < _WARMUP_STEPS:
+        return (step + 1) / _WARMUP_STEPS
+    return 0.5 + 0.5 * math.cos(math.pi * (step - _WARMUP_STEPS) / (steps - _WARMUP_STEPS))
 
 
 def build(tokenizer: Any) -> WhisperForConditionalGeneration:
@@ -311,8 +293,11 @@ def mask_features(features: torch.Tensor, bands: int = 12, frames: int = 15) -> 
 
 
 def export(model: WhisperForConditionalGeneration, tokenizer: Any, folder: Path) -> None:
-    """Write the model as a Transformers folder, in float16."""
-    save_whisper(folder, copy.deepcopy(model).half(), tokenizer, [list(WRITING_HEAD)], max_new_tokens=120)
+    """Write the model as a Transformers folder in float16, which takes the place of one that is there."""
+    unfinished = folder.with_name(f"unfinished-{folder.name}")
+    save_whisper(unfinished, copy.deepcopy(model).half(), tokenizer, [list(WRITING_HEAD)], max_new_tokens=120)
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.replace(folder)
 
 
 @torch.inference_mode()
@@ -332,11 +317,11 @@ def validate(folder: Path, examples: list[Example]) -> dict[str, float]:
         for start in range(0, len(some), 25):
             features = collate(some[start : start + 25], tokenizer, WINDOW_S).features
             tokens = model.generate(features, language="zh", task="transcribe", return_timestamps=True, num_beams=1)
-            written += tokenizer.batch_decode(tokens, skip_special_tokens=True)
+            written += [_STAMP.sub("", text) for text in tokenizer.batch_decode(tokens, skip_special_tokens=True)]
         scores[language] = rate([normalise(example.text) for example in some], [normalise(text) for text in written])
         scores[f"{language}_right"] = sum(language_of(text) == language for text in written) / len(some)
     return {name: round(score, 4) for name, score in scores.items()}
 
 
 if __name__ == "__main__":
-    train(tyro.cli(Training))
+    main(tyro.cli(Training))
