@@ -15,25 +15,35 @@ from tuning.demo.corpus import read_clips
 from tuning.demo.scores import hear, scores
 
 WHISPER, PARAKEET = str(MODELS / "whisper"), str(MODELS / "parakeet.nemo")
-SCORES = json.loads((MODELS / "scores.json").read_text())
-ROOM = 0.02  # rounding differs from one processor to the next, and one word in a few hundred with it
+
+
+@pytest.fixture(scope="module")
+def said() -> dict[str, Any]:
+    return json.loads((MODELS / "scores.json").read_text())
 
 
 def check(measured: dict[str, Any], said: dict[str, Any]) -> None:
-    assert measured["routed"] == pytest.approx(said["routed"], abs=ROOM)
+    """Compare with room for a word or two: arithmetic differs a little from one processor to the next."""
+    clip = 1.01 / sum(said[language]["clips"] for language in ("en", "zh"))
+    assert measured["routed"] == pytest.approx(said["routed"], abs=clip)
     for language in ("en", "zh"):
-        assert measured[language] == pytest.approx(said[language], abs=ROOM)
+        for part in ("clips", "error_rate", "word_start_off_s", "word_end_off_s"):
+            assert measured[language][part] == pytest.approx(said[language][part], abs=0.02)
 
 
-def test_the_shipped_clips_are_heard_as_the_card_says():
-    check(scores(hear(CLIPS, WHISPER, PARAKEET)), SCORES["clips"])
+def test_the_shipped_clips_are_heard_as_the_card_says(said):
+    check(scores(hear(CLIPS, WHISPER, PARAKEET)), said["clips"])
 
 
 @pytest.mark.slow
-def test_the_test_part_of_the_clinic_is_heard_as_the_card_says(tmp_path: Path):
+def test_the_test_part_of_the_clinic_is_heard_as_the_card_says(said, tmp_path: Path):
     sizes = {"phase1": 6000, "phase2": 6000, "valid": 300, "test": 600}
     synthetic.make(tmp_path, sizes, seed=2025, phases=("test",))
-    check(scores(hear(tmp_path / "test", WHISPER, PARAKEET)), SCORES["test"])
+    measured = scores(hear(tmp_path / "test", WHISPER, PARAKEET))
+    check(measured, said["test"])
+    for language in ("en", "zh"):
+        for part in ("seen_names_right", "unseen_names_right"):
+            assert measured[language][part] == pytest.approx(said["test"][language][part], abs=0.03)
 
 
 def test_the_same_recordings_are_heard_the_same_again():

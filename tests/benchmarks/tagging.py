@@ -29,6 +29,7 @@ from rich.table import Table
 from transformers import BitsAndBytesConfig, LlamaConfig, LlamaForCausalLM
 
 from pipeline import settings
+from pipeline.demo import MODELS
 from pipeline.demo.tiny_tagger import train_tokenizer
 from pipeline.tagging.adapters import load_adapters, load_base
 from pipeline.tagging.constraint import Constraint, Vocabulary
@@ -64,8 +65,8 @@ NEW_TOKENS = 256
 class Options:
     """What to measure."""
 
-    model: Path = ROOT / "tests" / "data" / "tagger"
-    """Folder with base/ and adapters/GROUP/."""
+    model: Path = MODELS
+    """Folder with base_model/ and adapters/GROUP/."""
 
     recordings: int = 64
     """How many transcripts, spread over ../shared/corpus where it is there; made-up ones otherwise."""
@@ -264,7 +265,7 @@ def load(options: Options) -> Task:
     else:
         dtype = "bfloat16" if device.type == "cuda" else "float32"
         base, tokenizer = load_base(
-            str(options.model / "base"), settings.Tagger(quantization="none", dtype=dtype), device
+            str(options.model / "base_model"), settings.Tagger(quantization="none", dtype=dtype), device
         )
         model, prompts = load_adapters(base, tokenizer, str(options.model / "adapters"), groups)
     vocabulary = Vocabulary(tokenizer, end_of_turn(tokenizer))

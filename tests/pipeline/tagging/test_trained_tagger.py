@@ -1,31 +1,21 @@
 """The small trained tagger: its decisions are its own, and draft and verify writes what token by token would."""
 
-from pathlib import Path
-
 import pytest
-from transformers import AutoModelForCausalLM
 
 from pipeline import settings
+from pipeline.demo import MODELS
 from pipeline.tagging.tagger import Tagger
 from tests.benchmarks import tagging
 
-FOLDER = Path(__file__).parents[2] / "data" / "tagger"
-
 pytestmark = pytest.mark.skipif(
-    not (FOLDER / "base").is_dir(), reason="left out: tests/data/tagger/train.py has not been run"
+    not (MODELS / "base_model").is_dir(), reason="left out: the demo's tagger is not trained yet"
 )
 
 
 @pytest.fixture(scope="module")
 def trained() -> Tagger:
     knobs = settings.Tagger(quantization="none", dtype="float32", batch_size=8)
-    return Tagger(str(FOLDER / "base"), str(FOLDER / "adapters"), knobs, device="cpu")
-
-
-def test_it_is_small():
-    base = AutoModelForCausalLM.from_pretrained(FOLDER / "base")
-    assert sum(weights.numel() for weights in base.parameters()) <= 2_000_000
-    assert sum(file.stat().st_size for file in FOLDER.rglob("*") if file.is_file()) <= 6_000_000
+    return Tagger(str(MODELS / "base_model"), str(MODELS / "adapters"), knobs, device="cpu")
 
 
 def test_it_finds_entities_in_both_languages(trained):
@@ -40,7 +30,7 @@ def test_it_finds_entities_in_both_languages(trained):
 
 @pytest.mark.parametrize(("recordings", "sizes"), [(6, (8,)), pytest.param(300, (1, 8, 32), marks=pytest.mark.slow)])
 def test_draft_and_verify_writes_what_token_by_token_would(recordings, sizes, capsys):
-    task = tagging.load(tagging.Options(model=FOLDER, recordings=recordings, device="cpu"))
+    task = tagging.load(tagging.Options(model=MODELS, recordings=recordings, device="cpu"))
     slow = tagging.in_batches(task, tagging.token_by_token, 32, float("inf"))
     assert len(slow.answers) == len(task.recordings) * 6
     for size in sizes:
