@@ -5,34 +5,53 @@ python -m tuning.demo.parakeet --corpus CLINIC --out parakeet.nemo --work CHECKP
 The loss of a transducer sums over all alignments of a text with its recording. The clinic's words have exact times, so
 this training needs one alignment alone: a token is written in the frame in which it begins and steps to the frame in
 which it ends, blanks step over pauses. That costs a small part of the full loss, finds the way at once, and the word
-times that the model gives afterwards are true. ``tuning.asr`` can go on from here with the full loss.
+times that the model gives afterwards are true. But a model that has left this way once knows no way back: so
+``tuning.asr`` goes on for two epochs with the full loss.
 """
 
 import json
 import random
+import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jiwer
 import numpy as np
 import sentencepiece
+import soundfile
 import torch
 import tyro
 from torch.nn.functional import cross_entropy
 
 from pipeline.scoring.normalise import normalise
+from pipeline.speech.audio import SAMPLE_RATE
 from pipeline.speech.words import Word
+from tuning import asr
 from tuning.demo.checkpoint import Checkpoint
 from tuning.demo.corpus import Clip, read_clips
 from tuning.demo.parakeet_files import parakeet_config, write_sentencepiece
+from tuning.settings import demo_asr
 
 FRAME_S = 0.08
 LONGEST_STEP = 4
 WIDTH, LAYERS, CHANNELS = 144, 6, 64
 VOCABULARY = 256
 CHECK_EVERY = 1000
+REFINEMENT = replace(
+    demo_asr(),
+    epochs=2,
+    learning_rate=4e-4,
+    min_learning_rate=1e-5,
+    batch_size=16,
+    batch_seconds=80.0,
+    precision="bf16-mixed",
+    freq_width=10,
+    time_masks=2,
+)
+"""Settings of the fine-tuning."""
+
 FACTS = "parakeet.json"
 """Written last, beside the checkpoints: a training without it is not finished."""
 
@@ -122,17 +141,49 @@ def main(training: Training) -> None:
         if done % CHECK_EVERY == 0 or done == training.steps:
             checkpoint.save(done)
             print(f"step {done}: {validate(model, held_out[:_VALIDATED])}", flush=True)
-    export(model, training.out)
+    first = training.work / "first.nemo"
+    export(model, first)
+    refine(first, clips, held_out, training)
     facts = {"parameters": parameters, "recordings": len(clips), "steps": training.steps, "seed": training.seed}
     (training.work / FACTS).write_text(json.dumps(facts | {"seconds": round(checkpoint.seconds)}))
 
 
 def export(model: Any, file: Path) -> None:
-    """Write a model in float16, whole or not at all."""
+    """Write a model, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f"unfinished-{file.name}")
-    model.half().save_to(str(unfinished))
+    model.save_to(str(unfinished))
     unfinished.replace(file)
+
+
+def refine(first: Path, clips: list[Clip], held_out: list[Clip], training: Training) -> None:
+    """Fine-tune as ``jobs.finetune_asr`` does, and write the checkpoint with the lowest error rate in float16."""
+    work = training.work / "refined"
+    work.mkdir(exist_ok=True)
+    for split, some in (("train", clips), ("valid", held_out[:_VALIDATED])):
+        write_manifest(work / f"{split}.jsonl", some)
+    rates: dict[Path, float] = {}
+
+    def report(values: dict[str, float], checkpoint: Path | None) -> None:
+        if checkpoint is not None:
+            kept = work / f"epoch{values['epoch']:.0f}"
+            shutil.copytree(checkpoint, kept, dirs_exist_ok=True)
+            rates[kept] = values["valid_wer"]
+            print(f"epoch {values['epoch']:.0f} with the full loss: WER {values['valid_wer']:.3f}", flush=True)
+
+    asr.fit(first, work, REFINEMENT, report, work)
+    asr.export(first, min(rates, key=rates.__getitem__), work / "refined.nemo")
+    export(asr.load(work / "refined.nemo").half(), training.out)
+
+
+def write_manifest(file: Path, clips: list[Clip]) -> None:
+    """Write a NeMo manifest of the clips that are mono with 16 kHz."""
+    with file.open("w", encoding="utf-8") as stream:
+        for clip in clips:
+            sound = soundfile.info(clip.path)
+            if (sound.samplerate, sound.channels) == (SAMPLE_RATE, 1):
+                entry = {"audio_filepath": clip.path, "duration": sound.duration, "text": clip.text}
+                stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
 
 def build(texts: list[str], tokenizer: Path) -> Any:

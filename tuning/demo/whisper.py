@@ -39,9 +39,9 @@ READING_HEAD, WRITING_HEAD = (0, 0), (1, 0)
 """Layer and head of the decoder that look where the token that is read, or written, is said."""
 
 
-LOSSES = {"text": 1.0, "reading": 0.5, "writing": 1.0, "acoustic": 1.0}
-"""On what is written, on where the reading and the writing head look, and on what the encoder alone tells of a token;
-with their weights."""
+LOSSES = {"text": 1.0, "reading": 0.5, "writing": 1.0, "acoustic": 1.0, "script": 1.0}
+"""On what is written, on where the reading and the writing head look, on what the encoder alone tells of a token, and
+on Chinese characters in English speech; with their weights."""
 
 CHECK_EVERY = 500
 FACTS = "whisper.json"
@@ -251,10 +251,7 @@ def encode(model: WhisperForConditionalGeneration, features: torch.Tensor) -> to
 
 
 def losses(model: WhisperForConditionalGeneration, batch: Batch) -> torch.Tensor:
-    """Return four losses: the text, where the two heads look, and what the encoder alone tells, see ``LOSSES``.
-
-    Each is a cross-entropy in nats for a token.
-    """
+    """Return the losses of a batch in the order of ``LOSSES``, in nats for a token."""
     with torch.autocast("cpu", torch.bfloat16):
         encoded = encode(model, batch.features)
         decoded = model.model.decoder(
@@ -268,7 +265,15 @@ def losses(model: WhisperForConditionalGeneration, batch: Batch) -> torch.Tensor
     reading = _misses(looks[0][:, 1:], batch.spans[:, :-1])
     writing = _misses(looks[1], batch.spans)
     acoustic = functional.cross_entropy(told.float(), batch.labels[said])
-    return torch.stack([text, reading, writing, acoustic])
+    return torch.stack([text, reading, writing, acoustic, _script(logits.float(), batch)])
+
+
+def _script(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Return how likely Chinese is in English: one stray character, and a recording counts as Mandarin."""
+    written = batch.labels >= 0
+    english = ~batch.chinese[batch.labels.clamp_min(0)].any(1)
+    chinese = logits.softmax(-1)[..., batch.chinese].sum(-1)
+    return -torch.log1p(-chinese.clamp(max=1 - _NOT_SAID))[written & english[:, None]].sum() / written.sum()
 
 
 def _misses(looks: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:

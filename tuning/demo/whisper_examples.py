@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from transformers import WhisperFeatureExtractor
 
 from pipeline.speech.audio import SAMPLE_RATE
+from pipeline.speech.whisper import token_to_bytes
 from pipeline.speech.words import CJK, Word
 from tuning.demo.corpus import Clip
 
@@ -54,12 +56,14 @@ class Batch:
         labels: What it is to write, -100 behind the shorter ones; same shape.
         spans: The positions of the encoder at which each label is said, as weights with the sum 1; rows of zeros for
             labels that are not said. Shape (examples, tokens, frames / 2).
+        chinese: Which tokens of the vocabulary are of Chinese characters; shape (vocabulary,).
     """
 
     features: torch.Tensor
     inputs: torch.Tensor
     labels: torch.Tensor
     spans: torch.Tensor
+    chinese: torch.Tensor
 
 
 def split_texts(texts: Sequence[str]) -> Iterator[str]:
@@ -173,4 +177,13 @@ def collate(
             spans[i, row, first:last] = 1 / (last - first)
     longest = max(map(len, rows))
     padded = torch.tensor([row + [-100] * (longest - len(row)) for row in rows])
-    return Batch(features, padded[:, :-1].clamp_min(0), padded[:, 1:], spans[:, : longest - 1])
+    spans = spans[:, : longest - 1]
+    return Batch(features, padded[:, :-1].clamp_min(0), padded[:, 1:], spans, _chinese(tokenizer))
+
+
+@cache
+def _chinese(tokenizer: Any) -> torch.Tensor:
+    """Say of each token whether it is a Chinese character or a part of one, which is no byte of ASCII."""
+    tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    text = [i < tokenizer.eos_token_id and token != "" for i, token in enumerate(tokens)]
+    return torch.tensor([own and not token_to_bytes(token).isascii() for own, token in zip(text, tokens, strict=True)])
