@@ -39,7 +39,7 @@ READING_HEAD, WRITING_HEAD = (0, 0), (1, 0)
 """Layer and head of the decoder that look where the token that is read, or written, is said."""
 
 
-LOSSES = {"text": 1.0, "reading": 0.5, "writing": 1.0, "acoustic": 1.0, "script": 1.0}
+LOSSES = {"text": 1.0, "reading": 0.5, "writing": 1.0, "acoustic": 1.0, "script": 4.0}
 """On what is written, on where the reading and the writing head look, on what the encoder alone tells of a token, and
 on Chinese characters in English speech; with their weights."""
 
@@ -77,7 +77,7 @@ class Training:
     work: Path
     """Folder for features and checkpoints of this corpus; the same command goes on from the last."""
 
-    steps: int = 5_500
+    steps: int = 6_000
     """Steps of the optimiser."""
 
     batch_s: float = 48.0
