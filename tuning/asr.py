@@ -92,11 +92,16 @@ def export(model_file: Path, checkpoint: Path, file: Path) -> None:
     Args:
         model_file: The .nemo file that the training began with.
         checkpoint: Folder of the checkpoint.
-        file: The new .nemo file, which appears whole or not at all.
+        file: The new .nemo file.
     """
     model = load(model_file)
     saved = torch.load(checkpoint / "checkpoint.ckpt", map_location="cpu", weights_only=False, mmap=True)
     model.load_state_dict(saved["state_dict"])
+    save(model, file)
+
+
+def save(model: Any, file: Path) -> None:
+    """Write a model as a .nemo file, which appears whole or not at all."""
     unfinished = file.with_name(f"unfinished-{file.name}")
     model.save_to(str(unfinished))
     unfinished.replace(file)

@@ -45,7 +45,7 @@ def build_missing_models() -> None:
     except OSError as error:
         raise UserError(f"{folder.parent} cannot be written ({error.strerror}): set XDG_CACHE_HOME.") from None
     with workshop:
-        # In a process of its own: NeMo, Transformers and their many messages stay out of the job's.
+        # In a process of its own: Transformers and its many messages stay out of the job's.
         build = [sys.executable, "-m", "pipeline.demo.build", workshop.name]
         subprocess.run(build, cwd=_HERE.parents[1], check=True, capture_output=True)
         with suppress(OSError):  # another process was first

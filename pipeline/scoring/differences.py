@@ -6,7 +6,8 @@ from typing import Any, Literal, NamedTuple
 from rapidfuzz.distance import Levenshtein
 
 from pipeline.scoring.matching import Entity, match_typed_first
-from pipeline.scoring.normalise import MIXED_TOKEN, normalise
+from pipeline.scoring.normalise import normalise
+from pipeline.speech.words import WORD
 
 Place = tuple[int, int]
 """First character, and the one behind the last."""
@@ -66,7 +67,7 @@ def differing_tokens(reference: str, answer: str) -> tuple[list[Place], list[Pla
 
 
 def _tokens(text: str) -> list[tuple[str, Place]]:
-    found = [(normalise(token.group()).replace(" ", ""), token.span()) for token in MIXED_TOKEN.finditer(text)]
+    found = [(normalise(token.group()).replace(" ", ""), token.span()) for token in WORD.finditer(text)]
     return [(token, place) for token, place in found if token]
 
 

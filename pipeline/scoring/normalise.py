@@ -3,10 +3,7 @@
 import re
 import unicodedata
 
-from pipeline.speech.words import CJK
-
-MIXED_TOKEN = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
-"""A CJK ideograph, or a run of other characters without a space."""
+from pipeline.speech.words import CJK, WORD
 
 _LETTER = r"[^\W\d_]"
 _KEPT = re.compile(rf"[^\W_]+(?:(?<={_LETTER})'(?={_LETTER})[^\W_]+)*")
@@ -32,4 +29,4 @@ def normalise_entity(text: str) -> str:
 
 def mixed_tokens(text: str) -> str:
     """Put single spaces between a text's tokens: each CJK ideograph is one, and so is each run of other characters."""
-    return " ".join(MIXED_TOKEN.findall(text))
+    return " ".join(WORD.findall(text))

@@ -13,6 +13,7 @@ CJK = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 
 _SPACES = ("Cc", "Zl", "Zp", "Zs")
 WORD = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
+"""A CJK ideograph, or a run of other characters without a space."""
 
 
 @dataclass(frozen=True)

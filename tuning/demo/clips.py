@@ -21,8 +21,10 @@ def ship(test: Path, out: Path) -> None:
     ids = sorted(found, key=answers.id_order)[:COUNT]
     for recording_id in ids:
         shutil.copy(found[recording_id], out / "audio")
+    shipped: dict[str, pa.Table] = {}
     for name, schema in (("transcripts", tables.TRANSCRIPTS), ("entities", tables.ENTITIES)):
         table = pq.read_table(test / f"{name}.parquet", schema=schema)
-        tables.write(table.filter(pc.is_in(table["recording_id"], pa.array(ids))), str(out), name)
-    answers.write_task1(pq.read_table(out / "transcripts.parquet"), str(out / answers.TASK1))
-    answers.write_task2(pq.read_table(out / "entities.parquet"), str(out / answers.TASK2))
+        shipped[name] = table.filter(pc.is_in(table["recording_id"], pa.array(ids)))
+        tables.write(shipped[name], str(out), name)
+    answers.write_task1(shipped["transcripts"], str(out / answers.TASK1))
+    answers.write_task2(shipped["entities"], str(out / answers.TASK2))

@@ -142,18 +142,10 @@ def main(training: Training) -> None:
             checkpoint.save(done)
             print(f"step {done}: {validate(model, held_out[:_VALIDATED])}", flush=True)
     first = training.work / "first.nemo"
-    export(model, first)
+    asr.save(model, first)
     refine(first, clips, held_out, training)
     facts = {"parameters": parameters, "recordings": len(clips), "steps": training.steps, "seed": training.seed}
     (training.work / FACTS).write_text(json.dumps(facts | {"seconds": round(checkpoint.seconds)}))
-
-
-def export(model: Any, file: Path) -> None:
-    """Write a model, whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f"unfinished-{file.name}")
-    model.save_to(str(unfinished))
-    unfinished.replace(file)
 
 
 def refine(first: Path, clips: list[Clip], held_out: list[Clip], training: Training) -> None:
@@ -173,7 +165,8 @@ def refine(first: Path, clips: list[Clip], held_out: list[Clip], training: Train
 
     asr.fit(first, work, REFINEMENT, report, work)
     asr.export(first, min(rates, key=rates.__getitem__), work / "refined.nemo")
-    export(asr.load(work / "refined.nemo").half(), training.out)
+    training.out.parent.mkdir(parents=True, exist_ok=True)
+    asr.save(asr.load(work / "refined.nemo").half(), training.out)
 
 
 def write_manifest(file: Path, clips: list[Clip]) -> None:

@@ -8,10 +8,9 @@ the constraint allows, which one comes next. ``jobs.finetune_taggers`` trains th
 
 import random
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import tyro
@@ -24,6 +23,7 @@ from pipeline.tagging.constraint import Constraint, Vocabulary
 from pipeline.tagging.entities import Span
 from pipeline.tagging.groups import load_groups
 from pipeline.tagging.prompts import Prompt, completion, encode, end_of_turn, guard, render
+from tuning.demo.checkpoint import Checkpoint
 from tuning.demo.induction import begin_with_copying
 
 VOCABULARY = 3072
@@ -96,19 +96,11 @@ def main(training: Training) -> None:
     ]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, list(rates), total_steps=training.steps, pct_start=0.05)
-    training.work.mkdir(parents=True, exist_ok=True)
-    checkpoint = training.work / "tagger.pt"
-    first, spent = 0, 0.0
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        schedule.load_state_dict(saved["schedule"])
-        first, spent = saved["step"], saved["seconds"]
-
+    parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
+    checkpoint = Checkpoint(training.work / "tagger.pt", parts)
     batches = Batches(tokenizer, sentences, prompts)
-    start, recent = time.perf_counter() - spent, []
-    for step in range(first, training.steps):
+    recent: list[tuple[float, float]] = []
+    for step in range(checkpoint.step, training.steps):
         told, examples = batches.draw(
             prompts[step % len(prompts)], training.batch, random.Random(f"{training.seed} {step}")
         )
@@ -119,19 +111,17 @@ def main(training: Training) -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        recent.append((float(loss), right))
+        recent.append((loss.item(), right))
         done = step + 1
         if done % 60 == 0:
             mean_loss, mean_right = (sum(some) / len(recent) for some in zip(*recent, strict=True))
-            seconds = time.perf_counter() - start
-            print(f"step {done} loss {mean_loss:.4f} answers right {mean_right:.3f} {seconds:.0f} s", flush=True)
+            print(
+                f"step {done}: loss {mean_loss:.4f}, answers right {mean_right:.3f}, {checkpoint.seconds:.0f} s",
+                flush=True,
+            )
             recent = []
         if done % 300 == 0 or done == training.steps:
-            unfinished = checkpoint.with_suffix(".unfinished")
-            state: dict[str, Any] = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            state |= {"schedule": schedule.state_dict(), "step": done, "seconds": time.perf_counter() - start}
-            torch.save(state, unfinished)
-            unfinished.replace(checkpoint)
+            checkpoint.save(done)
     tokenizer.save_pretrained(training.out)
     model.half().save_pretrained(training.out)
 
