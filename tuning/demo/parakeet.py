@@ -73,7 +73,7 @@ class Training:
     work: Path
     """Folder for checkpoints; the same command goes on from the last."""
 
-    steps: int = 12_000
+    steps: int = 6_000
     """Steps of the optimiser."""
 
     batch: int = 16
