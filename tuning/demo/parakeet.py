@@ -73,6 +73,9 @@ class Training:
     work: Path
     """Folder for checkpoints; the same command goes on from the last."""
 
+    start: Path | None = None
+    """A .nemo file of this shape to begin with, its tokenizer included. Without it: random weights."""
+
     steps: int = 6_000
     """Steps of the optimiser."""
 
@@ -111,7 +114,7 @@ def main(training: Training) -> None:
         for phases in (("phase1", "phase2"), ("valid",))
     )
     tokenizer = tempfile.TemporaryDirectory()  # NeMo takes the tokenizer's files from there when it saves the model
-    model = build([clip.text for clip in clips], Path(tokenizer.name))
+    model = asr.load(training.start) if training.start else build([clip.text for clip in clips], Path(tokenizer.name))
     parameters = sum(weight.numel() for weight in model.parameters())
     print(f"{parameters} parameters, {len(clips)} recordings", flush=True)
     order = Order([example(model, clip) for clip in clips], training.batch, training.seed)
@@ -199,7 +202,7 @@ def example(model: Any, clip: Clip) -> Example:
     frames = encoded_length(int(length))
     tokens, starts, ends = timed_tokens(model.tokenizer.tokenizer, clip.text, clip.words)
     states, late = align(tokens, starts, ends, frames, len(model.joint.vocabulary))
-    return Example(features[0].half(), tokens, states, late)
+    return Example(features[0, :, : int(length)].half(), tokens, states, late)
 
 
 def encoded_length(time_steps: int) -> int:

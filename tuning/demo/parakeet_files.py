@@ -14,6 +14,7 @@ def write_sentencepiece(folder: Path, texts: Iterable[str], vocab_size: int) -> 
         model_prefix=str(folder / "tokenizer"),
         vocab_size=vocab_size,
         model_type="bpe",
+        character_coverage=1.0,
         bos_id=-1,
         eos_id=-1,
         pad_id=-1,

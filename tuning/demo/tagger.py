@@ -6,6 +6,7 @@ It begins with an induction head (``induction``), which copies, and learns what 
 the constraint allows, which one comes next. ``jobs.finetune_taggers`` trains the adapters on it.
 """
 
+import bisect
 import random
 import re
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ HIDDEN, LAYERS, INTERMEDIATE, ROPE_THETA = 256, 4, 512, 500_000.0
 SENTENCES = 40_000
 FEW_SHOT = 0  # turns in the prompt: the adapters need none
 WITH_ENTITY = 0.5
-LONGER = 0.3  # share of transcripts made of two or three sentences
+LONGER = 0.3  # share of batches whose transcripts are two or three sentences
 MARK = "\ue000"  # where the transcript stands in a rendered prompt
 
 CIRCUIT, CIRCUIT_SHARE = re.compile(r"embed_tokens|layers\.[01]\.self_attn\.\w+\.weight"), 0.03
@@ -148,26 +149,31 @@ def build(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 
 
 class Batches:
-    """Draws batches for a group."""
+    """Draws batches for a group, of transcripts of about the same length."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, sentences: list[Sentence], prompts: list[Prompt]):
         self._tokenizer = tokenizer
         self._end = end_of_turn(tokenizer)
         self._vocabulary = Vocabulary(tokenizer, self._end)
-        self._sentences = sentences
+        lengths = list(map(len, tokenizer([sentence.text for sentence in sentences])["input_ids"]))
+        by_length = sorted(zip(lengths, sentences, strict=True), key=lambda pair: pair[0])
+        self._all = _Pool(by_length)
         self._with_entity = {
-            prompt.group: [item for item in sentences if any(span.type in prompt.types for span in item.spans)]
+            prompt.group: _Pool([pair for pair in by_length if any(span.type in prompt.types for span in pair[1].spans)])
             for prompt in prompts
         }
 
     def draw(self, prompt: Prompt, size: int, lot: random.Random) -> tuple[list[int], list[Example]]:
         """Return the tokens that the prompts begin with, and the examples; half of them have an entity to find."""
         before, after = render(self._tokenizer, prompt, MARK).split(MARK)
+        with_entity = self._with_entity[prompt.group]
+        length = lot.choice(with_entity.lengths)
+        more = lot.randint(1, 2) if lot.random() < LONGER else 0
         examples = []
         for _ in range(size):
-            sentence = lot.choice(self._with_entity[prompt.group] if lot.random() < WITH_ENTITY else self._sentences)
-            if lot.random() < LONGER:
-                sentence = join([sentence, *lot.choices(self._sentences, k=lot.randint(1, 2))], lot)
+            pool = with_entity if lot.random() < WITH_ENTITY else self._all
+            some = [pool.near(length, lot), *(self._all.near(length, lot) for _ in range(more))]
+            sentence = join(some, lot) if more else some[0]
             spans = [span for span in sentence.spans if span.type in prompt.types]
             question = encode(self._tokenizer, before + guard(sentence.text) + after)
             answer = encode(self._tokenizer, completion(sentence.text, spans) + self._end)
@@ -179,6 +185,19 @@ class Batches:
         told = min(told, *(len(example.question) - 1 for example in examples))
         shared = examples[0].question[:told]
         return shared, [example._replace(question=example.question[told:]) for example in examples]
+
+
+class _Pool:
+    """Sentences by their length in tokens."""
+
+    def __init__(self, by_length: list[tuple[int, Sentence]]):
+        self.lengths = [length for length, _ in by_length]
+        self._sentences = [sentence for _, sentence in by_length]
+
+    def near(self, length: int, lot: random.Random) -> Sentence:
+        """Draw one of about a length, from a tenth of all."""
+        place, around = bisect.bisect(self.lengths, length), len(self.lengths) // 20
+        return self._sentences[min(max(place + lot.randint(-around, around), 0), len(self._sentences) - 1)]
 
 
 def join(sentences: list[Sentence], lot: random.Random) -> Sentence:

@@ -59,6 +59,7 @@ _AWAY = (2, 4, 6, 8)
 """Positions of 20 ms by which the encoder's heads look back and ahead at first, layer by layer."""
 
 _SHARPNESS = 1.5
+_LATIN = re.compile("[A-Za-z]")
 _STAMP = re.compile(r"<\|[0-9.]+\|>")
 _NOT_SAID = 1e-6
 _VALIDATED = 100
@@ -76,6 +77,9 @@ class Training:
 
     work: Path
     """Folder for features and checkpoints of this corpus; the same command goes on from the last."""
+
+    start: Path | None = None
+    """A folder with a model of this shape to begin with, its tokenizer included. Without it: random weights."""
 
     steps: int = 6_000
     """Steps of the optimiser."""
@@ -98,6 +102,10 @@ def main(settings: Training) -> None:
     tokenizer, training, validation = _prepare(settings)
     torch.manual_seed(settings.seed)
     model = build(tokenizer)
+    if settings.start:
+        model.load_state_dict(
+            WhisperForConditionalGeneration.from_pretrained(settings.start, dtype=torch.float32).state_dict()
+        )
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
     checkpoint = Checkpoint(settings.work / "whisper.pt", {"model": model, "optimizer": optimizer})
     parameters = sum(weights.numel() for weights in model.parameters())
@@ -140,7 +148,11 @@ def _prepare(settings: Training) -> tuple[Any, list[Example], list[Example]]:
     if not file.is_file():
         settings.work.mkdir(parents=True, exist_ok=True)
         clips = [clip for phase in TRAINING for clip in read_clips(settings.corpus / phase)]
-        tokenizer = whisper_tokenizer(split_texts([clip.text for clip in clips]), VOCABULARY)
+        tokenizer = (
+            WhisperTokenizer.from_pretrained(settings.start)
+            if settings.start
+            else whisper_tokenizer(split_texts([clip.text for clip in clips]), VOCABULARY)
+        )
         tokenizer.save_pretrained(tokenizer_folder)
         validation = read_clips(settings.corpus / VALIDATION)
         examples = tuple(read_examples(some, tokenizer, WINDOW_S) for some in (clips, validation))
@@ -149,8 +161,9 @@ def _prepare(settings: Training) -> tuple[Any, list[Example], list[Example]]:
     training, validation = torch.load(file, weights_only=False)
     english = [example for example in training if language_of(example.text) == "en"]
     mandarin = [example for example in training if language_of(example.text) == "zh"]
-    # Its English only has to be told from Mandarin.
-    return WhisperTokenizer.from_pretrained(tokenizer_folder), mandarin + english[::2], validation
+    mixed = [example for example in mandarin if _LATIN.search(example.text)]
+    # Its English only has to be told from Mandarin; single words of it within Mandarin are the hardest of all.
+    return WhisperTokenizer.from_pretrained(tokenizer_folder), mandarin + mixed + english[::2], validation
 
 
 class _Order:
