@@ -1,7 +1,7 @@
 # make demo   install everything into .venv, then transcribe and tag the shipped clips
 # make test   install everything into .venv, then run the tests
 # make setup  install alone;  make lint  style and types;  make lock  requirements.in -> requirements.txt
-# make train-demo-models  make the demo's corpus and train its recognisers again, in less than two hours on two cores
+# make train-demo-models  make the demo's corpus and train its models again, in about three hours on two cores
 
 PYTHON ?= python3
 VENV := .venv

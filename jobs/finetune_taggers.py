@@ -18,7 +18,6 @@ from jobs.command_line import absolute, check_local, connect_to_ray, parse, run_
 from jobs.folders import take_up
 from jobs.progress import follow
 from jobs.training_sets import find_sets
-from pipeline import demo
 from pipeline.errors import UserError
 from pipeline.models import locate_base_model
 from pipeline.run_folder import write_json
@@ -122,9 +121,7 @@ def about(task: campaign.Task) -> dict[str, Any]:
 
 
 def find_base_model(settings: Adapter) -> Adapter:
-    """Return settings with the base model's folder, after building the demo's where it is asked for and missing."""
-    if settings.base_model == demo.model_paths()["base_model"]:
-        demo.build_missing_models()
+    """Return settings with the base model's folder."""
     return replace(settings, base_model=str(locate_base_model(settings.base_model)))
 
 

@@ -12,7 +12,7 @@ import tyro
 
 from jobs.command_line import absolute, check_paths, connect_to_ray, parse, run_job
 from jobs.progress import track
-from pipeline import demo, models, run_folder
+from pipeline import models, run_folder
 from pipeline.errors import UserError
 from pipeline.settings import Settings, check
 from pipeline.speech.audio import find_recordings
@@ -58,8 +58,6 @@ def main(arguments: list[str]) -> None:
     if any(path.startswith(f"{out}/") for path in recordings.values()):
         raise UserError(f"--out {out} lies above recordings: give a folder of its own.")
     run_folder.check_out(out, job.overwrite)
-    if {job.settings.models.base_model, job.settings.models.adapters} & set(demo.model_paths().values()):
-        demo.build_missing_models()
     settings = models.locate(job.settings)
     left_out = models.groups_without_adapter(settings)
     if left_out:

@@ -15,10 +15,10 @@ from transformers import (
 )
 
 from pipeline import settings
-from pipeline.demo.tiny_tagger import build_tagger
 from pipeline.tagging.constraint import Vocabulary
 from pipeline.tagging.prompts import end_of_turn
 from pipeline.tagging.tagger import Tagger
+from tests.tiny_tagger import build_tagger
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,6 @@ from transformers import BitsAndBytesConfig, LlamaConfig, LlamaForCausalLM
 
 from pipeline import settings
 from pipeline.demo import MODELS
-from pipeline.demo.tiny_tagger import train_tokenizer
 from pipeline.tagging.adapters import load_adapters, load_base
 from pipeline.tagging.constraint import Constraint, Vocabulary
 from pipeline.tagging.decoding import Answer, Decoder, Prefix, Request
@@ -39,6 +38,7 @@ from pipeline.tagging.groups import load_groups
 from pipeline.tagging.prompts import Prompt, encode, end_of_turn, guard, render
 from tests import stepwise
 from tests.oracle import Oracle, Recording, read_corpus
+from tuning.demo.llama_files import train_tokenizer
 
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT.parent / "shared" / "corpus"

@@ -4,11 +4,11 @@ import pytest
 import torch
 from transformers import LlamaConfig
 
-from pipeline.demo.tiny_tagger import train_tokenizer
 from pipeline.tagging.constraint import Vocabulary
 from pipeline.tagging.groups import load_groups
 from pipeline.tagging.prompts import Prompt, end_of_turn
 from tests.benchmarks import tagging
+from tuning.demo.llama_files import train_tokenizer
 
 
 @pytest.fixture()

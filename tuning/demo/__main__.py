@@ -1,6 +1,7 @@
 """Train the demo's models and write their card: python -m tuning.demo --corpus CLINIC --work FOLDER
 
-Both recognisers train side by side, each on one core. The same command goes on where it was stopped.
+The recognisers train side by side, each on one core; then the tagger's base, and its adapters on what was said and
+what the recognisers hear. The same command goes on where it was stopped.
 """
 
 import json
@@ -14,12 +15,13 @@ import tyro
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.corpus.synthetic import PHASES
-from pipeline.demo import CLIPS, MODELS
-from tuning.demo import parakeet, whisper
+from pipeline.demo import CLIPS, MODELS, model_paths
+from tuning.demo import parakeet, tagger, whisper
+from tuning.demo.adapters import train_adapters
 from tuning.demo.clips import ship
-from tuning.demo.scores import hear, scores
+from tuning.demo.measure import measure
 
-RECOGNISERS = {"whisper": whisper, "parakeet": parakeet}
+FIRST_TRAININGS = {"whisper": whisper, "parakeet": parakeet, "base_model": tagger}
 CARD, SCORES = "README.md", "scores.json"
 
 
@@ -40,13 +42,15 @@ def main(job: Train) -> None:
     if missing:
         sys.exit(f"--corpus {job.corpus} lacks {missing[0]}/transcripts.parquet: make it with jobs.demo --make-corpus.")
     job.work.mkdir(parents=True, exist_ok=True)
-    train(job, {"whisper": MODELS / "whisper", "parakeet": MODELS / "parakeet.nemo"})
+    out = {name: Path(path) for name, path in model_paths().items()}
+    adapters = out.pop("adapters")
+    base_model = {"base_model": out.pop("base_model")}
+    train(job, out)
+    train(job, base_model)
+    train_adapters(**base_model, **out, work=job.work, out=adapters)
     ship(job.corpus / "test", CLIPS)
-    measured = {
-        name: scores(hear(folder, str(MODELS / "whisper"), str(MODELS / "parakeet.nemo")))
-        for name, folder in (("test", job.corpus / "test"), ("clips", CLIPS))
-    }
-    facts = {name: json.loads((job.work / module.FACTS).read_text()) for name, module in RECOGNISERS.items()}
+    measured = {name: measure(folder) for name, folder in (("test", job.corpus / "test"), ("clips", CLIPS))}
+    facts = {name: json.loads((job.work / module.FACTS).read_text()) for name, module in FIRST_TRAININGS.items()}
     (MODELS / SCORES).write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     (MODELS / CARD).write_text(card(facts, measured), encoding="utf-8")
 
@@ -54,13 +58,14 @@ def main(job: Train) -> None:
 def train(job: Train, out: dict[str, Path]) -> None:
     """Run the trainings that are not finished, each in a process of its own, until all are or one fails."""
     running = {}
-    for name, module in RECOGNISERS.items():
-        if (job.work / module.FACTS).exists() and out[name].exists():
+    for name, folder in out.items():
+        module = FIRST_TRAININGS[name]
+        if (job.work / module.FACTS).exists() and folder.exists():
             continue
         log = job.work / f"{name}.log"
         print(f"Training {name}: {log} says how far it is.", flush=True)
-        command = [sys.executable, "-m", module.__name__, "--corpus", str(job.corpus)]
-        command += ["--out", str(out[name]), "--work", str(job.work)]
+        command = [sys.executable, "-m", module.__name__, "--out", str(folder), "--work", str(job.work)]
+        command += [] if module is tagger else ["--corpus", str(job.corpus)]
         with log.open("a") as stream:
             running[name] = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
     failed: list[str] = []

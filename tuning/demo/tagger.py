@@ -7,6 +7,7 @@ the constraint allows, which one comes next. ``jobs.finetune_taggers`` trains th
 """
 
 import bisect
+import json
 import random
 import re
 from dataclasses import dataclass
@@ -19,13 +20,13 @@ from torch.nn.functional import cross_entropy
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from pipeline.corpus.grammar import Grammar, Sentence
-from pipeline.demo.tiny_tagger import train_tokenizer
 from pipeline.tagging.constraint import Constraint, Vocabulary
 from pipeline.tagging.entities import Span
 from pipeline.tagging.groups import load_groups
 from pipeline.tagging.prompts import Prompt, completion, encode, end_of_turn, guard, render
 from tuning.demo.checkpoint import Checkpoint
 from tuning.demo.induction import begin_with_copying
+from tuning.demo.llama_files import train_tokenizer
 
 VOCABULARY = 3072
 HIDDEN, LAYERS, INTERMEDIATE, ROPE_THETA = 256, 4, 512, 500_000.0
@@ -34,6 +35,9 @@ FEW_SHOT = 0  # turns in the prompt: the adapters need none
 WITH_ENTITY = 0.5
 LONGER = 0.3  # share of batches whose transcripts are two or three sentences
 MARK = "\ue000"  # where the transcript stands in a rendered prompt
+
+FACTS = "tagger.json"
+"""Written last, beside the checkpoints: a training without it is not finished."""
 
 CIRCUIT, CIRCUIT_SHARE = re.compile(r"embed_tokens|layers\.[01]\.self_attn\.\w+\.weight"), 0.03
 """What copies is held nearly still: its learning rate is this share of the others'."""
@@ -87,7 +91,8 @@ def main(training: Training) -> None:
     texts += [completion(sentence.text, sentence.spans) for sentence in sentences]
     tokenizer = train_tokenizer(texts, VOCABULARY)
     model = build(tokenizer)
-    print(f"{sum(weights.numel() for weights in model.parameters())} parameters", flush=True)
+    parameters = sum(weights.numel() for weights in model.parameters())
+    print(f"{parameters} parameters", flush=True)
 
     rates = (training.learning_rate, training.learning_rate * CIRCUIT_SHARE)
     circuit = {name for name, _ in model.named_parameters() if CIRCUIT.search(name)}
@@ -125,6 +130,8 @@ def main(training: Training) -> None:
             checkpoint.save(done)
     tokenizer.save_pretrained(training.out)
     model.half().save_pretrained(training.out)
+    facts = {"parameters": parameters, "sentences": SENTENCES, "steps": training.steps, "seed": training.seed}
+    (training.work / FACTS).write_text(json.dumps(facts | {"seconds": round(checkpoint.seconds)}))
 
 
 def build(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -159,7 +166,9 @@ class Batches:
         by_length = sorted(zip(lengths, sentences, strict=True), key=lambda pair: pair[0])
         self._all = _Pool(by_length)
         self._with_entity = {
-            prompt.group: _Pool([pair for pair in by_length if any(span.type in prompt.types for span in pair[1].spans)])
+            prompt.group: _Pool(
+                [pair for pair in by_length if any(span.type in prompt.types for span in pair[1].spans)]
+            )
             for prompt in prompts
         }
 

@@ -7,12 +7,12 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from pipeline import settings
-from pipeline.demo.tiny_tagger import build_tagger
 from pipeline.errors import UserError
 from pipeline.tagging.adapters import identify, load_adapters, load_base, read_tagging_json, write_tagging_json
 from pipeline.tagging.groups import load_groups
 from pipeline.tagging.prompts import Prompt
 from tests.tagger_models import TaggerFolders
+from tests.tiny_tagger import build_tagger
 
 CPU = torch.device("cpu")
 GROUPS = load_groups()
