@@ -53,7 +53,10 @@ class Training:
     work: Path
     """Folder for checkpoints; the same command goes on from the last."""
 
-    steps: int = 3000
+    start: Path | None = None
+    """A folder with a model of this shape to begin with, its tokenizer included. Without it: one that only copies."""
+
+    steps: int = 4200
     """Steps of the optimiser."""
 
     batch: int = 24
@@ -89,8 +92,12 @@ def main(training: Training) -> None:
     prompts = [Prompt.of(group, FEW_SHOT) for group in load_groups()]
     texts = [prompt.system for prompt in prompts]
     texts += [completion(sentence.text, sentence.spans) for sentence in sentences]
-    tokenizer = train_tokenizer(texts, VOCABULARY)
-    model = build(tokenizer)
+    if training.start:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(training.start)
+        model = LlamaForCausalLM.from_pretrained(training.start, dtype=torch.float32)
+    else:
+        tokenizer = train_tokenizer(texts, VOCABULARY)
+        model = build(tokenizer)
     parameters = sum(weights.numel() for weights in model.parameters())
     print(f"{parameters} parameters", flush=True)
 
