@@ -1,50 +1,117 @@
-"""Make the corpus of the demo: a made-up bilingual clinic that speaks.
+"""See the whole system at work on a made-up bilingual clinic that speaks: no GPU, no download.
 
+python -m jobs.demo
+python -m jobs.demo --train
 python -m jobs.demo --make-corpus FOLDER
 """
 
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
+from jobs import demo_training, predict, report
+from jobs.answer_folders import read_answers
 from jobs.command_line import check_local, run_job
+from jobs.demo_scores import SCORES, print_scores, score_run
+from jobs.folders import open_out
 from jobs.progress import track
+from pipeline import answers
+from pipeline.demo import CLIPS
 from pipeline.errors import UserError
+from pipeline.files import write_text
+
+REFERENCE, PAGE = "reference", "report.html"
 
 
 @dataclass(frozen=True)
 class Demo:
-    """Make the demo's corpus, English and Taiwanese Mandarin by turns, spoken by espeak-ng.
+    """See the whole system at work on a made-up bilingual clinic that speaks: no GPU, no download.
 
-    The folder gets phase1/, phase2/, valid/ and test/, each in the competition's layout (audio/, task1_answer.txt,
-    task2_answer.txt), with transcripts.parquet (exact times of all words) and entities.parquet beside. Half of the
-    names in test/ are in no other part, nor are the numbers and identifiers that are drawn for it. The same seed gives
-    the same corpus.
+    Without an option, the shipped clips are transcribed and tagged and compared with what is said in them. The out
+    folder gets the run as jobs.predict leaves it, the right answers in reference/, scores.json and report.html.
+
+    --train is the other half: a new clinic joins, and the demo's models learn its names.
+
+    --make-corpus makes the corpus that the demo's models learned from, English and Taiwanese Mandarin by turns, spoken
+    by espeak-ng. The folder gets phase1/, phase2/, valid/ and test/, each in the competition's layout (audio/,
+    task1_answer.txt, task2_answer.txt), with transcripts.parquet (exact times of all words) and entities.parquet
+    beside. Half of the names in test/ are in no other part, nor are the numbers and identifiers that are drawn for it.
+    The same seed gives the same corpus.
     """
 
-    make_corpus: str
+    out: str | None = None
+    """Folder for the results, runs/demo or runs/demo-train by default. What an earlier demo left there is replaced."""
+
+    train: bool = False
+    """Train the demo's models further, on recordings of a new clinic, and compare them with what they were."""
+
+    make_corpus: str | None = None
     """Folder for the corpus; it must not exist yet, or be empty."""
 
     phase_size: int = 6000
-    """Recordings in each of the two training phases."""
+    """Recordings in each of the corpus' two training phases."""
 
     valid_size: int = 300
-    """Recordings in valid/."""
+    """Recordings in the corpus' valid/."""
 
     test_size: int = 600
-    """Recordings in test/."""
+    """Recordings in the corpus' test/."""
 
     seed: int = 2025
-    """Of all that is drawn."""
+    """Of all that is drawn for the corpus."""
 
 
 def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.demo --help``."""
-    job = tyro.cli(Demo, prog="python -m jobs.demo", args=arguments)
-    folder = check_local("--make-corpus", job.make_corpus)
+    job = tyro.cli(Demo, prog="python -m jobs.demo", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
+    if job.make_corpus is None:
+        if job.train:
+            demo_training.show(job.out or "runs/demo-train")
+        else:
+            show(job.out or "runs/demo")
+    elif job.train or job.out is not None:
+        raise UserError("--make-corpus makes a corpus and nothing else: leave out --train and --out.")
+    else:
+        make_corpus(job, check_local("--make-corpus", job.make_corpus))
+
+
+def show(out: str, clips: Path = CLIPS) -> None:
+    """Predict recordings with the demo's models, compare them with their answers, and write the report.
+
+    Args:
+        out: The folder, which may hold an earlier demo.
+        clips: Recordings and answers in the competition's layout, all made up.
+
+    Raises:
+        UserError: The folder holds something else than a demo.
+    """
+    folder = check_local("--out", out)
+    open_out(out, "demo.json", PAGE, [REFERENCE, SCORES], {"clips": str(clips)}, over=True)
+    predict.main(["--audio", str(clips / "audio"), "--out", out, "--overwrite"])
+    (folder / REFERENCE).mkdir()
+    for name in (answers.TASK1, answers.TASK2):
+        shutil.copy(clips / name, folder / REFERENCE)
+    scores = score_run(folder, folder / REFERENCE)
+    reference = read_answers("--reference", str(folder / REFERENCE))
+    _, page = report.make_page(out, reference, show_text=True)
+    write_text(str(folder / PAGE), page)
+    print()
+    print_scores({"": scores})
+    print()
+    print(f"Open {out}/{PAGE} in a browser: every clip with its sound, and what is said in it beside what was found.")
+    print(f"Answers: {out}/{answers.TASK1} and {answers.TASK2}; the right ones: {out}/{REFERENCE}; all scores: {SCORES}.")
+
+
+def make_corpus(job: Demo, folder: Path) -> None:
+    """Make the corpus of the demo's models.
+
+    Raises:
+        UserError: A size is out of its range, the folder is in use or cannot be written, or a library is missing.
+    """
     for option, size in (("phase", job.phase_size), ("valid", job.valid_size), ("test", job.test_size)):
         if not 1 <= size <= 100_000:
             raise UserError(f"--{option}-size {size}: give a number from 1 to 100000.")
