@@ -102,8 +102,8 @@ def show(out: str, clips: Path = CLIPS) -> None:
     print()
     print_scores({"": scores})
     print()
-    print(f"Open {out}/{PAGE} in a browser: every clip with its sound, and what is said in it beside what was found.")
-    print(f"Answers: {out}/{answers.TASK1} and {answers.TASK2}; the right ones: {out}/{REFERENCE}; all scores: {SCORES}.")
+    print(f"Open {out}/{PAGE} in a browser: every clip with its sound, and what was said beside what was found.")
+    print(f"Beside it: {answers.TASK1}, {answers.TASK2}, the right ones in {REFERENCE}/, and all scores in {SCORES}.")
 
 
 def make_corpus(job: Demo, folder: Path) -> None:
@@ -117,13 +117,7 @@ def make_corpus(job: Demo, folder: Path) -> None:
             raise UserError(f"--{option}-size {size}: give a number from 1 to 100000.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"--make-corpus {folder} is there already: give another folder, or remove it.")
-    try:
-        import espeakng_loader  # noqa: F401
-        import num2words  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            f"{error.name} is not installed: pip install espeakng-loader num2words. Only making this corpus needs them."
-        ) from None
+    demo_training.check_speech()
     from pipeline.corpus import synthetic
 
     sizes = {"phase1": job.phase_size, "phase2": job.phase_size, "valid": job.valid_size, "test": job.test_size}

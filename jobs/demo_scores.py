@@ -41,8 +41,8 @@ def print_scores(runs: Mapping[str, Mapping[str, Any]]) -> None:
     for row in shown[0]:
         table.add_row(row, *(column[row] for column in shown))
     Console(highlight=False).print(table)
-    print("Error rates are of words in English, of characters in Mandarin, of both in all; case and punctuation do not")
-    print("count. A time is right if it overlaps by half; leak recall is the share of the entities' time that was found.")
+    print("Errors are counted in words (English), characters (Mandarin) or both (all), without case and punctuation.")
+    print("A time is right if it overlaps by half. Leak recall is the share of the entities' time that was found.")
 
 
 def _shown(scores: Mapping[str, Any], part: str) -> dict[str, str]:

@@ -80,7 +80,9 @@ def main(arguments: list[str]) -> None:
     print(f"{recordings} recordings, {len(html.encode()) / 1e6:.1f} MB, {held}: {job.out}")
 
 
-def make_page(path: str, reference: Answers | None, show_text: bool, sound_mb: float = Report.sound_mb) -> tuple[int, str]:
+def make_page(
+    path: str, reference: Answers | None, show_text: bool, sound_mb: float = Report.sound_mb
+) -> tuple[int, str]:
     """Make the page of a run.
 
     Args:
