@@ -17,7 +17,7 @@ from pipeline.errors import UserError
 from pipeline.settings import Settings, check
 from pipeline.speech.audio import find_recordings
 
-_FAMILIAR = 0.6
+FAMILIAR = 0.6
 """Mean confidence of the demo's Whisper below which a run's recordings are not of the clinic that it learned from: it
 is about 0.8 there, and 0.4 on real speech."""
 
@@ -92,7 +92,7 @@ def main(arguments: list[str]) -> None:
         f"in {summary['seconds']['total']:.0f} s: {out}"
     )
     of_demo = job.settings.models.whisper == demo.model_paths()["whisper"]
-    if of_demo and summary["confidence"] is not None and summary["confidence"] < _FAMILIAR:
+    if of_demo and summary["confidence"] is not None and summary["confidence"] < FAMILIAR:
         print(
             "These recordings do not sound like the made-up clinic, which is all that the demo's small models know: "
             "for the real models give --profile rtx4090 (see README, With the real models)."
