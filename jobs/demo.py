@@ -6,25 +6,15 @@ python -m jobs.demo --make-corpus FOLDER
 """
 
 import os
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
-from jobs import demo_training, predict, report
-from jobs.answer_folders import read_answers
 from jobs.command_line import check_local, run_job
-from jobs.demo_scores import SCORES, print_scores, score_run
-from jobs.folders import open_out
 from jobs.progress import track
-from pipeline import answers
-from pipeline.demo import CLIPS
 from pipeline.errors import UserError
-from pipeline.files import write_text
-
-REFERENCE, PAGE = "reference", "report.html"
 
 
 @dataclass(frozen=True)
@@ -68,42 +58,18 @@ class Demo:
 def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.demo --help``."""
     job = tyro.cli(Demo, prog="python -m jobs.demo", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
-    if job.make_corpus is None:
-        if job.train:
-            demo_training.show(job.out or "runs/demo-train")
-        else:
-            show(job.out or "runs/demo")
-    elif job.train or job.out is not None:
-        raise UserError("--make-corpus makes a corpus and nothing else: leave out --train and --out.")
-    else:
+    if job.make_corpus is not None:
+        if job.train or job.out is not None:
+            raise UserError("--make-corpus makes a corpus and nothing else: leave out --train and --out.")
         make_corpus(job, check_local("--make-corpus", job.make_corpus))
+        return
+    # Not imported above: each process that speaks a recording of a corpus imports this module again.
+    from jobs import demo_clips, demo_training
 
-
-def show(out: str, clips: Path = CLIPS) -> None:
-    """Predict recordings with the demo's models, compare them with their answers, and write the report.
-
-    Args:
-        out: The folder, which may hold an earlier demo.
-        clips: Recordings and answers in the competition's layout, all made up.
-
-    Raises:
-        UserError: The folder holds something else than a demo.
-    """
-    folder = check_local("--out", out)
-    open_out(out, "demo.json", PAGE, [REFERENCE, SCORES], {"clips": str(clips)}, over=True)
-    predict.main(["--audio", str(clips / "audio"), "--out", out, "--overwrite"])
-    (folder / REFERENCE).mkdir()
-    for name in (answers.TASK1, answers.TASK2):
-        shutil.copy(clips / name, folder / REFERENCE)
-    scores = score_run(folder, folder / REFERENCE)
-    reference = read_answers("--reference", str(folder / REFERENCE))
-    _, page = report.make_page(out, reference, show_text=True)
-    write_text(str(folder / PAGE), page)
-    print()
-    print_scores({"": scores})
-    print()
-    print(f"Open {out}/{PAGE} in a browser: every clip with its sound, and what was said beside what was found.")
-    print(f"Beside it: {answers.TASK1}, {answers.TASK2}, the right ones in {REFERENCE}/, and all scores in {SCORES}.")
+    if job.train:
+        demo_training.show(job.out or "runs/demo-train")
+    else:
+        demo_clips.show(job.out or "runs/demo")
 
 
 def make_corpus(job: Demo, folder: Path) -> None:
@@ -117,7 +83,13 @@ def make_corpus(job: Demo, folder: Path) -> None:
             raise UserError(f"--{option}-size {size}: give a number from 1 to 100000.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"--make-corpus {folder} is there already: give another folder, or remove it.")
-    demo_training.check_speech()
+    try:
+        import espeakng_loader  # noqa: F401
+        import num2words  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"{error.name} is not installed: pip install espeakng-loader num2words. Only making this corpus needs them."
+        ) from None
     from pipeline.corpus import synthetic
 
     sizes = {"phase1": job.phase_size, "phase2": job.phase_size, "valid": job.valid_size, "test": job.test_size}

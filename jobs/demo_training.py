@@ -10,8 +10,8 @@ from jobs.demo_scores import print_scores, score_run
 from jobs.folders import open_out
 from jobs.progress import track
 from pipeline import answers
+from pipeline.corpus import synthetic
 from pipeline.demo import model_paths
-from pipeline.errors import UserError
 from pipeline.run_folder import write_json
 
 SCORES = "scores.json"
@@ -52,7 +52,6 @@ def show(out: str, sizes: Sizes = Sizes()) -> None:
         UserError: The folder holds something else than this demo.
     """
     folder = check_local("--out", out)
-    check_speech()
     open_out(out, "demo_train.json", SCORES, _MADE_HERE, asdict(sizes), over=True)
     clinic, prepared = folder / "clinic", folder / "prepared"
 
@@ -92,14 +91,11 @@ def make_clinic(folder: Path, sizes: Sizes) -> None:
         folder: Where the parts go.
         sizes: How many recordings each gets.
     """
-    from pipeline.corpus import synthetic
-
     total = sizes.train + sizes.valid + sizes.test
     drawn = dict.fromkeys(synthetic.PHASES, 0) | {"test": total}
     folder.mkdir()
     with tempfile.TemporaryDirectory(dir=folder) as workshop:
-        track_all = lambda items: track(items, total, "recordings")  # noqa: E731
-        synthetic.make(Path(workshop), drawn, _SEED, phases=("test",), track=track_all)
+        synthetic.make(Path(workshop), drawn, _SEED, ("test",), lambda items: track(items, total, "recordings"))
         made = Path(workshop, "test")
         texts = answers.read_task1(str(made / answers.TASK1))
         ids = list({text: recording_id for recording_id, text in texts.items()}.values())
@@ -117,21 +113,6 @@ def _move(made: Path, part: Path, ids: set[str]) -> None:
     for file in (made / "audio").iterdir():
         if file.stem in ids:
             file.rename(part / "audio" / file.name)
-
-
-def check_speech() -> None:
-    """Refuse to make speech where its libraries are missing.
-
-    Raises:
-        UserError: One is not installed.
-    """
-    try:
-        import espeakng_loader  # noqa: F401
-        import num2words  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            f"{error.name} is not installed: pip install espeakng-loader num2words. Only making speech needs them."
-        ) from None
 
 
 def _say(what: str) -> None:

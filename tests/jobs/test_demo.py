@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from jobs import demo, demo_training, predict
+from jobs import demo, demo_clips, demo_training, predict
 from jobs.demo_training import Sizes
 from pipeline import answers
 from pipeline.corpus.grammar import Grammar
@@ -62,7 +62,7 @@ def shown(clips, ray_cluster, tmp_path_factory) -> tuple[Path, str]:
     for name in ("demo.json", "scores.json", "report.html", "reference/task1_answer.txt", "reference/old.txt"):
         (out / name).parent.mkdir(exist_ok=True)
         (out / name).write_text("left by the earlier one")
-    return out, printed(demo.show, str(out), clips)
+    return out, printed(demo_clips.show, str(out), clips)
 
 
 def test_the_demo_replaces_an_earlier_one_with_answers_scores_and_a_page(shown, clips):
@@ -106,7 +106,7 @@ def test_the_clips_are_not_taken_for_foreign_speech(shown):
 def test_the_same_command_gives_the_same_answers(shown, clips):
     out, _ = shown
     before = [(out / name).read_bytes() for name in (answers.TASK1, answers.TASK2, "scores.json")]
-    demo.show(str(out), clips)
+    demo_clips.show(str(out), clips)
     assert [(out / name).read_bytes() for name in (answers.TASK1, answers.TASK2, "scores.json")] == before
 
 
