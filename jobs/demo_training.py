@@ -23,10 +23,12 @@ _SEED = 4711
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is made and learned; by default not more than two cores get done in a quarter of an hour.
+    """How much is made and learned; by default what two cores should get done in a quarter of an hour.
 
     Attributes:
-        recordings: How many the new clinic has in each part; a few less in ``train``, where no sentence comes twice.
+        train: Recordings to train on; a few less, as no sentence comes twice.
+        valid: Recordings to validate on.
+        test: Recordings to compare the models on.
         asr_epochs: Epochs of Parakeet.
         tagger_epochs: Epochs of each adapter.
     """
