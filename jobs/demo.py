@@ -1,5 +1,7 @@
-"""Make the corpus of the demo: a made-up bilingual clinic that speaks.
+"""See the whole system at work on a made-up bilingual clinic that speaks: no GPU, no download.
 
+python -m jobs.demo
+python -m jobs.demo --train
 python -m jobs.demo --make-corpus FOLDER
 """
 
@@ -17,34 +19,65 @@ from pipeline.errors import UserError
 
 @dataclass(frozen=True)
 class Demo:
-    """Make the demo's corpus, English and Taiwanese Mandarin by turns, spoken by espeak-ng.
+    """See the whole system at work on a made-up bilingual clinic that speaks: no GPU, no download.
 
-    The folder gets phase1/, phase2/, valid/ and test/, each in the competition's layout (audio/, task1_answer.txt,
-    task2_answer.txt), with transcripts.parquet (exact times of all words) and entities.parquet beside. Half of the
-    names in test/ are in no other part, nor are the numbers and identifiers that are drawn for it. The same seed gives
-    the same corpus.
+    Without an option, the shipped clips are transcribed and tagged and compared with what is said in them. The out
+    folder gets the run as jobs.predict leaves it, the right answers in reference/, scores.json and report.html.
+
+    --train is the other half: a new clinic joins, and the demo's models learn its names.
+
+    --make-corpus makes the corpus that the demo's models learned from, English and Taiwanese Mandarin by turns, spoken
+    by espeak-ng. The folder gets phase1/, phase2/, valid/ and test/, each in the competition's layout (audio/,
+    task1_answer.txt, task2_answer.txt), with transcripts.parquet (exact times of all words) and entities.parquet
+    beside. Half of the names in test/ are in no other part, nor are the numbers and identifiers that are drawn for it.
+    The same seed gives the same corpus.
     """
 
-    make_corpus: str
+    out: str | None = None
+    """Folder for the results, runs/demo or runs/demo-train by default. What an earlier demo left there is replaced."""
+
+    train: bool = False
+    """Train the demo's models further, on recordings of a new clinic, and compare them with what they were."""
+
+    make_corpus: str | None = None
     """Folder for the corpus; it must not exist yet, or be empty."""
 
     phase_size: int = 6000
-    """Recordings in each of the two training phases."""
+    """Recordings in each of the corpus' two training phases."""
 
     valid_size: int = 300
-    """Recordings in valid/."""
+    """Recordings in the corpus' valid/."""
 
     test_size: int = 600
-    """Recordings in test/."""
+    """Recordings in the corpus' test/."""
 
     seed: int = 2025
-    """Of all that is drawn."""
+    """Of all that is drawn for the corpus."""
 
 
 def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.demo --help``."""
-    job = tyro.cli(Demo, prog="python -m jobs.demo", args=arguments)
-    folder = check_local("--make-corpus", job.make_corpus)
+    job = tyro.cli(Demo, prog="python -m jobs.demo", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
+    if job.make_corpus is not None:
+        if job.train or job.out is not None:
+            raise UserError("--make-corpus makes a corpus and nothing else: leave out --train and --out.")
+        make_corpus(job, check_local("--make-corpus", job.make_corpus))
+        return
+    # Not imported above: each process that speaks a recording of a corpus imports this module again.
+    from jobs import demo_clips, demo_training
+
+    if job.train:
+        demo_training.show(job.out or "runs/demo-train")
+    else:
+        demo_clips.show(job.out or "runs/demo")
+
+
+def make_corpus(job: Demo, folder: Path) -> None:
+    """Make the corpus of the demo's models.
+
+    Raises:
+        UserError: A size is out of its range, the folder is in use or cannot be written, or a library is missing.
+    """
     for option, size in (("phase", job.phase_size), ("valid", job.valid_size), ("test", job.test_size)):
         if not 1 <= size <= 100_000:
             raise UserError(f"--{option}-size {size}: give a number from 1 to 100000.")

@@ -17,6 +17,10 @@ from pipeline.errors import UserError
 from pipeline.settings import Settings, check
 from pipeline.speech.audio import find_recordings
 
+FAMILIAR = 0.6
+"""Mean confidence of the demo's Whisper below which a run's recordings are not of the clinic that it learned from: it
+is about 0.8 there, and 0.4 on real speech."""
+
 
 @dataclass(frozen=True)
 class Predict:
@@ -85,6 +89,12 @@ def main(arguments: list[str]) -> None:
         f"from {summary['recordings']} recordings ({summary['audio_seconds']:.0f} s of audio) "
         f"in {summary['seconds']['total']:.0f} s: {out}"
     )
+    of_demo = job.settings.models.whisper == demo.model_paths()["whisper"]
+    if of_demo and summary["confidence"] is not None and summary["confidence"] < FAMILIAR:
+        print(
+            "These recordings do not sound like the made-up clinic, which is all that the demo's small models know: "
+            "for the real models give --profile rtx4090 (see README, With the real models)."
+        )
 
 
 def _given_files(settings: Settings) -> dict[str, str]:

@@ -73,17 +73,39 @@ def main(arguments: list[str]) -> None:
     if not (isfinite(job.sound_mb) and job.sound_mb >= 0):
         raise UserError(f"--sound-mb {job.sound_mb}: give a number of megabytes from 0.")
     check_file("--out", job.out, job.overwrite)
-    run, times = read_run(job.run), _times(job.run)
     reference = read_answers("--reference", job.reference, prefer_tables=True) if job.reference else None
+    recordings, html = make_page(job.run, reference, job.show_text, job.sound_mb)
+    write_text(absolute(job.out), html)
+    held = "WITH patient text and sound: keep it where the recordings are" if job.show_text else "without patient text"
+    print(f"{recordings} recordings, {len(html.encode()) / 1e6:.1f} MB, {held}: {job.out}")
 
+
+def make_page(
+    path: str, reference: Answers | None, show_text: bool, sound_mb: float = Report.sound_mb
+) -> tuple[int, str]:
+    """Make the page of a run.
+
+    Args:
+        path: Folder of a finished run.
+        reference: Transcripts and entities of people to compare it with.
+        show_text: Put transcripts, texts of entities and sound into the page.
+        sound_mb: The most megabytes of sound.
+
+    Returns:
+        How many recordings are in the page, and the page.
+
+    Raises:
+        UserError: The folder holds no finished run.
+    """
+    run, times = read_run(path), _times(path)
     scores: dict[str, Any] = {}
     recordings = _recordings(run)
     if reference:
-        recordings, scores = _compare(recordings, reference, run["entities"], job.show_text)
-    recordings = _listen(recordings, 1e6 * job.sound_mb if job.show_text else 0.0)
+        recordings, scores = _compare(recordings, reference, run["entities"], show_text)
+    recordings = _listen(recordings, 1e6 * sound_mb if show_text else 0.0)
     groups = summary.colours(recordings, {group.name: list(group.types) for group in load_groups()})
     content = {
-        "show_text": job.show_text,
+        "show_text": show_text,
         "counts": summary.counts(recordings),
         "groups": groups,
         "scores": scores,
@@ -96,13 +118,10 @@ def main(arguments: list[str]) -> None:
     data = {
         "groups": groups,
         "envelope_hz": ENVELOPE_HZ,
-        "show_text": job.show_text,
-        "recordings": [for_page(recording, job.show_text) for recording in recordings],
+        "show_text": show_text,
+        "recordings": [for_page(recording, show_text) for recording in recordings],
     }
-    html = page.render(content, data)
-    write_text(absolute(job.out), html)
-    held = "WITH patient text and sound: keep it where the recordings are" if job.show_text else "without patient text"
-    print(f"{len(recordings)} recordings, {len(html.encode()) / 1e6:.1f} MB, {held}: {job.out}")
+    return len(recordings), page.render(content, data)
 
 
 def _recordings(run: Mapping[str, pa.Table]) -> list[Recording]:

@@ -49,39 +49,58 @@ def main(arguments: list[str]) -> None:
         check_file("--json", job.json, over=True)
     reference = read_answers("--reference", job.reference)
     answered = read_answers("--answers", job.answers)
+    scores = compare(reference, answered)
     console = Console(markup=False, highlight=False)
-    scores: dict[str, Any] = {"reference": job.reference, "answers": job.answers}
-    worst: dict[str, list[dict[str, Any]]] = {}
-
-    if reference.transcripts is not None and answered.transcripts is not None:
-        edits = transcripts.count(reference.transcripts, answered.transcripts)
-        scores["transcripts"] = transcripts.scores(edits)
-        worst["transcripts"] = transcripts.worst(edits)
-        _print_transcripts(console, scores["transcripts"], edits.extra)
-    if reference.entities is not None and answered.entities is not None:
-        counts = entities.count(languages(reference), reference.entities, answered.entities)
-        scores["entities"] = entities.scores(counts)
-        worst["entities"] = entities.worst(counts)
+    if "transcripts" in scores:
+        _print_transcripts(console, scores["transcripts"])
+        _print_extra(reference, answered)
+    if "entities" in scores:
         _print_entities(console, scores["entities"])
-    if not worst:
-        raise UserError(
-            f"--reference {job.reference} and --answers {job.answers} have nothing in common: "
-            "one holds transcripts, the other entities."
-        )
-    scores["worst"] = worst
-    _print_worst(console, worst, {"reference": reference, "answer": answered} if job.show_text else {})
+    _print_worst(console, scores["worst"], {"reference": reference, "answer": answered} if job.show_text else {})
     if job.json:
         write_json(absolute(job.json), scores)
         print(f"All scores: {job.json}")
 
 
-def _print_transcripts(console: Console, scores: Mapping[str, Mapping[str, Any]], extra: int) -> None:
+def compare(reference: Answers, answered: Answers) -> dict[str, Any]:
+    """Score what two folders both have.
+
+    Returns:
+        ``reference`` and ``answers``, the folders; ``transcripts`` and ``entities`` as ``pipeline.scoring`` returns
+        them, where both have them; and the ``worst`` recordings of each.
+
+    Raises:
+        UserError: One holds transcripts, the other entities.
+    """
+    scores: dict[str, Any] = {"reference": reference.path, "answers": answered.path}
+    worst: dict[str, list[dict[str, Any]]] = {}
+    if reference.transcripts is not None and answered.transcripts is not None:
+        edits = transcripts.count(reference.transcripts, answered.transcripts)
+        scores["transcripts"] = transcripts.scores(edits)
+        worst["transcripts"] = transcripts.worst(edits)
+    if reference.entities is not None and answered.entities is not None:
+        counts = entities.count(languages(reference), reference.entities, answered.entities)
+        scores["entities"] = entities.scores(counts)
+        worst["entities"] = entities.worst(counts)
+    if not worst:
+        raise UserError(
+            f"--reference {reference.path} and --answers {answered.path} have nothing in common: "
+            "one holds transcripts, the other entities."
+        )
+    return scores | {"worst": worst}
+
+
+def _print_transcripts(console: Console, scores: Mapping[str, Mapping[str, Any]]) -> None:
     table = _table("transcripts (%)", *scores)
     for name in ("clips", "missing"):
         table.add_row(name, *(str(found[name]) for found in scores.values()))
     for name in (rate + form for rate in ("wer", "cer", "mer", "mer_per_file") for form in ("", "_norm")):
         table.add_row(name, *(_with_range(found.get(name), found["intervals"].get(name)) for found in scores.values()))
     console.print(table)
+
+
+def _print_extra(reference: Answers, answered: Answers) -> None:
+    extra = len((answered.transcripts or {}).keys() - (reference.transcripts or {}).keys())
     if extra:
         print(f"{extra} transcripts of recordings that the reference lacks are not scored.")
 

@@ -284,6 +284,8 @@ class Recognize:
     def hear(self, rows: list[Row]) -> None:
         """Transcribe; an empty transcript takes the place of none, but not of an earlier one."""
         for row, heard in zip(rows, self.recognizer.transcribe([row["samples"] for row in rows]), strict=True):
+            if heard.confidence is not None:
+                row["confidence"] = heard.confidence
             if heard.text or row["text"] is None:
                 _set_transcript(row, heard)
 

@@ -33,12 +33,14 @@ RESULT = pa.schema(
         pa.field("text", pa.string()),
         pa.field("words", tables.TRANSCRIPTS.field("words").type),
         pa.field("recognizer", pa.string()),
+        pa.field("confidence", pa.float64()),
         pa.field("entities", pa.list_(_ENTITY)),
         pa.field("failure", _FAILURE),
         pa.field("timings", pa.list_(_TIMING)),
     ]
 )
-"""One finished recording: its transcript and entities, or its failure, and the seconds that each stage took."""
+"""One finished recording: its transcript and entities, or its failure, and the seconds that each stage took. Its
+confidence is the mean probability of the tokens that Whisper wrote, where its library gives one."""
 
 _MADE_HERE = ["parts", *tables.SCHEMAS, answers.TASK1, answers.TASK2, "transcriptions_corrected.json"]
 _MADE_HERE += ["run.json", "summary.json"]
@@ -107,7 +109,8 @@ def close_run(out: str, recordings: Collection[str], model_hashes: Mapping[str, 
         seconds: Wall-clock seconds of the run.
 
     Returns:
-        The summary: counts, seconds of audio and per stage, loads of each model; no patient text.
+        The summary: counts, the mean confidence of Whisper, seconds of audio and per stage, loads of each model; no
+        patient text.
 
     Raises:
         UserError: The parts are not of these recordings; nothing is changed.
@@ -138,6 +141,7 @@ def close_run(out: str, recordings: Collection[str], model_hashes: Mapping[str, 
         "transcripts": len(transcribed),
         "failures": len(made["failures"]),
         "entities": pc.sum(made["entities"]["kept"]).as_py() or 0,
+        "confidence": pc.mean(results["confidence"]).as_py(),
         "audio_seconds": round(pc.sum(results["duration_s"]).as_py() or 0.0, 3),
         "seconds": {"total": round(seconds, 3), **_stage_seconds(results)},
         "model_loads": _model_loads(results),

@@ -2,6 +2,7 @@
 
 import codecs
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -87,8 +88,10 @@ class TransformersWhisper:
             return_token_timestamps=True,
             return_segments=True,
         )
-        pieces = [piece for segment in output["segments"][0] for piece in self._pieces(segment)]
-        return transcript_from_pieces(pieces, len(audio) / SAMPLE_RATE, self.name)
+        segments = output["segments"][0]
+        pieces = [piece for segment in segments for piece in self._pieces(segment)]
+        transcript = transcript_from_pieces(pieces, len(audio) / SAMPLE_RATE, self.name)
+        return replace(transcript, confidence=self._confidence(segments))
 
     def _pieces(self, segment: dict) -> list[Piece]:
         """Turn a segment's text tokens into pieces.
@@ -106,6 +109,20 @@ class TransformersWhisper:
         return pieces_from_tokens(
             [(token_to_bytes(self._tokenizer.convert_ids_to_tokens(tokens[i])), starts[i], ends[i]) for i in text]
         )
+
+    def _confidence(self, segments: Sequence[dict]) -> float | None:
+        """Return the mean probability of the text tokens; Transformers has their scores at hand for its thresholds."""
+        found: list[float] = []
+        window, prompt = None, 0
+        for segment in segments:
+            if segment["result"] is not window:  # a window's first segment begins behind its prompt
+                window, prompt = segment["result"], segment["idxs"][0]
+            first, end = (place - prompt for place in segment["idxs"])
+            tokens = segment["tokens"].cpu()
+            probabilities = torch.stack(segment["result"]["scores"][first:end]).float().softmax(-1)
+            own = probabilities.gather(-1, tokens[:, None]).squeeze(-1)
+            found += own[tokens < self._tokenizer.eos_token_id].tolist()
+        return sum(found) / len(found) if found else None
 
     def _start_s(self, segment: dict, tokens: list[int], text: list[int]) -> float:
         """Return the second at which a segment starts by the timestamp in front of its text.

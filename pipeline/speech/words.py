@@ -66,11 +66,13 @@ class Transcript:
         text: The transcript on one line, without space at its ends; empty where there is no speech.
         words: Its words in order; every character that is not a space belongs to exactly one.
         recognizer: The recogniser's name.
+        confidence: Mean probability of its tokens in 0..1, where the recogniser gives one.
     """
 
     text: str
     words: list[Word] = field(default_factory=list)
     recognizer: str = ""
+    confidence: float | None = None
 
 
 class Recognizer(Protocol):
