@@ -12,7 +12,7 @@ import tyro
 
 from jobs.command_line import absolute, check_paths, connect_to_ray, parse, run_job
 from jobs.progress import track
-from pipeline import models, run_folder
+from pipeline import demo, models, run_folder
 from pipeline.errors import UserError
 from pipeline.settings import Settings, check
 from pipeline.speech.audio import find_recordings
