@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import GenerationConfig, WhisperTokenizer
 
 from pipeline.corpus import synthetic
 from pipeline.demo import CLIPS, MODELS
@@ -62,6 +63,13 @@ def test_the_same_recordings_are_heard_the_same_again():
     ):
         recognizer = load(model, knobs, "cpu")
         assert recognizer.transcribe(samples) == recognizer.transcribe(samples)
+
+
+def test_whisper_is_not_kept_from_writing_what_is_said():
+    tokenizer = WhisperTokenizer.from_pretrained(MODELS / "whisper")
+    kept_from = GenerationConfig.from_pretrained(MODELS / "whisper").suppress_tokens
+    said = {token for clip in read_clips(CLIPS) for token in tokenizer(clip.text, add_special_tokens=False).input_ids}
+    assert kept_from and not said & {*kept_from}
 
 
 def size(*folders: Path) -> int:

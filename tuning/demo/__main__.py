@@ -47,10 +47,11 @@ def main(job: Train) -> None:
     base_model = {"base_model": out.pop("base_model")}
     train(job, out)
     train(job, base_model)
-    train_adapters(**base_model, **out, work=job.work, out=adapters)
+    of_adapters = train_adapters(**base_model, **out, work=job.work, out=adapters)
     ship(job.corpus / "test", CLIPS)
     measured = {name: measure(folder) for name, folder in (("test", job.corpus / "test"), ("clips", CLIPS))}
     facts = {name: json.loads((job.work / module.FACTS).read_text()) for name, module in FIRST_TRAININGS.items()}
+    facts["adapters"] = of_adapters
     (MODELS / SCORES).write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     (MODELS / CARD).write_text(card(facts, measured), encoding="utf-8")
 

@@ -83,11 +83,12 @@ def save_whisper(
     WhisperFeatureExtractor(feature_size=model.config.num_mel_bins, chunk_length=window_s).save_pretrained(folder)
 
 
-def _noise_tokens(tokenizer: Any) -> tuple[int, ...]:
-    """Tokens of brackets, notes and the like, which Whisper is kept from writing."""
+def _noise_tokens(tokenizer: Any) -> set[int]:
+    """Tokens of brackets, notes and the like, which Whisper is kept from writing; not the space before one."""
     from faster_whisper.tokenizer import Tokenizer
 
-    return Tokenizer(tokenizer.backend_tokenizer, True, "transcribe", "zh").non_speech_tokens
+    noise: tuple[int, ...] = Tokenizer(tokenizer.backend_tokenizer, True, "transcribe", "zh").non_speech_tokens
+    return {*noise} - {tokenizer.convert_tokens_to_ids("Ġ")}
 
 
 def _languages() -> list[str]:

@@ -20,15 +20,15 @@ def trained() -> Tagger:
 
 def test_it_finds_entities_in_both_languages(trained):
     texts = [
-        "Good morning Priya, I'm Dr. Moreau, how have you been since yesterday?",
+        "Hello Miss Hudson, I am Doctor Dawson. How was your knee yesterday?",
         "陳小姐你好我是林醫師明天早上八點來抽血",
     ]
     found = [{(entity.type, entity.text) for entity in entities} for entities in trained.tag(texts)]
-    assert ("DOCTOR", "Moreau") in found[0] and ("DATE", "yesterday") in found[0]
+    assert ("DOCTOR", "Dawson") in found[0] and ("DATE", "yesterday") in found[0]
     assert ("DOCTOR", "林") in found[1]
 
 
-@pytest.mark.parametrize(("recordings", "sizes"), [(6, (8,)), pytest.param(300, (1, 8, 32), marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("recordings", "sizes"), [(2, (8,)), pytest.param(300, (1, 8, 32), marks=pytest.mark.slow)])
 def test_draft_and_verify_writes_what_token_by_token_would(recordings, sizes, capsys):
     task = tagging.load(tagging.Options(model=MODELS, recordings=recordings, device="cpu"))
     slow = tagging.in_batches(task, tagging.token_by_token, 32, float("inf"))
