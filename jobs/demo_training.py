@@ -6,15 +6,13 @@ from pathlib import Path
 
 from jobs import finetune_asr, finetune_taggers, predict, prepare
 from jobs.command_line import check_local
-from jobs.demo_scores import print_scores, score_run
+from jobs.demo_scores import SCORES, print_scores, score_run
 from jobs.folders import open_out
 from jobs.progress import track
 from pipeline import answers
 from pipeline.corpus import synthetic
 from pipeline.demo import model_paths
 from pipeline.run_folder import write_json
-
-SCORES = "scores.json"
 
 _MADE_HERE = ["clinic", "prepared", "parakeet", "taggers", "before", "after"]
 _SEED = 4711

@@ -84,7 +84,7 @@ def count(languages: Mapping[str, str], reference: pa.Table, predicted: pa.Table
         predicted: Entities to judge.
     """
     ids = sorted(languages, key=answers.id_order)
-    wanted, found = _entities_of(reference), _entities_of(predicted)
+    wanted, found = timed(reference), timed(predicted)
     extra = [entities for recording_id, entities in found.items() if recording_id not in languages]
     pairs = [(wanted.get(i, []), found.get(i, [])) for i in ids]
     types = sorted({entity.type for pair in pairs for entities in pair for entity in entities})
@@ -145,7 +145,8 @@ def worst(counts: Counts, most: int = 10) -> list[dict[str, Any]]:
     return sorted(wrong, key=lambda row: (-row["leaked_s"], -row["missed"] - row["spurious"]))[:most]
 
 
-def _entities_of(entities: pa.Table) -> dict[str, list[Entity]]:
+def timed(entities: pa.Table) -> dict[str, list[Entity]]:
+    """Return the entities of a table that task 2 would hold, by recording id."""
     found: dict[str, list[Entity]] = defaultdict(list)
     for row in entities.select(["recording_id", "type", "text", "start_s", "end_s", "kept"]).to_pylist():
         if row["kept"] and row["start_s"] is not None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from pipeline import tables
 from pipeline.corpus.grammar import Grammar
 from pipeline.scoring import entities
-from pipeline.scoring.matching import Entity, match
+from pipeline.scoring.matching import match
 from pipeline.settings import demo_profile
 from pipeline.speech.language import Language, language_of
 from pipeline.speech.words import Transcript
@@ -68,11 +68,12 @@ def entity_scores(folder: Path, clips: Mapping[str, Clip], predicted: pa.Table) 
     """
     reference = pq.read_table(folder / "entities.parquet", schema=tables.ENTITIES)
     languages: dict[str, Language] = {recording_id: clip.language for recording_id, clip in clips.items()}
+    unseen_names = [_unseen(table, languages) for table in (reference, predicted)]
     result: dict[str, Any] = {}
     for name, chosen in (("all", ("en", "zh")), ("en", ("en",)), ("zh", ("zh",))):
         some = {i: language for i, language in languages.items() if language in chosen}
         measured = entities.scores(entities.count(some, reference, predicted))
-        unseen = entities.scores(entities.count(some, _unseen(reference, some), _unseen(predicted, some)))
+        unseen = entities.scores(entities.count(some, *unseen_names))
         off = np.array(_times_off(reference, predicted, some)).reshape(-1, 2)
         start_off, end_off = np.median(off, axis=0).round(3).tolist() if len(off) else (None, None)
         result[name] = {
@@ -101,18 +102,10 @@ def _unseen(table: pa.Table, languages: Mapping[str, Language]) -> pa.Table:
 
 
 def _times_off(reference: pa.Table, predicted: pa.Table, ids: Mapping[str, Language]) -> list[tuple[float, float]]:
-    said, found = (_timed(table) for table in (reference, predicted))
+    said, found = map(entities.timed, (reference, predicted))
     return [
         (abs(one.start_ms - other.start_ms) / 1000, abs(one.end_ms - other.end_ms) / 1000)
         for i in ids
         for pair in match(said.get(i, []), found.get(i, []), typed=True)
         for one, other in [(said[i][pair.reference], found[i][pair.predicted])]
     ]
-
-
-def _timed(table: pa.Table) -> dict[str, list[Entity]]:
-    timed: dict[str, list[Entity]] = {}
-    for row in table.to_pylist():
-        if row["kept"] and row["start_s"] is not None:
-            timed.setdefault(row["recording_id"], []).append(Entity.from_row(row))
-    return timed

@@ -5,7 +5,6 @@ from typing import Any
 
 from pipeline.demo import model_paths
 from pipeline.speech.words import Transcript
-from tuning.demo.corpus import read_clips
 from tuning.demo.entity_scores import entity_scores, find_entities
 from tuning.demo.scores import hear, scores
 
@@ -19,7 +18,7 @@ def measure(folder: Path) -> dict[str, Any]:
     """
     models = model_paths()
     heard = hear(folder, models["whisper"], models["parakeet"])
-    clips = {Path(clip.path).stem: clip for clip in read_clips(folder)}
+    clips = {Path(item.clip.path).stem: item.clip for item in heard}
     transcripts = {
         "said": {i: Transcript(clip.text, clip.words) for i, clip in clips.items()},
         "heard": {Path(item.clip.path).stem: item.transcript for item in heard},
