@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 _CLOSED = -1
+_OTHER_SCRIPTS = "\u0250"  # up to here letters are Latin
 _IDEOGRAPHS = "\u2e80"  # from here on scripts put no space between words
 
 
@@ -312,16 +313,24 @@ class Constraint:
 def _edges(text: str) -> tuple[set[int], set[int]]:
     """Return the byte positions where an entity may open and where one may close.
 
-    Both are edges of characters with their combining marks; an entity has no space at its edges.
+    Both are edges of characters with their combining marks, and lie within no Latin word and no number; an entity has
+    no space at its edges.
     """
     opens, closes = set(), set()
-    position, before = 0, " "
+    position, before, letter = 0, " ", " "
     for character in [*text, " "]:
         if not unicodedata.category(character).startswith("M"):
-            if not character.isspace():
+            joined = _joined(letter, character)
+            if not (joined or character.isspace()):
                 opens.add(position)
-            if not before.isspace():
+            if not (joined or before.isspace()):
                 closes.add(position)
+            letter = character
         position += len(character.encode())
         before = character
     return opens, closes
+
+
+def _joined(before: str, after: str) -> bool:
+    latin = all(character.isalpha() and character < _OTHER_SCRIPTS for character in (before, after))
+    return latin or (before.isdecimal() and after.isdecimal())

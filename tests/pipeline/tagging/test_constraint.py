@@ -63,8 +63,13 @@ def test_whatever_is_chosen_the_text_comes_back(any_vocabulary, text: str, seed:
 @given(text=hostile, data=st.data())
 def test_every_tagging_is_legal_in_the_tokens_of_the_tokenizer(any_vocabulary, text: str, data: st.DataObject):
     tagger_tokenizer, vocabulary = any_vocabulary
-    marked = [i for i, c in enumerate(text) if c == "\u0301"]  # an entity does not part a letter from its accent
-    cuts = sorted(data.draw(st.sets(st.sampled_from([i for i in range(len(text) + 1) if i not in marked]), max_size=4)))
+
+    def cuttable(place: int) -> bool:
+        before, after = text[:place].rstrip("\u0301")[-1:], text[place : place + 1]
+        in_word = before and after and before in "abZé" and after in "abZé"
+        return after != "\u0301" and not in_word
+
+    cuts = sorted(data.draw(st.sets(st.sampled_from([i for i in range(len(text) + 1) if cuttable(i)]), max_size=4)))
     spans = [
         Span(data.draw(st.sampled_from(TYPES)), start, end)
         for start, end in zip(cuts[::2], cuts[1::2], strict=False)
@@ -84,7 +89,7 @@ def test_every_tagging_is_legal_in_the_tokens_of_the_tokenizer(any_vocabulary, t
     [
         ("Ann Lee ", True),
         ("Ann <ID>Lee</ID> ", True),
-        ("<ID>A</ID><ID_NUMBER>nn</ID_NUMBER> Lee ", True),
+        ("<ID>A</ID><ID_NUMBER>nn</ID_NUMBER> Lee ", False),  # a word stays in one piece
         ("<LOCATION-OTHER>Ann Lee</LOCATION-OTHER> ", True),
         ("Ann Lee", False),  # the end comes at the end of the text
         ("Ann Lea ", False),
@@ -95,15 +100,36 @@ def test_every_tagging_is_legal_in_the_tokens_of_the_tokenizer(any_vocabulary, t
         ("Ann <ID>Lee</ID_NUMBER> ", False),
         ("<ID>Ann <ID>Lee</ID></ID> ", False),
         ("Ann <NAME>Lee</NAME> ", False),
-        ("<ID>A</ID><ID>n</ID><ID>n</ID><ID>L</ID>ee ", False),  # three at most
     ],
 )
 def test_which_answers_are_legal(vocabulary, answer: str, legal: bool):
     assert follow(Constraint(vocabulary, "Ann Lee ", TYPES, 3), answer.encode()) == legal
 
 
+@pytest.mark.parametrize(
+    ("answer", "legal"),
+    [
+        ("<ID>Ann</ID>’s", True),
+        ("<ID>Ann</ID>姐", True),
+        ("<ID>3</ID>pm", True),
+        ("<ID>壓</ID>力", True),
+        ("<ID>No\u0301</ID>ra", False),
+        ("Z<ID>oë</ID>", False),
+        ("<ID>19</ID>87", False),
+    ],
+)
+def test_no_latin_word_and_no_number_is_cut(vocabulary, answer: str, legal: bool):
+    assert follow(Constraint(vocabulary, parse(answer)[0], TYPES, 3), answer.encode()) == legal
+
+
+def test_entities_are_counted(vocabulary):
+    constraint = Constraint(vocabulary, "a b c d", TYPES, 3)
+    assert follow(constraint, b"<ID>a</ID> <ID>b</ID> c <ID>d</ID>")
+    assert not follow(constraint, b"<ID>a</ID> <ID>b</ID> <ID>c</ID> <ID>d</ID>")
+
+
 def test_a_tag_stands_between_characters(vocabulary):
-    for text in ("壓力", "🩺ok", "e\u0301a"):
+    for text in ("壓力", "🩺ok", "e\u0301-a"):
         constraint = Constraint(vocabulary, text, TYPES, 3)
         first = text[:2] if text[1] == "\u0301" else text[0]
         for length in range(len(first.encode())):

@@ -97,7 +97,9 @@ class TestBuiltInRules:
         ("3095", "CITY", "en", "ZIP"),
         ("3095", "CITY", "zh", "CITY"),
         ("10617", "ZIP", "zh", "ZIP"),  # a Taiwanese post code has five or six digits
-        ("10617", "ZIP", "en", None),
+        ("10617", "ZIP", "en", "ZIP"),  # and one of the United States has five
+        ("106170", "ZIP", "en", None),
+        ("V nine one two", "ID_NUMBER", "en", "ID_NUMBER"),  # spelled out
         ("Larkfield Hospital", "ORGANIZATION", "en", "HOSPITAL"),
         ("Pain Clinic", "ORGANIZATION", "en", "DEPARTMENT"),
         ("Larkfield Hospital Pain Clinic", "ORGANIZATION", "en", "HOSPITAL"),
@@ -165,8 +167,8 @@ def test_a_file_of_ones_own_and_an_empty_one(tmp_path: Path):
 
 def test_a_file_may_take_in_the_built_in_rules_where_it_says_and_leave_out_some(tmp_path: Path):
     file = tmp_path / "rules.yaml"
-    file.write_text(ONE + "- include: built-in\n  except: [a post code has four digits]\n", encoding="utf-8")
-    names = [rule.name for rule in RULES if rule.name != "a post code has four digits"]
+    file.write_text(ONE + "- include: built-in\n  except: [a post code has four or five digits]\n", encoding="utf-8")
+    names = [rule.name for rule in RULES if rule.name != "a post code has four or five digits"]
     assert [rule.name for rule in load_rules(file)] == ["tea is no profession", *names]
 
 
