@@ -99,7 +99,8 @@ class TestBuiltInRules:
         ("10617", "ZIP", "zh", "ZIP"),  # a Taiwanese post code has five or six digits
         ("10617", "ZIP", "en", "ZIP"),  # and one of the United States has five
         ("106170", "ZIP", "en", None),
-        ("V nine one two", "ID_NUMBER", "en", "ID_NUMBER"),  # spelled out
+        ("three oh nine five", "ZIP", "en", "ZIP"),  # spelled out
+        ("V nine one two", "ID_NUMBER", "en", "ID_NUMBER"),
         ("Larkfield Hospital", "ORGANIZATION", "en", "HOSPITAL"),
         ("Pain Clinic", "ORGANIZATION", "en", "DEPARTMENT"),
         ("Larkfield Hospital Pain Clinic", "ORGANIZATION", "en", "HOSPITAL"),
