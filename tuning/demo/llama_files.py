@@ -1,5 +1,6 @@
-"""The tokenizer of a small Llama, in Llama 3's form."""
+"""The tokenizers of small Llamas, in Llama 3's form."""
 
+import json
 from collections.abc import Iterable
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -13,6 +14,8 @@ _SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+
+_WORDS = r" ?</?[A-Z_-]+>|\p{Han}| ?(?:(?!\p{Han})\p{L})+| ?\p{N}{1,3}|[^\s\p{L}\p{N}<]+|<|\s"
 
 # Llama 3's form, its date included: a prompt that forgot to fix the date would change from day to day.
 _CHAT_TEMPLATE = (
@@ -34,13 +37,46 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
         texts: What it is trained on.
         vocab_size: How many tokens it has at most.
     """
+    return _finished(_train(texts, vocab_size, _SPLIT))
+
+
+def train_tagging_tokenizer(texts: Iterable[str], types: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
+    """Train one in which a transcript and the same transcript with tags are the same tokens but for the tags.
+
+    A tag is one token, with the space in front of it if there is one; a Chinese character is one; and a word is split
+    alike whether a space stands in front of it or, behind a tag, does not.
+
+    Args:
+        texts: What it is trained on, without tags.
+        types: Types of entities.
+        vocab_size: How many tokens it has at most, the tags not counted.
+    """
+    texts = list(texts)
+    words = vocab_size // 2
+    while True:
+        bpe = json.loads(_train(texts, words, _WORDS.replace(" ?", "")).to_str())
+        vocab, merges = bpe["model"]["vocab"], bpe["model"]["merges"]
+        beginnings = [token for token in vocab if token.isascii() and token.isalnum()]
+        if len(vocab) + len(beginnings) > vocab_size or len(vocab) < words:
+            break
+        words += 64
+    tags = [tag for type_ in types for tag in (f"<{type_}>", f"Ġ<{type_}>", f"</{type_}>")]
+    for token in [*(f"Ġ{beginning}" for beginning in beginnings), *tags]:
+        vocab.setdefault(token, len(vocab))
+    merges += [["Ġ", beginning] for beginning in beginnings]
+    tokenizer = Tokenizer.from_str(json.dumps(bpe))
+    tokenizer.pre_tokenizer = _split(_WORDS)
+    return _finished(tokenizer)
+
+
+def _split(pattern: str) -> pre_tokenizers.PreTokenizer:
+    split = pre_tokenizers.Split(Regex(pattern), behavior="isolated")
+    return pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+
+
+def _train(texts: Iterable[str], vocab_size: int, pattern: str) -> Tokenizer:
     bpe = Tokenizer(models.BPE(ignore_merges=True))
-    bpe.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(_SPLIT), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
+    bpe.pre_tokenizer = _split(pattern)
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
@@ -49,6 +85,10 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
         show_progress=False,
     )
     bpe.train_from_iterator(texts, trainer)
+    return bpe
+
+
+def _finished(bpe: Tokenizer) -> PreTrainedTokenizerFast:
     bpe.post_processor = processors.TemplateProcessing(
         single=f"{_BOS} $A", pair=f"{_BOS} $A {_BOS} $B", special_tokens=[(_BOS, bpe.token_to_id(_BOS))]
     )
