@@ -77,3 +77,14 @@ def tagger_qwen(tagger_tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return Qwen2ForCausalLM(config).eval()
+
+
+def entity_edges(text: str) -> list[int]:
+    """Where an entity of a hostile text may begin or end: within no Latin word, and not before a letter's accent."""
+
+    def is_edge(place: int) -> bool:
+        before, after = text[:place].rstrip("\u0301")[-1:], text[place : place + 1]
+        in_word = before and after and before in "abZé" and after in "abZé"
+        return after != "\u0301" and not in_word
+
+    return [place for place in range(len(text) + 1) if is_edge(place)]

@@ -4,12 +4,13 @@ A byte automaton knows the text; a trie of the vocabulary's bytes turns its lega
 join a tag and text therefore need no care, and whatever a model prefers, the answer without its tags is the text.
 """
 
+import re
 import unicodedata
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 _CLOSED = -1
-_OTHER_SCRIPTS = "\u0250"  # up to here letters are Latin
+_WORD = re.compile("[A-Za-zÀ-ÖØ-öø-ɏ](?:[\u0300-\u036f]*[A-Za-zÀ-ÖØ-öø-ɏ])+|\\d\\d+")  # a Latin word, or a number
 _IDEOGRAPHS = "\u2e80"  # from here on scripts put no space between words
 
 
@@ -58,6 +59,7 @@ class Vocabulary:
         self.bytes[self.end] = b""
         self.most_tags = 1 + max(value.count(b"<") for value in self.ids)
         self._tags: dict[tuple[bytes, bytes, tuple[bytes, ...]], TagTokens] = {}
+        self._splits: dict[str, set[int]] = {}
         self._backend = tokenizer.backend_tokenizer  # type: ignore[attr-defined]
 
     def tags(self, written: bytes, half: bytes, tags: tuple[bytes, ...]) -> "TagTokens":
@@ -93,6 +95,18 @@ class Vocabulary:
                 if longer in self.prefixes:
                     walk.append((longer, tag))
         return TagTokens(tuple(going_on), tuple(complete))
+
+    def splits(self, word: str) -> set[int]:
+        """Return where, in bytes, the tokenizer itself parts a word: by itself, behind a space or behind a tag."""
+        if word not in self._splits:
+            self._splits[word] = {
+                place - len(before) for before in ("", " ", ">") for place in self.ends(before + word)
+            }
+        return self._splits[word]
+
+    def ends(self, text: str) -> Iterator[int]:
+        """Yield where, in bytes, the tokens end in which the tokenizer itself writes a text."""
+        return accumulate(len(self.bytes[token]) for token in self.encode(text))
 
     def encode(self, text: str) -> list[int]:
         """Return the tokens in which the tokenizer itself writes a text."""
@@ -180,6 +194,7 @@ class Constraint:
         self._closing = tuple((f"</{type_}>".encode(),) for type_ in types)
         self._last = len(text.rstrip().encode())  # an entity cannot go on after it
         self._opens, self._closes = _edges(text)
+        self._inside = self._seal_words()
         self._last_open = max(self._opens & set(range(self._last)), default=-1)
         self._memo: dict[State, Legal] = {}
 
@@ -209,7 +224,10 @@ class Constraint:
         return closed and (state.entities >= self.max_entities or state.position > self._last_open)
 
     def complete(self, state: State, types: Sequence[int] = ()) -> bytes:
-        """Guess the rest of an answer: close what is open after its next word, then copy everything that is left.
+        """Guess the rest of an answer: close what is open, then copy everything that is left.
+
+        An entity is guessed to end with its next word; one that has already three or more, to grow to nearly twice as
+        many. So one of many words takes few guesses.
 
         Args:
             state: Where the answer is.
@@ -224,11 +242,30 @@ class Constraint:
             state = State(position, type_, position)
         if type_ != _CLOSED:
             if not state.tag:
-                end = self._word_end(max(position, state.opened + 1))
+                end = self._guess_end(state.opened, position)
                 rest += self._text[position:end]
                 position = end
             rest += self._closing[type_][0][len(state.tag) :]
         return rest + self._text[position:]
+
+    def _seal_words(self) -> set[int]:
+        """Let no entity begin or end within a Latin word or a number.
+
+        As there is nothing to decide, it is written in the tokenizer's own tokens too: a model that once began a word
+        in another way would have to spell out the rest of it.
+
+        Returns:
+            The byte positions where no token may end.
+        """
+        offsets = [0, *accumulate(len(character.encode()) for character in self._characters)]
+        inside, ends = set(), set(self.vocabulary.ends(self._characters))
+        for word in _WORD.finditer(self._characters):
+            start, end = offsets[word.start()], offsets[word.end()]
+            within = set(range(start + 1, end))
+            self._opens -= within
+            self._closes -= within
+            inside |= within - {start + place for place in self.vocabulary.splits(word[0])}
+        return inside - ends
 
     def _same(self, state: State) -> tuple[State, int]:
         """Return a state with the same legal tokens and how many more entities the given one has opened.
@@ -277,7 +314,7 @@ class Constraint:
             for position in range(start, (self._last if inside else len(text)) + 1):
                 piece = written + text[start:position]
                 if position > start:
-                    if piece in ids:
+                    if piece in ids and position not in self._inside:
                         found[ids[piece]] = State(position, type_, opened, b"", entities)
                         if opens:
                             opening.add(ids[piece])
@@ -294,9 +331,10 @@ class Constraint:
         bias = self.opening_bias * np.isin(legal, list(opening)) if opening else np.zeros(len(tokens))
         return Legal(legal, bias.astype(np.float32), found)
 
-    def _word_end(self, position: int) -> int:
-        """Return the first place from ``position`` on, in bytes, where a word ends and an entity may close."""
-        place = bisect_left(self._word_ends, position)
+    def _guess_end(self, opened: int, position: int) -> int:
+        """Return the byte position where an entity may end that was opened at one and goes up to the other."""
+        before, here = bisect_right(self._word_ends, opened), bisect_left(self._word_ends, max(position, opened + 1))
+        place = here + max(here - before - 2, 0)
         return self._word_ends[place] if place < len(self._word_ends) else self._last
 
     @cached_property
@@ -313,24 +351,16 @@ class Constraint:
 def _edges(text: str) -> tuple[set[int], set[int]]:
     """Return the byte positions where an entity may open and where one may close.
 
-    Both are edges of characters with their combining marks, and lie within no Latin word and no number; an entity has
-    no space at its edges.
+    Both are edges of characters with their combining marks; an entity has no space at its edges.
     """
     opens, closes = set(), set()
-    position, before, letter = 0, " ", " "
+    position, before = 0, " "
     for character in [*text, " "]:
         if not unicodedata.category(character).startswith("M"):
-            joined = _joined(letter, character)
-            if not (joined or character.isspace()):
+            if not character.isspace():
                 opens.add(position)
-            if not (joined or before.isspace()):
+            if not before.isspace():
                 closes.add(position)
-            letter = character
         position += len(character.encode())
         before = character
     return opens, closes
-
-
-def _joined(before: str, after: str) -> bool:
-    latin = all(character.isalpha() and character < _OTHER_SCRIPTS for character in (before, after))
-    return latin or (before.isdecimal() and after.isdecimal())

@@ -330,7 +330,7 @@ class Decoder:
         row.length += len(row.pending) + written - 1
         row.pending = [token]
         row.passes += 1
-        row.poor = min(row.poor + 1, _PATIENCE + _SHORTEST) if written < _POOR else max(row.poor - 2, 0)
+        row.poor = min(row.poor + 1, _PATIENCE + _SHORTEST) if written < _POOR else max(row.poor - 1, 0)
         row.state = after
 
 

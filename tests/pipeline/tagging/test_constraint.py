@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from pipeline.tagging.constraint import Constraint, Vocabulary
+from pipeline.tagging.constraint import Constraint, State, Vocabulary
 from pipeline.tagging.entities import Span, parse
 from pipeline.tagging.prompts import completion, guard
+from tests.tagger_models import entity_edges
 
 TYPES = ["ID", "ID_NUMBER", "LOCATION-OTHER"]
 hostile = st.text(st.sampled_from("ab Z.>-_/‹é\u0301\u200d👩🏽שלום壓𠮷\t\n\u3000"), max_size=12)
@@ -26,15 +27,27 @@ def any_vocabulary(request) -> tuple[PreTrainedTokenizerFast, Vocabulary]:
     return whisper, Vocabulary(whisper, "<|endoftext|>")
 
 
+def states_after(constraint: Constraint, written: bytes) -> set[State | None]:
+    """Where an answer may be once this is written, in any legal tokens; None is its end."""
+    vocabulary = constraint.vocabulary
+    ways, seen = [(constraint.start, written)], set()
+    while ways:
+        state, rest = ways.pop()
+        if state is None or (state, rest) in seen:
+            continue
+        seen.add((state, rest))
+        for token in constraint.legal(state).ids.tolist():
+            piece = vocabulary.bytes[token]
+            if rest.startswith(piece) and (piece or not rest):
+                ways.append((constraint.after(state, token), rest[len(piece) :]))
+                if not rest:
+                    return {None}
+    return {state for state, rest in seen if not rest}
+
+
 def follow(constraint: Constraint, written: bytes) -> bool:
-    """Whether an answer is legal, a byte at a time, with the end of the turn after it."""
-    state = constraint.start
-    for byte in written:
-        token = constraint.vocabulary.ids[bytes([byte])]
-        if token not in constraint.legal(state).ids:
-            return False
-        state = constraint.after(state, token)
-    return constraint.vocabulary.end in constraint.legal(state).ids
+    """Whether an answer is legal as a whole, with the end of the turn after it."""
+    return states_after(constraint, written) == {None}
 
 
 def words(constraint: Constraint, state=Constraint.start) -> set[bytes]:
@@ -63,13 +76,7 @@ def test_whatever_is_chosen_the_text_comes_back(any_vocabulary, text: str, seed:
 @given(text=hostile, data=st.data())
 def test_every_tagging_is_legal_in_the_tokens_of_the_tokenizer(any_vocabulary, text: str, data: st.DataObject):
     tagger_tokenizer, vocabulary = any_vocabulary
-
-    def cuttable(place: int) -> bool:
-        before, after = text[:place].rstrip("\u0301")[-1:], text[place : place + 1]
-        in_word = before and after and before in "abZé" and after in "abZé"
-        return after != "\u0301" and not in_word
-
-    cuts = sorted(data.draw(st.sets(st.sampled_from([i for i in range(len(text) + 1) if cuttable(i)]), max_size=4)))
+    cuts = sorted(data.draw(st.sets(st.sampled_from(entity_edges(text)), max_size=4)))
     spans = [
         Span(data.draw(st.sampled_from(TYPES)), start, end)
         for start, end in zip(cuts[::2], cuts[1::2], strict=False)
@@ -122,6 +129,22 @@ def test_no_latin_word_and_no_number_is_cut(vocabulary, answer: str, legal: bool
     assert follow(Constraint(vocabulary, parse(answer)[0], TYPES, 3), answer.encode()) == legal
 
 
+def test_words_and_numbers_are_written_in_the_tokens_of_the_tokenizer(any_vocabulary):
+    tokenizer, vocabulary = any_vocabulary
+    for text in ("restlessness", "Zoë", "No\u0301ra", "1234567", "and so (restlessly) on"):
+        constraint = Constraint(vocabulary, text, [], 0)
+        own = tokenizer.tokenize(text)
+        choose = random.Random(0)
+        for _ in range(5):
+            state, written = constraint.start, []
+            while state is not None:
+                written.append(choose.choice(constraint.legal(state).ids.tolist()))
+                state = constraint.after(state, written[-1])
+            assert len(written) <= len(own) + text.count(" ") + text.count("(") + 2
+    start = {word for word in words(Constraint(vocabulary, "restlessness", TYPES, 3)) if b"<" not in word}
+    assert start == {vocabulary.bytes[vocabulary.encode("restlessness")[0]]}
+
+
 def test_entities_are_counted(vocabulary):
     constraint = Constraint(vocabulary, "a b c d", TYPES, 3)
     assert follow(constraint, b"<ID>a</ID> <ID>b</ID> c <ID>d</ID>")
@@ -164,7 +187,7 @@ def test_a_literal_tag_opener_needs_its_stand_in(vocabulary):
 def test_legal_tokens_come_in_ascending_order(any_vocabulary):
     legal = Constraint(any_vocabulary[1], "Ann Lee", TYPES, 3).legal(Constraint.start).ids.tolist()
     assert legal == sorted(legal)
-    assert len(legal) > 2
+    assert len(legal) > 1
 
 
 def test_special_tokens_are_never_text(vocabulary, tagger_tokenizer):
@@ -235,16 +258,14 @@ def test_the_guess_at_the_rest_is_legal_everywhere(any_vocabulary, text: str, se
         (b"on <L", b"OCATION-OTHER>Friday</LOCATION-OTHER>, ok"),
         (b"on <ID_", b"NUMBER>Friday</ID_NUMBER>, ok"),
         (b"on <ID>", b"Friday</ID>, ok"),
-        (b"on <ID>Fri", b"day</ID>, ok"),
         (b"on <ID>Friday", b"</ID>, ok"),
         (b"on <ID>Friday</I", b"D>, ok"),
     ],
 )
 def test_the_guess_closes_what_is_open_after_its_word(vocabulary, written: bytes, guess: bytes):
-    constraint, state = Constraint(vocabulary, "on Friday, ok", TYPES, 3), Constraint.start
-    for byte in written:
-        state = constraint.after(state, vocabulary.ids[bytes([byte])])
-    assert constraint.complete(state) == guess
+    constraint = Constraint(vocabulary, "on Friday, ok", TYPES, 3)
+    states = states_after(constraint, written)
+    assert {constraint.complete(state) for state in states} == {guess}
 
 
 def test_the_likeliest_type_is_guessed(vocabulary):
@@ -266,9 +287,7 @@ def test_the_bias_is_on_tokens_that_begin_an_opening_tag(vocabulary):
     assert biased(after_a) == {token for token in tokens if b"<" in token} >= {b" <"}
     half = constraint.after(Constraint.start, vocabulary.ids[b"<"])
     assert biased(half) == set()  # it goes on with a tag that has begun
-    inside = half
-    for byte in b"ID>a":
-        inside = constraint.after(inside, vocabulary.ids[bytes([byte])])
+    (inside,) = states_after(constraint, b"<ID>a")
     assert b"<" in words(constraint, inside)
     assert biased(inside) == set()  # that tag closes
 

@@ -17,6 +17,7 @@ from pipeline.tagging.groups import load_groups
 from pipeline.tagging.prompts import guard
 from tests import stepwise
 from tests.oracle import Oracle, read_corpus
+from tests.tagger_models import entity_edges
 
 TYPES = ["PATIENT", "DATE", "TIME", "LOCATION-OTHER", "ID_NUMBER"]
 HOSTILE = [
@@ -137,7 +138,7 @@ def test_the_decoder_of_transformers_gives_the_same_tokens(tagger_base, tagger_t
     )[0, len(prompt) :].tolist()
     (answer,) = Decoder(tagger_base, vocabulary, 1).answers([request])
     assert [token for token, _ in answer] == generated[: len(answer)]
-    assert len(answer) >= len(generated) - 1 or len(read_spans(answer, vocabulary)) == 6
+    assert not any(b"<" in vocabulary.bytes[token] for token in generated[len(answer) :])
 
 
 @pytest.mark.parametrize("shared_tokens", [0, 1, 20, 40])
@@ -339,7 +340,7 @@ def test_an_untrained_model_costs_little_more_than_token_by_token(tagger_base, t
 @given(data=st.data())
 def test_any_tagging_of_any_text_can_be_wanted_and_is_found(tagger_base, tagger_tokenizer, vocabulary, data):
     text = data.draw(st.text(st.sampled_from("ab Z.>-_/‹é🩺壓שלום\n"), max_size=20))
-    cuts = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=6)))
+    cuts = sorted(data.draw(st.sets(st.sampled_from(entity_edges(text)), max_size=6)))
     spans = [
         Span(data.draw(st.sampled_from(TYPES)), start, end)
         for start, end in zip(cuts[::2], cuts[1::2], strict=False)
