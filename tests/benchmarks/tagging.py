@@ -257,8 +257,8 @@ def load(options: Options) -> Task:
     few = -(-options.recordings // len(recordings))
     recordings = (recordings * few)[:: max(len(recordings) // options.recordings, 1)][: options.recordings]
     groups = load_groups()
+    prompts = [Prompt.of(group) for group in groups]  # five few-shot turns, as the reference has them
     if options.random_3b:
-        prompts = [Prompt.of(group) for group in groups]
         told = [text for prompt in prompts for text in (prompt.system, *prompt.examples)]
         tokenizer = train_tokenizer([*told, *(recording.text for recording in recordings)], 8000)
         model: Any = random_model(LLAMA_3B, [prompt.group for prompt in prompts], device, options.nf4)
@@ -267,7 +267,7 @@ def load(options: Options) -> Task:
         base, tokenizer = load_base(
             str(options.model / "base_model"), settings.Tagger(quantization="none", dtype=dtype), device
         )
-        model, prompts = load_adapters(base, tokenizer, str(options.model / "adapters"), groups)
+        model, _ = load_adapters(base, tokenizer, str(options.model / "adapters"), groups)
     vocabulary = Vocabulary(tokenizer, end_of_turn(tokenizer))
     return Task(model, tokenizer, vocabulary, prompts, recordings, options.random_3b)
 
