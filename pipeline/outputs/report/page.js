@@ -124,8 +124,15 @@ function markCurrent() {
   for (const button of $("list").querySelectorAll("button")) {
     const here = button.dataset.recording === current?.id;
     button.setAttribute("aria-current", here);
-    if (here) button.scrollIntoView({ block: "nearest" });
+    if (here) scrollInList(button);
   }
+}
+
+// scrollIntoView would scroll the page too, which is to open at its top.
+function scrollInList(button) {
+  const row = button.getBoundingClientRect();
+  const pane = $("list").getBoundingClientRect();
+  $("list").scrollTop += Math.min(row.top - pane.top, 0) + Math.max(row.bottom - pane.bottom, 0);
 }
 
 function step(by) {
