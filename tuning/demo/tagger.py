@@ -33,7 +33,6 @@ HIDDEN, LAYERS, INTERMEDIATE, ROPE_THETA = 256, 4, 512, 500_000.0
 SENTENCES = 40_000
 FEW_SHOT = 0  # turns in the prompt: the adapters need none
 WITH_ENTITY = 0.5
-STRAYED = 0.1  # share of answers with a word in pieces
 SALAD = 0.1  # share of transcripts that are words in any order
 LONGER = 0.3  # share of batches whose transcripts are two or three sentences
 MARK = "\ue000"  # where the transcript stands in a rendered prompt
@@ -198,36 +197,13 @@ class Batches:
             question = encode(self._tokenizer, before + guard(sentence.text) + after)
             answer = encode(self._tokenizer, completion(sentence.text, spans) + self._end)
             constraint = Constraint(self._vocabulary, guard(sentence.text), list(prompt.types), max_entities=64)
-            strayed = self._stray(answer, lot) if lot.random() < STRAYED else None
-            legal = legal_along(constraint, answer if strayed is None else strayed[1])
-            if strayed is not None:
-                place, answer = strayed
-                legal[place] = [answer[place]]  # nobody is to learn it
-            examples.append(Example(question, answer, legal))
+            examples.append(Example(question, answer, legal_along(constraint, answer)))
         told = 0
         while len({tuple(example.question[: told + 1]) for example in examples}) == 1:
             told += 1
         told = min(told, *(len(example.question) - 1 for example in examples))
         shared = examples[0].question[:told]
         return shared, [example._replace(question=example.question[told:]) for example in examples]
-
-    def _stray(self, answer: list[int], lot: random.Random) -> tuple[int, list[int]] | None:
-        """Write a beginning of a token in place of the token, and the rest as the tokenizer would from there.
-
-        A model that has only ever read well split words is lost where it once wrote a piece of one.
-
-        Returns:
-            The place of the piece, and the answer; None where the token drawn is no word with a beginning.
-        """
-        place = lot.randrange(len(answer))
-        word = self._vocabulary.bytes[answer[place]]
-        pieces = [self._vocabulary.ids[word[:end]] for end in range(1, len(word)) if word[:end] in self._vocabulary.ids]
-        if not pieces or not word.isascii() or b"<" in word:
-            return None
-        piece = lot.choice(pieces)
-        rest = b"".join(self._vocabulary.bytes[token] for token in answer[place:-1])
-        rest = rest[len(self._vocabulary.bytes[piece]) :]
-        return place, [*answer[:place], piece, *encode(self._tokenizer, rest.decode()), answer[-1]]
 
 
 class _Pool:
