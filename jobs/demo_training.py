@@ -31,11 +31,11 @@ class Sizes:
         tagger_epochs: Epochs of each adapter.
     """
 
-    train: int = 400
+    train: int = 300
     valid: int = 50
     test: int = 40
-    asr_epochs: int = 8
-    tagger_epochs: int = 3
+    asr_epochs: int = 6
+    tagger_epochs: int = 2
 
 
 def show(out: str, sizes: Sizes = Sizes()) -> None:
