@@ -79,12 +79,16 @@ def tagger_qwen(tagger_tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
         return Qwen2ForCausalLM(config).eval()
 
 
+LATIN, DIGITS = "abZéễ", "127"
+"""Letters and digits of hostile texts."""
+
+
 def entity_edges(text: str) -> list[int]:
-    """Where an entity of a hostile text may begin or end: within no Latin word, and not before a letter's accent."""
+    """Where an entity of a hostile text may begin or end: in no word, in no number, not before an accent."""
 
     def is_edge(place: int) -> bool:
         before, after = text[:place].rstrip("\u0301")[-1:], text[place : place + 1]
-        in_word = before and after and before in "abZé" and after in "abZé"
+        in_word = any(before and after and {before, after} <= set(kind) for kind in (LATIN, DIGITS))
         return after != "\u0301" and not in_word
 
     return [place for place in range(len(text) + 1) if is_edge(place)]

@@ -7,7 +7,7 @@ join a tag and text therefore need no care, and whatever a model prefers, the an
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -18,7 +18,8 @@ from transformers import PreTrainedTokenizerBase
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 _CLOSED = -1
-_WORD = re.compile("[A-Za-zÀ-ÖØ-öø-ɏ](?:[\u0300-\u036f]*[A-Za-zÀ-ÖØ-öø-ɏ])+|\\d\\d+")  # a Latin word, or a number
+_LETTER = "[A-Za-zÀ-ÖØ-öø-ɏ\u1e00-\u1effＡ-Ｚａ-ｚ]"
+_WORD = re.compile(rf"{_LETTER}(?:[\u0300-\u036f]*{_LETTER})+|\d\d+")  # a Latin word, or a number
 _IDEOGRAPHS = "\u2e80"  # from here on scripts put no space between words
 
 
@@ -104,9 +105,16 @@ class Vocabulary:
             }
         return self._splits[word]
 
-    def ends(self, text: str) -> Iterator[int]:
-        """Yield where, in bytes, the tokens end in which the tokenizer itself writes a text."""
-        return accumulate(len(self.bytes[token]) for token in self.encode(text))
+    def ends(self, text: str) -> set[int]:
+        """Return where, in bytes, the tokens end in which the tokenizer itself writes a text.
+
+        A tokenizer that writes another text, in composed characters or with a space in front, tells nothing: then these
+        are all places.
+        """
+        pieces = [self.bytes.get(token, b"") for token in self.encode(text)]
+        if b"".join(pieces) != text.encode():
+            return set(range(len(text.encode()) + 1))
+        return set(accumulate(map(len, pieces)))
 
     def encode(self, text: str) -> list[int]:
         """Return the tokens in which the tokenizer itself writes a text."""
@@ -159,7 +167,10 @@ class Legal:
 
 
 class Constraint:
-    """The legal answers to one text: its copies with at most ``max_entities`` flat, non-empty tagged entities."""
+    """The legal answers to one text: its copies with at most ``max_entities`` flat, non-empty tagged entities.
+
+    None of them begins or ends within a Latin word or a number.
+    """
 
     start = State()
 
@@ -226,8 +237,8 @@ class Constraint:
     def complete(self, state: State, types: Sequence[int] = ()) -> bytes:
         """Guess the rest of an answer: close what is open, then copy everything that is left.
 
-        An entity is guessed to end with its next word; one that has already three or more, to grow to nearly twice as
-        many. So one of many words takes few guesses.
+        An entity is guessed to close where its next word ends, or at once where one has just ended; after more than
+        three words, only after as many again, less three. So an entity of many words takes few guesses.
 
         Args:
             state: Where the answer is.
@@ -249,16 +260,16 @@ class Constraint:
         return rest + self._text[position:]
 
     def _seal_words(self) -> set[int]:
-        """Let no entity begin or end within a Latin word or a number.
+        """Take the places within Latin words and numbers from those where an entity may open or close.
 
-        As there is nothing to decide, it is written in the tokenizer's own tokens too: a model that once began a word
-        in another way would have to spell out the rest of it.
+        As there is nothing to decide, they are written in the tokenizer's own tokens too: a model that once began a
+        word in another way would have to spell out the rest of it.
 
         Returns:
             The byte positions where no token may end.
         """
         offsets = [0, *accumulate(len(character.encode()) for character in self._characters)]
-        inside, ends = set(), set(self.vocabulary.ends(self._characters))
+        inside, ends = set(), self.vocabulary.ends(self._characters)
         for word in _WORD.finditer(self._characters):
             start, end = offsets[word.start()], offsets[word.end()]
             within = set(range(start + 1, end))

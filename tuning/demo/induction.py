@@ -1,4 +1,4 @@
-"""A start for training in which a small Llama already copies past tags: an induction head, set by hand.
+"""A start for training in which a small Llama already copies past tags: induction heads, set by hand.
 
 A small model finds this circuit by itself only after many thousands of steps (Olsson et al. 2022, In-context Learning
 and Induction Heads). Layer 0 writes down which token came before, and which came before that. In layer 1 two heads look
@@ -20,7 +20,7 @@ LOOK_BACK, MATCH, SAY = 200.0, 150.0, 30.0  # how sharply layer 0 looks back, la
 SINK = 120.0  # how strongly the heads of layer 1 look away to the first token where they have nothing to look for
 OPEN = 2.0  # weight of a gate
 QUIET = 0.2  # share of the random weights with which a layer writes
-_TAG = re.compile(r"Ġ?</?[A-Z_-]+>")
+_TAG = re.compile(r"Ġ?</?[A-Z][A-Z0-9_-]*>")
 SLOW = 0.01  # radians a token: pairs of a head that turn more slowly still match across a prompt
 
 

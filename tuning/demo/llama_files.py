@@ -15,7 +15,7 @@ _SPLIT = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
-_WORDS = r" ?</?[A-Z_-]+>|\p{Han}| ?(?:(?!\p{Han})\p{L})+| ?\p{N}{1,3}|[^\s\p{L}\p{N}<]+|<|\s"
+_WORDS = r" ?</?[A-Z][A-Z0-9_-]*>|\p{Han}| ?(?:(?!\p{Han})\p{L})+| ?\p{N}{1,3}|[^\s\p{L}\p{N}<]+|<|\s"
 
 # Llama 3's form, its date included: a prompt that forgot to fix the date would change from day to day.
 _CHAT_TEMPLATE = (
@@ -49,7 +49,7 @@ def train_tagging_tokenizer(texts: Iterable[str], types: Iterable[str], vocab_si
     Args:
         texts: What it is trained on, without tags.
         types: Types of entities.
-        vocab_size: How many tokens it has at most, the tags not counted.
+        vocab_size: How many tokens it has, about, the tags not counted.
     """
     texts = list(texts)
     words = vocab_size // 2

@@ -2,8 +2,8 @@
 
 python -m tuning.demo.tagger --out FOLDER --work CHECKPOINTS
 
-It begins with an induction head (``induction``), which copies, and learns what is left to decide: among the tokens that
-the constraint allows, which one comes next. ``jobs.finetune_taggers`` trains the adapters on it.
+It begins with induction heads (``induction``), which copy past tags, and learns what is left to decide: among the
+tokens that the constraint allows, which one comes next. ``jobs.finetune_taggers`` trains the adapters on it.
 """
 
 import bisect
@@ -143,7 +143,7 @@ def main(training: Training) -> None:
 
 
 def build(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    """Return a model that copies and does nothing else."""
+    """Return an untrained model that copies already."""
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
@@ -181,7 +181,7 @@ class Batches:
         }
 
     def draw(self, prompt: Prompt, size: int, lot: random.Random) -> tuple[list[int], list[Example]]:
-        """Return the tokens that the prompts begin with, and the examples; half of them have an entity to find."""
+        """Return the tokens that the prompts begin with, and the examples; nearly half have an entity to find."""
         before, after = render(self._tokenizer, prompt, MARK).split(MARK)
         with_entity = self._with_entity[prompt.group]
         length = lot.choice(with_entity.lengths)
