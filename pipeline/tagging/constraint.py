@@ -7,7 +7,7 @@ join a tag and text therefore need no care, and whatever a model prefers, the an
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -101,7 +101,10 @@ class Vocabulary:
         """Return where, in bytes, the tokenizer itself parts a word: by itself, behind a space or behind a tag."""
         if word not in self._splits:
             self._splits[word] = {
-                place - len(before) for before in ("", " ", ">") for place in self.ends(before + word)
+                place - len(before)
+                for before in ("", " ", ">")
+                for place in self.ends(before + word)
+                if place > len(before)
             }
         return self._splits[word]
 
@@ -204,8 +207,14 @@ class Constraint:
         self._opening = tuple(f"<{type_}>".encode() for type_ in types)
         self._closing = tuple((f"</{type_}>".encode(),) for type_ in types)
         self._last = len(text.rstrip().encode())  # an entity cannot go on after it
-        self._opens, self._closes = _edges(text)
-        self._inside = self._seal_words()
+        words = list(_words(text))
+        within = {place for start, end, _ in words for place in range(start + 1, end)}
+        opens, closes = _edges(text)
+        self._opens, self._closes = opens - within, closes - within
+        # As there is nothing to decide within a word, it is written in the tokenizer's own tokens too: a model that
+        # once began it in another way would have to spell out the rest.
+        own = {start + place for start, _, word in words for place in vocabulary.splits(word)}
+        self._sealed = within - own - vocabulary.ends(text)
         self._last_open = max(self._opens & set(range(self._last)), default=-1)
         self._memo: dict[State, Legal] = {}
 
@@ -259,25 +268,6 @@ class Constraint:
             rest += self._closing[type_][0][len(state.tag) :]
         return rest + self._text[position:]
 
-    def _seal_words(self) -> set[int]:
-        """Take the places within Latin words and numbers from those where an entity may open or close.
-
-        As there is nothing to decide, they are written in the tokenizer's own tokens too: a model that once began a
-        word in another way would have to spell out the rest of it.
-
-        Returns:
-            The byte positions where no token may end.
-        """
-        offsets = [0, *accumulate(len(character.encode()) for character in self._characters)]
-        inside, ends = set(), self.vocabulary.ends(self._characters)
-        for word in _WORD.finditer(self._characters):
-            start, end = offsets[word.start()], offsets[word.end()]
-            within = set(range(start + 1, end))
-            self._opens -= within
-            self._closes -= within
-            inside |= within - {start + place for place in self.vocabulary.splits(word[0])}
-        return inside - ends
-
     def _same(self, state: State) -> tuple[State, int]:
         """Return a state with the same legal tokens and how many more entities the given one has opened.
 
@@ -325,7 +315,7 @@ class Constraint:
             for position in range(start, (self._last if inside else len(text)) + 1):
                 piece = written + text[start:position]
                 if position > start:
-                    if piece in ids and position not in self._inside:
+                    if piece in ids and position not in self._sealed:
                         found[ids[piece]] = State(position, type_, opened, b"", entities)
                         if opens:
                             opening.add(ids[piece])
@@ -359,10 +349,17 @@ class Constraint:
         return ends
 
 
+def _words(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield where each Latin word and each number starts and ends, in bytes, and itself."""
+    offsets = [0, *accumulate(len(character.encode()) for character in text)]
+    for word in _WORD.finditer(text):
+        yield offsets[word.start()], offsets[word.end()], word[0]
+
+
 def _edges(text: str) -> tuple[set[int], set[int]]:
     """Return the byte positions where an entity may open and where one may close.
 
-    Both are edges of characters with their combining marks; an entity has no space at its edges.
+    Both are edges of characters with their combining marks; an entity has no space at its edges. Words are not minded.
     """
     opens, closes = set(), set()
     position, before = 0, " "

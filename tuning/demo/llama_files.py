@@ -15,7 +15,8 @@ _SPLIT = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
-_WORDS = r" ?</?[A-Z][A-Z0-9_-]*>|\p{Han}| ?(?:(?!\p{Han})\p{L})+| ?\p{N}{1,3}|[^\s\p{L}\p{N}<]+|<|\s"
+TAGS = r"</?[A-Z][A-Z0-9_-]*>"
+_WORDS = rf" ?{TAGS}|" r"\p{Han}| ?(?:(?!\p{Han})\p{L})+| ?\p{N}{1,3}|[^\s\p{L}\p{N}<]+|<|\s"
 
 # Llama 3's form, its date included: a prompt that forgot to fix the date would change from day to day.
 _CHAT_TEMPLATE = (
