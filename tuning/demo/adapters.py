@@ -21,7 +21,7 @@ from tuning.demo.scores import hear
 
 CORPUS = ["--phase-size", "500", "--valid-size", "200", "--test-size", "2", "--seed", "2026"]
 SETS = ["--few-shot", "0", "--negatives", "1"]
-TRAINING = ["--few-shot", "0", "--rank", "8", "--alpha", "16", "--epochs", "1", "--learning-rate", "3e-4"]
+TRAINING = ["--few-shot", "0", "--rank", "8", "--alpha", "16", "--epochs", "1", "--learning-rate", "1e-4"]
 
 
 def train_adapters(base_model: Path, whisper: Path, parakeet: Path, work: Path, out: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import json
 import random
 import re
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,13 +28,16 @@ from pipeline.tagging.prompts import Prompt, completion, encode, end_of_turn, gu
 from tuning.demo.checkpoint import Checkpoint
 from tuning.demo.induction import begin_with_copying
 from tuning.demo.llama_files import train_tagging_tokenizer
+from tuning.demo.nonsense import Nonsense
 
 VOCABULARY = 4096
 HIDDEN, LAYERS, INTERMEDIATE, ROPE_THETA = 256, 4, 512, 500_000.0
 SENTENCES = 40_000
-FEW_SHOT = 0  # turns in the prompt: the adapters need none
+FEW_SHOT = (0, 0, 5)  # turns in the prompt, step by step: the adapters are trained with none, and may be with five
 WITH_ENTITY = 0.5
-SALAD = 0.1  # share of transcripts that are words in any order
+NONSENSE_SINCE = 0.75  # of the steps; a model to go on with has it from the first
+NONSENSE, NONSENSE_ALONE = 0.5, 0.5  # share of batches with it, and in those of transcripts of nothing else
+NONSENSE_WORDS = 45
 LONGER = 0.3  # share of batches whose transcripts are two or three sentences
 MARK = "\ue000"  # where the transcript stands in a rendered prompt
 
@@ -90,13 +94,13 @@ def main(training: Training) -> None:
     lot = random.Random(training.seed)
     grammars = (Grammar("en"), Grammar("zh"))
     sentences = [grammars[i % 2].sentence(lot, "training") for i in range(SENTENCES)]
-    prompts = [Prompt.of(group, FEW_SHOT) for group in load_groups()]
+    prompts = {turns: [Prompt.of(group, turns) for group in load_groups()] for turns in FEW_SHOT}
     if training.start:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(training.start)
         model = LlamaForCausalLM.from_pretrained(training.start, dtype=torch.float32)
     else:
-        texts = [*(prompt.system for prompt in prompts), *(sentence.text for sentence in sentences)]
-        types = [type_ for prompt in prompts for type_ in prompt.types]
+        texts = [*(prompt.system for prompt in prompts[0]), *(sentence.text for sentence in sentences)]
+        types = [type_ for prompt in prompts[0] for type_ in prompt.types]
         tokenizer = train_tagging_tokenizer(texts, types, VOCABULARY)
         model = build(tokenizer)
     parameters = sum(weights.numel() for weights in model.parameters())
@@ -112,12 +116,13 @@ def main(training: Training) -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, list(rates), total_steps=training.steps, pct_start=0.05)
     parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
     checkpoint = Checkpoint(training.work / "tagger.pt", parts)
-    batches = Batches(tokenizer, sentences, prompts)
+    batches = Batches(tokenizer, sentences, prompts[0])
     recent: list[tuple[float, float]] = []
     for step in range(checkpoint.step, training.steps):
-        told, examples = batches.draw(
-            prompts[step % len(prompts)], training.batch, random.Random(f"{training.seed} {step}")
-        )
+        lot = random.Random(f"{training.seed} {step}")
+        some = prompts[lot.choice(FEW_SHOT)]
+        nonsense = training.start is not None or step >= NONSENSE_SINCE * training.steps
+        told, examples = batches.draw(some[step % len(some)], training.batch, lot, nonsense)
         with torch.autocast("cpu", torch.bfloat16):
             loss, right = loss_of(model, told, examples)
         optimizer.zero_grad()
@@ -173,6 +178,7 @@ class Batches:
         lengths = list(map(len, tokenizer([sentence.text for sentence in sentences])["input_ids"]))
         by_length = sorted(zip(lengths, sentences, strict=True), key=lambda pair: pair[0])
         self._all = _Pool(by_length)
+        self._nonsense = Nonsense(sentences)
         self._with_entity = {
             prompt.group: _Pool(
                 [pair for pair in by_length if any(span.type in prompt.types for span in pair[1].spans)]
@@ -180,30 +186,35 @@ class Batches:
             for prompt in prompts
         }
 
-    def draw(self, prompt: Prompt, size: int, lot: random.Random) -> tuple[list[int], list[Example]]:
-        """Return the tokens that the prompts begin with, and the examples; nearly half have an entity to find."""
+    def draw(self, prompt: Prompt, size: int, lot: random.Random, nonsense: bool) -> tuple[list[int], list[Example]]:
+        """Return the tokens that the prompts begin with, and the examples.
+
+        Nearly half have an entity to find. With ``nonsense`` some transcripts have text without a meaning around
+        theirs or instead.
+        """
         before, after = render(self._tokenizer, prompt, MARK).split(MARK)
         with_entity = self._with_entity[prompt.group]
         length = lot.choice(with_entity.lengths)
         more = lot.randint(1, 2) if lot.random() < LONGER else 0
+        words = lot.randint(2, NONSENSE_WORDS) if nonsense and lot.random() < NONSENSE else 0
         examples = []
         for _ in range(size):
             pool = with_entity if lot.random() < WITH_ENTITY else self._all
             some = [pool.near(length, lot), *(self._all.near(length, lot) for _ in range(more))]
             sentence = join(some, lot) if more else some[0]
-            if lot.random() < SALAD:
-                sentence = salad([*some, *(self._all.near(length, lot) for _ in range(3))], lot)
+            if words:
+                alone = lot.random() < NONSENSE_ALONE
+                other = [self._nonsense.text(words, lot) for _ in range(2 if alone else 1)]
+                sentence = join(other if alone else [*some, *other], lot)
             spans = [span for span in sentence.spans if span.type in prompt.types]
             question = encode(self._tokenizer, before + guard(sentence.text) + after)
             answer = encode(self._tokenizer, completion(sentence.text, spans) + self._end)
             constraint = Constraint(self._vocabulary, guard(sentence.text), list(prompt.types), max_entities=64)
             examples.append(Example(question, answer, legal_along(constraint, answer)))
-        told = 0
-        while len({tuple(example.question[: told + 1]) for example in examples}) == 1:
-            told += 1
-        told = min(told, *(len(example.question) - 1 for example in examples))
-        shared = examples[0].question[:told]
-        return shared, [example._replace(question=example.question[told:]) for example in examples]
+        questions = [example.question[:-1] for example in examples]
+        alike = takewhile(lambda here: len(set(here)) == 1, zip(*questions, strict=False))
+        told = [here[0] for here in alike]
+        return told, [example._replace(question=example.question[len(told) :]) for example in examples]
 
 
 class _Pool:
@@ -228,20 +239,6 @@ def join(sentences: list[Sentence], lot: random.Random) -> Sentence:
         spans += [Span(span.type, len(text) + span.char_start, len(text) + span.char_end) for span in sentence.spans]
         text += sentence.text
     return Sentence(text, tuple(spans))
-
-
-def salad(sentences: list[Sentence], lot: random.Random) -> Sentence:
-    """Mix the words of sentences that are no part of an entity, with made-up ones: there is nothing but to copy."""
-    words = []
-    for sentence in sentences:
-        ends = [0, *(end for span in sentence.spans for end in (span.char_start, span.char_end)), len(sentence.text)]
-        for start, end in zip(ends[::2], ends[1::2], strict=True):
-            words += re.findall(r"[A-Za-z]+|[^A-Za-z\s]", sentence.text[start:end])
-    words = lot.sample(words, len(words) // len(sentences))
-    words += ["".join(lot.choices("abcdefghijklmnopqrstuvwxyz", k=lot.randint(2, 9))) for _ in range(lot.randint(0, 3))]
-    lot.shuffle(words)
-    space = lot.choice([" ", " ", ""])
-    return Sentence(space.join(words) or "a", ())
 
 
 def legal_along(constraint: Constraint, answer: list[int]) -> list[list[int]]:

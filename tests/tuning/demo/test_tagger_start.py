@@ -57,7 +57,7 @@ def test_before_training_the_model_copies_and_goes_on_copying_behind_a_tag(token
     tags = {id_ for token, id_ in tokenizer.get_vocab().items() if TAG.fullmatch(token)}
     copied, behind_tags = [], []
     for number, prompt in enumerate(prompts[:3]):
-        told, examples = batches.draw(prompt, 8, random.Random(number))
+        told, examples = batches.draw(prompt, 8, random.Random(number), nonsense=False)
         for example in examples:
             question = told + example.question
             with torch.inference_mode():

@@ -1,0 +1,31 @@
+"""Text without a meaning for the demo's tagger."""
+
+import random
+
+import pytest
+
+from pipeline.corpus.grammar import Grammar, Sentence
+from pipeline.tagging.entities import Span
+from tuning.demo.nonsense import Nonsense
+
+
+def test_words_of_entities_are_left_out_and_those_beside_them_are_not():
+    sentence = Sentence("the teacher wakes at night", (Span("PROFESSION", 4, 11), Span("TIME", 21, 26)))
+    nonsense = Nonsense([sentence, Sentence("他說話", ())])
+    lot = random.Random(3)
+    words = {word for _ in range(300) for word in nonsense.text(30, lot).text.lower().split()}
+    assert {"the", "wakes", "at", "street"} <= words
+    assert not {"teacher", "night"} & words
+
+
+@pytest.mark.parametrize("words", [1, 2, 30])
+def test_a_text_has_the_words_asked_for_and_nothing_to_find(words):
+    grammars = (Grammar("en"), Grammar("zh"))
+    lot = random.Random(5)
+    nonsense = Nonsense([grammar.sentence(lot, "training") for grammar in grammars for _ in range(50)])
+    for number in range(100):
+        made = nonsense.text(words, random.Random(number))
+        assert made == nonsense.text(words, random.Random(number))
+        assert made.spans == ()
+        assert made.text.strip() == made.text
+        assert len(made.text) >= words
