@@ -1,6 +1,7 @@
 """Text without a meaning for the demo's tagger."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -29,3 +30,13 @@ def test_a_text_has_the_words_asked_for_and_nothing_to_find(words):
         assert made.spans == ()
         assert made.text.strip() == made.text
         assert len(made.text) >= words
+
+
+def test_a_text_says_the_same_things_again():
+    grammars = (Grammar("en"), Grammar("zh"))
+    lot = random.Random(11)
+    nonsense = Nonsense([grammar.sentence(lot, "training") for grammar in grammars for _ in range(50)])
+    texts = [nonsense.text(40, lot).text.lower() for _ in range(50)]
+    pairs = [list(pairwise(text.split())) for text in texts if text.isascii()]
+    assert len(pairs) > 5
+    assert sum(len(some) - len(set(some)) for some in pairs) > 0.1 * sum(map(len, pairs))
