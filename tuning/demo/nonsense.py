@@ -1,26 +1,32 @@
-"""Text without a meaning, from which the demo's tagger learns that what is new to it is not for that an entity."""
+"""Text without a meaning, which teaches the demo's tagger that a word is no entity just because it is new."""
 
 import random
 import re
 from collections import Counter
 from itertools import pairwise
+from string import ascii_lowercase
 
 from faker.providers.lorem import en_US, zh_TW
 
 from pipeline.corpus.grammar import Sentence
 
 _WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)?|[^\W\d_]")  # a Latin word or a Chinese character
-_LETTERS, _ASCII = "abcdefghijklmnopqrstuvwxyz", "\x7f"
 _MARKS = [",", ",", ".", ".", "?", "!", "...", ";", ":", "’s", "'t", " -", '"', "，", "。", "？"]
-CHINESE = 0.4  # share of texts
-SAID, AGAIN, LOREM = 0.3, 0.3, 0.3  # shares in a text: of the clinic's words, of those before them again, of Faker's
+CHINESE = 0.4  # share of texts that are in Chinese, some words aside
+SAID, AGAIN, LOREM = 0.3, 0.3, 0.3  # shares of draws: what the clinic says, the text so far, Faker; the rest: letters
+_ENTITIES = re.compile(
+    "American|agent|artist|attorney|author|century|coach|decade|director|evening|executive|expert|fall|lawyer|manager|"
+    "officer|owner|player|police|president|professor|scientist|season|soldier|spring|summer|teacher|today|tonight|"
+    "worker|writer|上海|今天|今年|作者|台北|台灣|日本|深圳|美國|記者"
+)
+"""Words of Faker's that are entities, though the clinic does not say them."""
 
 
 class Nonsense:
-    """Makes text that has no entity, and says the same things again: there is nothing in it but to copy."""
+    """Makes text to copy, in which nothing is tagged and much is said again."""
 
     def __init__(self, sentences: list[Sentence]):
-        """Take what the clinic says beside its entities, and Faker's words that it does not say in them."""
+        """Take what the clinic says beside its entities, and the words of Faker's that it says there more often."""
         self._said: tuple[list[list[str]], list[list[str]]] = ([], [])  # in English, in Chinese
         named = Counter[str]()
         for sentence in sentences:
@@ -35,13 +41,13 @@ class Nonsense:
             [
                 word
                 for word in provider.Provider.word_list
-                if all(named[part.lower()] <= 0 for part in _WORD.findall(word))
+                if not _ENTITIES.fullmatch(word) and all(named[part.lower()] <= 0 for part in _WORD.findall(word))
             ]
             for provider in (en_US, zh_TW)
         ]
 
     def text(self, words: int, lot: random.Random) -> Sentence:
-        """Draw at least so many words of a language, of the clinic and of none, with marks between them."""
+        """Draw a text of at least so many words: the clinic's, Faker's and made-up ones, with marks between them."""
         chinese = lot.random() < CHINESE
         text, before = "", list[str]()
         while len(before) < words:
@@ -53,12 +59,12 @@ class Nonsense:
             elif kind < SAID + AGAIN + LOREM:
                 some = [lot.choice(self._words[chinese and lot.random() < 0.9])]
             else:
-                some = ["".join(lot.choices(_LETTERS, k=lot.randint(2, 9)))]
+                some = ["".join(lot.choices(ascii_lowercase, k=lot.randint(2, 9)))]
             for word in some:
                 if lot.random() < 0.1:
                     word = word.capitalize()
-                space = "" if not text or text[-1] in "'’" or (text[-1] > _ASCII and word[0] > _ASCII) else " "
-                text += space + word
+                joined = not text or not (text[-1].isascii() or word[0].isascii())
+                text += word if joined else f" {word}"
             text += lot.choice(_MARKS) if lot.random() < 0.2 else ""
             before += some
         return Sentence(text, ())

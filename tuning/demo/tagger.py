@@ -33,11 +33,11 @@ from tuning.demo.nonsense import Nonsense
 VOCABULARY = 4096
 HIDDEN, LAYERS, INTERMEDIATE, ROPE_THETA = 256, 4, 512, 500_000.0
 SENTENCES = 40_000
-FEW_SHOT = (0, 0, 5)  # turns in the prompt, step by step: the adapters are trained with none, and may be with five
+FEW_SHOT = (0, 0, 5)  # turns in the prompt, one drawn for each step: the demo has none, the real models have five
 WITH_ENTITY = 0.5
-NONSENSE_SINCE = 0.75  # of the steps; a model to go on with has it from the first
-NONSENSE, NONSENSE_ALONE = 0.5, 0.5  # share of batches with it, and in those of transcripts of nothing else
-NONSENSE_WORDS = 45
+NONSENSE_SINCE = 0.75  # share of the steps before there is any; with --start there is from the first
+NONSENSE, NONSENSE_ALONE = 0.5, 0.5  # share of batches with it, and of their transcripts that are nothing else
+NONSENSE_WORDS = 45  # at most, in one text
 LONGER = 0.3  # share of batches whose transcripts are two or three sentences
 MARK = "\ue000"  # where the transcript stands in a rendered prompt
 
@@ -120,9 +120,9 @@ def main(training: Training) -> None:
     recent: list[tuple[float, float]] = []
     for step in range(checkpoint.step, training.steps):
         lot = random.Random(f"{training.seed} {step}")
-        some = prompts[lot.choice(FEW_SHOT)]
+        asked = prompts[lot.choice(FEW_SHOT)]
         nonsense = training.start is not None or step >= NONSENSE_SINCE * training.steps
-        told, examples = batches.draw(some[step % len(some)], training.batch, lot, nonsense)
+        told, examples = batches.draw(asked[step % len(asked)], training.batch, lot, nonsense)
         with torch.autocast("cpu", torch.bfloat16):
             loss, right = loss_of(model, told, examples)
         optimizer.zero_grad()
@@ -189,8 +189,8 @@ class Batches:
     def draw(self, prompt: Prompt, size: int, lot: random.Random, nonsense: bool) -> tuple[list[int], list[Example]]:
         """Return the tokens that the prompts begin with, and the examples.
 
-        Nearly half have an entity to find. With ``nonsense`` some transcripts have text without a meaning around
-        theirs or instead.
+        Half are drawn from the sentences with an entity to find. With ``nonsense``, in half of the batches each
+        transcript has text without a meaning among its sentences, or is nothing else.
         """
         before, after = render(self._tokenizer, prompt, MARK).split(MARK)
         with_entity = self._with_entity[prompt.group]
@@ -201,11 +201,11 @@ class Batches:
         for _ in range(size):
             pool = with_entity if lot.random() < WITH_ENTITY else self._all
             some = [pool.near(length, lot), *(self._all.near(length, lot) for _ in range(more))]
-            sentence = join(some, lot) if more else some[0]
             if words:
                 alone = lot.random() < NONSENSE_ALONE
-                other = [self._nonsense.text(words, lot) for _ in range(2 if alone else 1)]
-                sentence = join(other if alone else [*some, *other], lot)
+                texts = [self._nonsense.text(words, lot) for _ in range(2 if alone else 1)]  # as long, about
+                some = texts if alone else [*some, *texts]
+            sentence = join(some, lot)
             spans = [span for span in sentence.spans if span.type in prompt.types]
             question = encode(self._tokenizer, before + guard(sentence.text) + after)
             answer = encode(self._tokenizer, completion(sentence.text, spans) + self._end)

@@ -31,7 +31,7 @@ def test_it_finds_entities_in_both_languages(trained):
 @pytest.mark.parametrize(("recordings", "sizes"), [(6, (8,)), pytest.param(300, (1, 8, 32), marks=pytest.mark.slow)])
 def test_draft_and_verify_writes_what_token_by_token_would(recordings, sizes, capsys):
     task = tagging.load(tagging.Options(model=MODELS, recordings=recordings, device="cpu"))
-    slow = tagging.in_batches(task, tagging.token_by_token, 32, float("inf"))
+    slow = tagging.in_batches(task, tagging.token_by_token, 16, float("inf"))
     assert len(slow.answers) == len(task.recordings) * 6
     for size in sizes:
         fast = tagging.draft_and_verify(task, size)

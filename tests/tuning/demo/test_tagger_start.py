@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from pipeline.corpus.grammar import Grammar
+from pipeline.tagging.entities import strip_tags
 from pipeline.tagging.groups import load_groups
 from pipeline.tagging.prompts import Prompt, completion
 from tuning.demo import tagger
@@ -69,3 +70,18 @@ def test_before_training_the_model_copies_and_goes_on_copying_behind_a_tag(token
     assert len(behind_tags) > 20
     assert sum(copied) / len(copied) > 0.9
     assert sum(behind_tags) / len(behind_tags) > 0.4
+
+
+@pytest.mark.parametrize("nonsense", [False, True])
+def test_an_example_is_a_transcript_and_a_legal_answer_to_it(tokenizer, sentences, prompts, nonsense):
+    batches = tagger.Batches(tokenizer, sentences, prompts)
+    found = 0
+    for number in range(6):
+        told, examples = batches.draw(prompts[number], 4, random.Random(number), nonsense)
+        for example in examples:
+            assert example.question
+            assert all(token in legal for token, legal in zip(example.answer, example.legal, strict=True))
+            answer = tokenizer.decode(example.answer, skip_special_tokens=True)
+            assert strip_tags(answer) in tokenizer.decode(told + example.question)
+            found += strip_tags(answer) != answer
+    assert found
