@@ -1,11 +1,15 @@
 """The small trained tagger: its decisions are its own, and draft and verify writes what token by token would."""
 
+from pathlib import Path
+
 import pytest
 
-from pipeline import settings
-from pipeline.demo import MODELS
+from pipeline import answers, settings
+from pipeline.demo import CLIPS, MODELS
+from pipeline.tagging.groups import load_groups
 from pipeline.tagging.tagger import Tagger
 from tests.benchmarks import tagging
+from tuning.demo.corpus import read_clips
 
 pytestmark = pytest.mark.skipif(
     not (MODELS / "base_model").is_dir(), reason="left out: the demo's tagger is not trained yet"
@@ -18,14 +22,24 @@ def trained() -> Tagger:
     return Tagger(str(MODELS / "base_model"), str(MODELS / "adapters"), knobs, device="cpu")
 
 
-def test_it_finds_entities_in_both_languages(trained):
-    texts = [
-        "Hello Miss Hudson, I am Doctor Dawson. How was your knee yesterday?",
-        "陳小姐你好我是林醫師明天早上八點來抽血",
-    ]
-    found = [{(entity.type, entity.text) for entity in entities} for entities in trained.tag(texts)]
-    assert ("DOCTOR", "Dawson") in found[0] and ("DATE", "yesterday") in found[0]
-    assert ("DOCTOR", "林") in found[1]
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_it_finds_what_is_said_in_the_clips(trained, language):
+    clips = [clip for clip in read_clips(CLIPS) if clip.language == language]
+    types = {type_ for group in load_groups() for type_ in group.types}
+    names = {Path(clip.path).stem for clip in clips}
+    said = {
+        (row["recording_id"], row["type"], row["text"])
+        for row in answers.read_task2(str(CLIPS / answers.TASK2)).to_pylist()
+        if row["recording_id"] in names and row["type"] in types
+    }
+    found = {
+        (Path(clip.path).stem, entity.type, entity.text)
+        for clip, entities in zip(clips, trained.tag([clip.text for clip in clips]), strict=True)
+        for entity in entities
+    }
+    assert len(said) > 10
+    assert len(said & found) >= 0.9 * len(said)
+    assert len(said & found) >= 0.8 * len(found)
 
 
 @pytest.mark.parametrize(("recordings", "sizes"), [(6, (8,)), pytest.param(300, (1, 8, 32), marks=pytest.mark.slow)])
