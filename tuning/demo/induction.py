@@ -12,7 +12,7 @@ import re
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from tuning.demo.llama_files import TAGS
+from tuning.demo.llama_files import TAG_PATTERN
 
 TOKEN, FEATURE = 0.1, 0.3  # size of a token's signs, and of the features
 CONSTANT, TAG, START = 0, 1, 2  # dimensions of features: of all tokens, of tags, of the first token
@@ -22,7 +22,7 @@ LOOK_BACK, MATCH, SAY = 200.0, 150.0, 30.0  # how sharply layer 0 looks back, la
 SINK = 120.0  # how strongly the heads of layer 1 look away to the first token where they have nothing to look for
 OPEN = 2.0  # weight of a gate
 QUIET = 0.2  # share of the random weights with which a layer writes
-_TAG = re.compile(f"Ġ?{TAGS}")
+_TAG = re.compile(f"Ġ?{TAG_PATTERN}")
 SLOW = 0.01  # radians a token: pairs of a head that turn more slowly still match across a prompt
 
 

@@ -15,8 +15,10 @@ _SPLIT = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
-TAGS = r"</?[A-Z][A-Z0-9_-]*>"
-_WORDS = rf" ?{TAGS}|" r"\p{Han}| ?(?:(?!\p{Han})\p{L})+| ?\p{N}{1,3}|[^\s\p{L}\p{N}<]+|<|\s"
+TAG_PATTERN = r"</?[A-Z][A-Z0-9_-]*>"
+
+# A tag, a Chinese character or another word; a space belongs to the tag or word behind it.
+_WORDS = " ?" + TAG_PATTERN + r"|\p{Han}| ?(?:(?!\p{Han})\p{L})+| ?\p{N}{1,3}|[^\s\p{L}\p{N}<]+|<|\s"
 
 # Llama 3's form, its date included: a prompt that forgot to fix the date would change from day to day.
 _CHAT_TEMPLATE = (

@@ -3,7 +3,7 @@
 import random
 import re
 from collections import Counter
-from itertools import pairwise
+from collections.abc import Iterator
 from string import ascii_lowercase
 
 from faker.providers.lorem import en_US, zh_TW
@@ -28,23 +28,19 @@ class Nonsense:
     def __init__(self, sentences: list[Sentence]):
         """Take what the clinic says beside its entities, and the words of Faker's that it says there more often."""
         self._said: tuple[list[list[str]], list[list[str]]] = ([], [])  # in English, in Chinese
-        named = Counter[str]()
+        beside, tagged = Counter[str](), Counter[str]()
         for sentence in sentences:
-            bounds = [0, *(bound for span in sentence.spans for bound in (span.char_start, span.char_end))]
-            bounds.append(len(sentence.text))
-            for i, (start, end) in enumerate(pairwise(bounds)):
-                words = _WORD.findall(sentence.text[start:end])
-                named.update({word.lower(): 1 if i % 2 else -1 for word in words})
-                if words and not i % 2:
+            for text, is_entity in _pieces(sentence):
+                words = _WORD.findall(text)
+                (tagged if is_entity else beside).update(map(str.lower, words))
+                if words and not is_entity:
                     self._said[not sentence.text.isascii()].append(words)
-        self._words = [
-            [
-                word
-                for word in provider.Provider.word_list
-                if not _ENTITIES.fullmatch(word) and all(named[part.lower()] <= 0 for part in _WORD.findall(word))
-            ]
-            for provider in (en_US, zh_TW)
-        ]
+
+        def is_free(word: str) -> bool:
+            parts = _WORD.findall(word.lower())
+            return not _ENTITIES.fullmatch(word) and all(tagged[part] <= beside[part] for part in parts)
+
+        self._words = [list(filter(is_free, provider.Provider.word_list)) for provider in (en_US, zh_TW)]
 
     def text(self, words: int, lot: random.Random) -> Sentence:
         """Draw a text of at least so many words: the clinic's, Faker's and made-up ones, with marks between them."""
@@ -68,3 +64,13 @@ class Nonsense:
             text += lot.choice(_MARKS) if lot.random() < 0.2 else ""
             before += some
         return Sentence(text, ())
+
+
+def _pieces(sentence: Sentence) -> Iterator[tuple[str, bool]]:
+    """Yield a sentence's text in pieces, and whether each is an entity."""
+    end = 0
+    for span in sentence.spans:
+        yield sentence.text[end : span.char_start], False
+        yield sentence.text[span.char_start : span.char_end], True
+        end = span.char_end
+    yield sentence.text[end:], False
