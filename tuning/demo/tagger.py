@@ -35,7 +35,7 @@ HIDDEN, LAYERS, INTERMEDIATE, ROPE_THETA = 256, 4, 512, 500_000.0
 SENTENCES = 40_000
 FEW_SHOT = (0, 0, 5)  # turns in the prompt, one drawn for each step: the demo has none, the real models have five
 WITH_ENTITY = 0.5
-NONSENSE_SINCE = 0.75  # share of the steps before there is any; with --start there is from the first
+NONSENSE_SINCE = 0.6  # share of the steps before there is any; with --start there is from the first
 NONSENSE, NONSENSE_ALONE = 0.5, 0.5  # share of batches with it, and of their transcripts that are nothing else
 NONSENSE_WORDS = 45  # at most, in one text
 LONGER = 0.3  # share of batches whose transcripts are two or three sentences
@@ -61,7 +61,7 @@ class Training:
     start: Path | None = None
     """A folder with a model of this shape to begin with, its tokenizer included. Without it: one that only copies."""
 
-    steps: int = 6000
+    steps: int = 5200
     """Steps of the optimiser."""
 
     batch: int = 24
@@ -133,7 +133,7 @@ def main(training: Training) -> None:
         recent.append((loss.item(), right))
         done = step + 1
         if done % 60 == 0:
-            mean_loss, mean_right = (sum(some) / len(recent) for some in zip(*recent, strict=True))
+            mean_loss, mean_right = torch.tensor(recent).mean(0).tolist()
             print(
                 f"step {done}: loss {mean_loss:.4f}, answers right {mean_right:.3f}, {checkpoint.seconds:.0f} s",
                 flush=True,
@@ -179,10 +179,8 @@ class Batches:
         by_length = sorted(zip(lengths, sentences, strict=True), key=lambda pair: pair[0])
         self._all = _Pool(by_length)
         self._nonsense = Nonsense(sentences)
-        self._with_entity = {
-            prompt.group: _Pool(
-                [pair for pair in by_length if any(span.type in prompt.types for span in pair[1].spans)]
-            )
+        self._with_entity = {  # a sentence stands there once for each of its entities
+            prompt.group: _Pool([pair for pair in by_length for span in pair[1].spans if span.type in prompt.types])
             for prompt in prompts
         }
 
