@@ -2,7 +2,6 @@
 # make demo-train  install everything, then train the demo's models on a new clinic: a quarter of an hour on two cores
 # make test   install everything into .venv, then run the tests
 # make setup  install alone;  make lint  style and types;  make lock  requirements.in -> requirements.txt
-# make train-demo-models  make the demo's corpus and train its models again, in about three hours on two cores
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,7 +14,7 @@ export UV_LINK_MODE ?= copy
 CTRANSLATE2_NEEDS := nvidia-cublas-cu12==12.9.1.4
 STAMP := $(VENV)/installed
 
-.PHONY: setup demo demo-train train-demo-models test lint lock clean
+.PHONY: setup demo demo-train test lint lock clean
 
 setup: $(STAMP)
 
@@ -40,12 +39,6 @@ demo: $(STAMP)
 
 demo-train: $(STAMP)
 	$(BIN)/python -m jobs.demo --train
-
-train-demo-models: runs/clinic
-	$(BIN)/python -m tuning.demo --corpus runs/clinic --work runs/demo-training
-
-runs/clinic: | $(STAMP)
-	$(BIN)/python -m jobs.demo --make-corpus $@
 
 test: $(STAMP)
 	$(BIN)/python -m pytest

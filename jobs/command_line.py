@@ -1,10 +1,8 @@
-"""What the jobs share: options and profiles, Ray, and one sentence for a user's mistake."""
+"""What the jobs share: options and profiles, paths, and one sentence for a user's mistake."""
 
 import dataclasses
-import logging
 import os
 import sys
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,9 +11,17 @@ import fsspec
 import tyro
 
 from pipeline.errors import UserError
+from pipeline.files import absolute
 from pipeline.settings import PROFILES
 
 Job = TypeVar("Job")
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """What is parsed first: the other options' defaults depend on it."""
+
+    profile: str = "demo"
 
 
 def run_job(job: Callable[[list[str]], None]) -> None:
@@ -42,30 +48,18 @@ def parse(job: type[Job], arguments: list[str], prog: str, profiles: Mapping[str
     Raises:
         UserError: There is no such profile.
     """
+    chosen, _ = tyro.cli(Profile, args=arguments, add_help=False, return_unknown_args=True)
+    if chosen.profile not in profiles:
+        raise UserError(
+            f"--profile {chosen.profile}: there is no such profile; the profiles are {', '.join(profiles)}."
+        )
     values: dict[str, Any] = {
         field.name: tyro.MISSING
         for field in dataclasses.fields(job)  # type: ignore[arg-type]
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     }
-    return tyro.cli(
-        job,
-        prog=prog,
-        args=arguments,
-        default=job(**values | {"settings": _profile(arguments, profiles)}),
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
-
-
-def _profile(arguments: list[str], profiles: Mapping[str, Callable[[], Any]]) -> Any:
-    name = "demo"
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
-        if argument == "--profile":
-            name = following
-        elif argument.startswith("--profile="):
-            name = argument.removeprefix("--profile=")
-    if name not in profiles:
-        raise UserError(f"--profile {name}: there is no such profile; the profiles are {', '.join(profiles)}.")
-    return profiles[name]()
+    default = job(**values | {"profile": chosen.profile, "settings": profiles[chosen.profile]()})
+    return tyro.cli(job, prog=prog, args=arguments, default=default, config=(tyro.conf.FlagCreatePairsOff,))
 
 
 def check_paths(paths: Mapping[str, str]) -> None:
@@ -101,34 +95,3 @@ def check_local(option: str, path: str) -> Path:
         raise UserError(f"{option} {path}: training reads and writes mounted storage: give a path.")
     check_paths({option: path})
     return Path(absolute(path))
-
-
-def absolute(path: str) -> str:
-    """Make a local path mean the same in every process, wherever it was started; URIs stay as they are."""
-    return path if "://" in path else str(Path(path).expanduser().absolute())
-
-
-def connect_to_ray() -> None:
-    """Connect to the cluster that RAY_ADDRESS names or that runs here, or start Ray; workers' prints stay in its logs.
-
-    Raises:
-        UserError: There should be a cluster, and it does not answer.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    import ray
-    from ray.util.annotations import RayDeprecationWarning
-
-    warnings.filterwarnings("ignore", category=RayDeprecationWarning)
-    if not ray.is_initialized():
-        try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-            where = f"RAY_ADDRESS is {os.environ['RAY_ADDRESS']}" if "RAY_ADDRESS" in os.environ else "no RAY_ADDRESS"
-            raise UserError(
-                f"Ray cannot be reached or started ({where}; {type(error).__name__}): start the cluster again, submit "
-                "the job with `ray job submit`, or unset RAY_ADDRESS and clear a dead cluster with `ray stop`."
-            ) from None
-    import ray.data
-
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)

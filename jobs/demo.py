@@ -1,4 +1,4 @@
-"""See the whole system at work on a made-up bilingual clinic that speaks: no GPU, no download.
+"""Try the whole system on recordings of a made-up bilingual clinic: no GPU, no download.
 
 python -m jobs.demo
 python -m jobs.demo --train
@@ -19,40 +19,40 @@ from pipeline.errors import UserError
 
 @dataclass(frozen=True)
 class Demo:
-    """See the whole system at work on a made-up bilingual clinic that speaks: no GPU, no download.
+    """Try the whole system on recordings of a made-up bilingual clinic: no GPU, no download.
 
-    Without an option, the shipped clips are transcribed and tagged and compared with what is said in them. The out
-    folder gets the run as jobs.predict leaves it, the right answers in reference/, scores.json and report.html.
+    Without an option, the shipped clips are transcribed, tagged and compared with the reference. The out folder gets
+    the run as jobs.predict writes it, the reference in reference/, scores.json and report.html.
 
-    --train is the other half: a new clinic joins, and the demo's models learn its names.
+    --train shows the training: the demo's models are trained on recordings of a new clinic with new names.
 
-    --make-corpus makes the corpus that the demo's models learned from, English and Taiwanese Mandarin by turns, spoken
-    by espeak-ng. The folder gets phase1/, phase2/, valid/ and test/, each in the competition's layout (audio/,
-    task1_answer.txt, task2_answer.txt), with transcripts.parquet (exact times of all words) and entities.parquet
-    beside. Half of the names in test/ are in no other part, nor are the numbers and identifiers that are drawn for it.
-    The same seed gives the same corpus.
+    --make-corpus makes the corpus that the demo's models were trained on: English and Taiwanese Mandarin by turns,
+    spoken by espeak-ng. The folder gets train1/, train2/, valid/ and test/, each in the competition's layout (audio/,
+    task1_answer.txt, task2_answer.txt), with transcripts.parquet (exact times of all words) and entities.parquet. Half
+    of the names in test/ occur in no other folder, and neither do the numbers and identifiers drawn for it. The same
+    seed gives the same corpus.
     """
 
     out: str | None = None
-    """Folder for the results, runs/demo or runs/demo-train by default. What an earlier demo left there is replaced."""
+    """Folder for the results, by default runs/demo or runs/demo-train. The results of an earlier demo are replaced."""
 
     train: bool = False
-    """Train the demo's models further, on recordings of a new clinic, and compare them with what they were."""
+    """Train the demo's models further on recordings of a new clinic, and score them before and after."""
 
     make_corpus: str | None = None
-    """Folder for the corpus; it must not exist yet, or be empty."""
+    """Folder for the corpus. It must be empty or not exist yet."""
 
-    phase_size: int = 6000
-    """Recordings in each of the corpus' two training phases."""
+    train_size: int = 6000
+    """Number of recordings in each of the two training folders of the corpus."""
 
     valid_size: int = 300
-    """Recordings in the corpus' valid/."""
+    """Number of recordings in valid/ of the corpus."""
 
     test_size: int = 600
-    """Recordings in the corpus' test/."""
+    """Number of recordings in test/ of the corpus."""
 
     seed: int = 2025
-    """Of all that is drawn for the corpus."""
+    """Random seed of the corpus."""
 
 
 def main(arguments: list[str]) -> None:
@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> None:
             raise UserError("--make-corpus makes a corpus and nothing else: leave out --train and --out.")
         make_corpus(job, check_local("--make-corpus", job.make_corpus))
         return
-    # Not imported above: each process that speaks a recording of a corpus imports this module again.
+    # Imported late: every process that synthesises a recording of the corpus imports this module again.
     from jobs import demo_clips, demo_training
 
     if job.train:
@@ -73,12 +73,12 @@ def main(arguments: list[str]) -> None:
 
 
 def make_corpus(job: Demo, folder: Path) -> None:
-    """Make the corpus of the demo's models.
+    """Make the corpus that the demo's models were trained on.
 
     Raises:
-        UserError: A size is out of its range, the folder is in use or cannot be written, or a library is missing.
+        UserError: A size is out of range, the folder is not empty or cannot be written, or a library is missing.
     """
-    for option, size in (("phase", job.phase_size), ("valid", job.valid_size), ("test", job.test_size)):
+    for option, size in (("train", job.train_size), ("valid", job.valid_size), ("test", job.test_size)):
         if not 1 <= size <= 100_000:
             raise UserError(f"--{option}-size {size}: give a number from 1 to 100000.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -90,9 +90,9 @@ def make_corpus(job: Demo, folder: Path) -> None:
         raise UserError(
             f"{error.name} is not installed: pip install espeakng-loader num2words. Only making this corpus needs them."
         ) from None
-    from pipeline.corpus import synthetic
+    from pipeline.synthetic import corpus as synthetic
 
-    sizes = {"phase1": job.phase_size, "phase2": job.phase_size, "valid": job.valid_size, "test": job.test_size}
+    sizes = {"train1": job.train_size, "train2": job.train_size, "valid": job.valid_size, "test": job.test_size}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         workshop = tempfile.TemporaryDirectory(

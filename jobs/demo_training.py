@@ -1,4 +1,4 @@
-"""The demo of training: a new clinic joins, whose people, streets and hospitals the demo's models never heard."""
+"""Demo of training: train the demo's models further on a new clinic with unseen people, streets and hospitals."""
 
 import tempfile
 from dataclasses import asdict, dataclass
@@ -6,29 +6,33 @@ from pathlib import Path
 
 from jobs import finetune_asr, finetune_taggers, predict, prepare
 from jobs.command_line import check_local
-from jobs.demo_scores import SCORES, print_scores, score_run
-from jobs.folders import open_out
 from jobs.progress import track
-from pipeline import answers
-from pipeline.corpus import synthetic
-from pipeline.demo import model_paths
-from pipeline.run_folder import write_json
+from jobs.score_tables import print_few
+from pipeline import submission
+from pipeline.files import write_json
+from pipeline.out_folder import OutFolder
+from pipeline.scoring.comparison import compare
+from pipeline.settings import demo_profile
+from pipeline.submission_folder import read_submission
+from pipeline.synthetic import corpus as synthetic
+
+SCORES = "scores.json"
 
 _MADE_HERE = ["clinic", "prepared", "parakeet", "taggers", "before", "after"]
 _SEED = 4711
-"""Of the clinic; that of the demo's corpus is another."""
+"""Random seed of the new clinic, different from that of the demo's corpus."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is made and learned; by default what two cores should get done in a quarter of an hour.
+    """Sizes of the demo of training. By default, it takes about 15 minutes on two cores.
 
     Attributes:
-        train: Recordings to train on; a few less, as no sentence comes twice.
+        train: Recordings to train on. Actually a few less, as duplicate sentences are left out.
         valid: Recordings to validate on.
         test: Recordings to compare the models on.
-        asr_epochs: Epochs of Parakeet.
-        tagger_epochs: Epochs of each adapter.
+        asr_epochs: Training epochs of Parakeet.
+        tagger_epochs: Training epochs of each adapter.
     """
 
     train: int = 300
@@ -39,33 +43,33 @@ class Sizes:
 
 
 def show(out: str, sizes: Sizes = Sizes()) -> None:
-    """Make a new clinic's recordings, train on them, and compare old and new models on others of its recordings.
+    """Make recordings of a new clinic, train on most of them, and compare old and new models on the others.
 
-    Parakeet learns on from the demo's. The adapters are trained anew on the demo's base model, which has learned to
-    tag the old clinic: a new adapter begins by changing nothing. Whisper stays as it is.
+    Parakeet is trained further. New adapters are trained on the demo's base model, which has learned to tag the old
+    clinic; an untrained adapter does not change it. Whisper is not trained.
 
     Args:
-        out: The folder; what an earlier call left there, finished or not, is made anew.
-        sizes: How much is made and learned.
+        out: The out folder. The results of an earlier call, finished or not, are replaced.
+        sizes: Sizes of the data and of the training.
 
     Raises:
-        UserError: The folder holds something else than this demo.
+        UserError: The folder holds something other than this demo.
     """
     folder = check_local("--out", out)
-    open_out(out, "demo_train.json", SCORES, _MADE_HERE, asdict(sizes), over=True)
+    OutFolder(out, "demo_train.json", SCORES, _MADE_HERE).begin(asdict(sizes), overwrite=True)
     clinic, prepared = folder / "clinic", folder / "prepared"
 
-    _say("A new clinic: people, streets and hospitals that the models never heard")
+    _say("A new clinic: people, streets and hospitals that are new to the models")
     make_clinic(clinic, sizes)
     _say("Its recordings made ready for training")
-    labelled = ["--phase", str(clinic / "train"), "--valid", str(clinic / "valid")]
-    prepare.main([*labelled, "--out", str(prepared), "--parakeet", model_paths()["parakeet"]])
-    _say("Parakeet, which hears English, learns on")
+    labelled = ["--train", str(clinic / "train"), "--valid", str(clinic / "valid")]
+    prepare.main([*labelled, "--out", str(prepared), "--parakeet", demo_profile().models.parakeet])
+    _say("Parakeet, which transcribes English, learns on")
     rates = ["--learning-rate", "5e-4", "--min-learning-rate", "5e-5"]
     asr = ["--manifests", str(prepared / "manifests"), "--out", str(folder / "parakeet"), *rates]
     finetune_asr.main([*asr, "--epochs", str(sizes.asr_epochs)])
     _say("Six adapters learn what to tag")
-    taggers = ["--sets", str(prepared), "--out", str(folder / "taggers"), "--few-shot", "0"]
+    taggers = ["--datasets", str(prepared), "--out", str(folder / "taggers"), "--few-shot", "0"]
     finetune_taggers.main([*taggers, "--epochs", str(sizes.tagger_epochs)])
 
     models = ["--parakeet", str(folder / "parakeet"), "--adapters", str(folder / "taggers" / "adapters")]
@@ -73,31 +77,33 @@ def show(out: str, sizes: Sizes = Sizes()) -> None:
     for name, of_models in (("before", []), ("after", [*models, "--tagger.missing-adapters", "skip"])):
         _say(f"Other recordings of the new clinic with the models {name} training")
         predict.main(["--audio", str(clinic / "test" / "audio"), "--out", str(folder / name), *of_models])
-        scores[name] = score_run(folder / name, clinic / "test")
+        reference = read_submission("--reference", str(clinic / "test"))
+        scores[name] = compare(reference, read_submission("--submission", str(folder / name)))
+        write_json(str(folder / name / SCORES), scores[name])
     write_json(str(folder / SCORES), scores)
     print()
-    print_scores(scores)
-    print("Whisper, which hears Mandarin, was not trained.")
+    print_few(scores)
+    print("Whisper, which transcribes Mandarin, was not trained.")
     print()
     print(f"Losses and error rates by step: {out}/parakeet/curves.png and {out}/taggers/adapters/*/curves.png")
 
 
 def make_clinic(folder: Path, sizes: Sizes) -> None:
-    """Make ``train/``, ``valid/`` and ``test/``, each in the competition's layout; no sentence is said twice.
+    """Make ``train/``, ``valid/`` and ``test/``, each in the competition's layout, without duplicate sentences.
 
-    Names, numbers and identifiers are those of the part of the grammar that no model of the demo was trained on.
+    Names, numbers and identifiers are from the part of the grammar that the demo's models were not trained on.
 
     Args:
-        folder: Where the parts go.
-        sizes: How many recordings each gets.
+        folder: Folder in which the three are made.
+        sizes: Numbers of recordings.
     """
     total = sizes.train + sizes.valid + sizes.test
-    drawn = dict.fromkeys(synthetic.PHASES, 0) | {"test": total}
+    drawn = dict.fromkeys(synthetic.FOLDERS, 0) | {"test": total}
     folder.mkdir()
     with tempfile.TemporaryDirectory(dir=folder) as workshop:
         synthetic.make(Path(workshop), drawn, _SEED, ("test",), lambda items: track(items, total, "recordings"))
         made = Path(workshop, "test")
-        texts = answers.read_task1(str(made / answers.TASK1))
+        texts = submission.read_task1(str(made / submission.TASK1))
         ids = list({text: recording_id for recording_id, text in texts.items()}.values())
         ends = (sizes.test, sizes.test + sizes.valid, len(ids))
         for part, begin, end in zip(("test", "valid", "train"), (0, *ends), ends, strict=False):
@@ -106,7 +112,7 @@ def make_clinic(folder: Path, sizes: Sizes) -> None:
 
 def _move(made: Path, part: Path, ids: set[str]) -> None:
     (part / "audio").mkdir(parents=True)
-    for name in (answers.TASK1, answers.TASK2):
+    for name in (submission.TASK1, submission.TASK2):
         lines = (made / name).read_text(encoding="utf-8").splitlines(keepends=True)
         own = "".join(line for line in lines if line.partition("\t")[0] in ids)
         (part / name).write_text(own, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Fine-tune Parakeet on the recordings that jobs.prepare made ready.
+"""Fine-tune Parakeet on recordings prepared by jobs.prepare.
 
 python -m jobs.finetune_asr --manifests FOLDER --out FOLDER [--profile demo|rtx4090|reference]
 """
@@ -12,30 +12,29 @@ from typing import Annotated, Any
 
 import tyro
 
-from jobs.command_line import check_local, check_paths, connect_to_ray, parse, run_job
-from jobs.folders import names_in, take_up
+from jobs.command_line import check_local, check_paths, parse, run_job
 from jobs.progress import follow
+from jobs.ray_cluster import connect_to_ray
 from pipeline import models, tables
-from pipeline.errors import UserError
-from pipeline.run_folder import write_json
+from pipeline.files import write_json
+from pipeline.out_folder import OutFolder
 from tuning import curves, manifests
-from tuning.asr_on_ray import CHECKPOINTS, Trained, train
+from tuning.asr_on_ray import CHECKPOINTS, train
 from tuning.progress import FILE as PROGRESS
-from tuning.settings import ASR_PROFILES, Asr, check_asr
+from tuning.settings import ASR_PROFILES, AsrSettings, check_asr
 
-OPTIONS = "training.json"
-CARD = "card.json"
+STATE, CARD = "training.json", "card.json"
 
-_MADE_HERE = [CHECKPOINTS, "parakeet.nemo", "metrics", "tensorboard", "curves.png", PROGRESS]
+_MADE = [CHECKPOINTS, "parakeet.nemo", "metrics", "tensorboard", "curves.png", PROGRESS]
 
 
 @dataclass(frozen=True)
 class FinetuneAsr:
-    """Fine-tune Parakeet on the recordings that jobs.prepare made ready.
+    """Fine-tune Parakeet on recordings prepared by jobs.prepare.
 
     The out folder gets parakeet.nemo, which jobs.predict takes as --parakeet, card.json (data, settings, error rates,
-    seconds, memory), the metrics as Parquet, curves.png, TensorBoard's logs and the best checkpoints. After every epoch
-    the model is validated; the checkpoint with the lowest word error rate becomes parakeet.nemo. An interrupted
+    seconds, memory), the metrics as Parquet, curves.png, TensorBoard's logs and the best checkpoints. The model is
+    validated after every epoch; the checkpoint with the lowest word error rate becomes parakeet.nemo. An interrupted
     training goes on from its last checkpoint when the same command is given again.
     """
 
@@ -46,88 +45,50 @@ class FinetuneAsr:
     """Folder for the results; on a cluster, on storage that every node mounts."""
 
     profile: str = "demo"
-    """Set of values for all settings below: demo (a small model, CPU), rtx4090 (one 24 GB card) or reference (the
-    reference method's settings). The defaults shown are those of the profile given."""
+    """Values of the settings: demo (a small model, CPU), rtx4090 (one 24 GB card) or reference (the reference
+    method's). The defaults shown below are those of the given profile."""
 
     overwrite: bool = False
-    """Replace the training that the out folder holds."""
+    """Replace the training that the out folder holds. To go on with an interrupted one, leave it out."""
 
-    settings: Annotated[Asr, tyro.conf.arg(name="")] = field(default_factory=Asr)
+    settings: Annotated[AsrSettings, tyro.conf.arg(name="")] = field(default_factory=AsrSettings)
 
 
 def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.finetune_asr --help``."""
     start = time.perf_counter()
     job = parse(FinetuneAsr, arguments, "python -m jobs.finetune_asr", ASR_PROFILES)
-    settings = job.settings
-    folder, out = check_local("--manifests", job.manifests), check_local("--out", job.out)
+    settings, folder = job.settings, OutFolder(job.out, STATE, CARD, _MADE)
+    data_folder, out = check_local("--manifests", job.manifests), check_local("--out", job.out)
     if Path(settings.parakeet).exists():
         check_paths({"--parakeet": settings.parakeet})
     check_asr(settings)
-    data = manifests.check(folder, settings.min_duration_s, settings.max_duration_s)
+    counts = manifests.check(data_folder, settings.min_duration_s, settings.max_duration_s)
     model_file = models.locate_parakeet(settings.parakeet)
-    names_in(job.out, OPTIONS)
-    options = {
+    folder.check(job.overwrite)
+    files = [model_file, *(data_folder / f"{split}.jsonl" for split in manifests.SPLITS)]
+    asked: dict[str, Any] = {
         "settings": asdict(settings) | {"parakeet": str(model_file)},
-        "sha256": {file.name: _sha256(file) for file in (model_file, folder / "train.jsonl", folder / "valid.jsonl")},
+        "sha256": {file.name: _sha256(file) for file in files},
     }
-    if take_up(job.out, OPTIONS, CARD, _MADE_HERE, options, job.overwrite):
-        print("Going on with an interrupted training.")
+    if resumed := folder.resume(asked, job.overwrite):
+        print(resumed)
 
     (out / PROGRESS).unlink(missing_ok=True)
     connect_to_ray()
-    import ray.train
-
     with follow({"Parakeet": out / PROGRESS}):
-        try:
-            trained = train(model_file, folder, settings, out)
-        except SystemExit:  # Ray Train ends so when it is interrupted
-            raise KeyboardInterrupt from None
-        except ray.train.TrainingFailedError as error:
-            raise UserError(
-                f"The training failed {_why(error)} What it reached is kept: the same command goes on from there."
-            ) from None
-    card = _card(options, data, trained, time.perf_counter() - start)
+        trained = train(model_file, data_folder, settings, out)
+    (out / PROGRESS).unlink(missing_ok=True)
     tables.write(trained.metrics, str(out / "metrics"))
     curves.draw(trained.metrics, int(trained.chosen["step"]), "Parakeet", out / "curves.png")
-    (out / PROGRESS).unlink(missing_ok=True)
-    write_json(str(out / CARD), card)
+    card = {"data": {split: of._asdict() for split, of in counts.items()}, **trained.card()}
+    write_json(str(out / CARD), card | {"job_seconds": round(time.perf_counter() - start, 1), **asked})
     _print(out, card)
 
 
 def _sha256(file: Path) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _why(error: Exception) -> str:
-    causes = getattr(error, "worker_failures", {}) or {0: error}
-    names = sorted({type(getattr(cause, "cause", None) or cause).__name__ for cause in causes.values()})
-    room = (
-        " With a smaller --batch-size or --batch-seconds it takes less memory." if "OutOfMemoryError" in names else ""
-    )
-    return f"({', '.join(names)}).{room}"
-
-
-def _card(
-    options: Mapping[str, Any], data: Mapping[str, manifests.Counts], trained: Trained, seconds: float
-) -> dict[str, Any]:
-    rows = trained.metrics.to_pylist()
-    before = {row["name"]: row["value"] for row in rows if row["step"] == 0}
-    memory = [row["value"] for row in rows if row["name"] == "gpu_memory_gib"]
-    return {
-        "data": {split: counts._asdict() for split, counts in data.items()},
-        "chosen": trained.chosen,
-        "chosen_by": "valid_wer" if trained.chosen["score"] < 1 else "valid_loss, as no checkpoint has a WER below 1",
-        "before": {name: before[name] for name in ("valid_wer", "valid_loss") if name in before},
-        "kept": trained.kept,
-        "steps": max(row["step"] for row in rows),
-        "training_seconds": round(max(row["seconds"] for row in rows), 1),
-        "job_seconds": round(seconds, 1),
-        "workers": trained.workers,
-        "gpu_memory_gib": round(max(memory), 2) if memory else None,
-        **options,
-    }
 
 
 def _print(out: Path, card: Mapping[str, Any]) -> None:
@@ -137,7 +98,7 @@ def _print(out: Path, card: Mapping[str, Any]) -> None:
         f"checkpoint chosen by {card['chosen_by']}; {card['steps']} steps in {card['training_seconds']:.0f} s: {out}"
     )
     if chosen["valid_wer"] >= before:
-        print("The model to begin with was not worse: keep it, or train otherwise.")
+        print("The error rate did not fall: keep the model that the training began with, or try other settings.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Make one answer of several: take some types from another run, or what most runs agree on.
+"""Merge several runs or submissions into one: take some types from another, or what most of them agree on.
 
 python -m jobs.merge replace --base FOLDER --source FOLDER --types PROFESSION SET --out FOLDER
 python -m jobs.merge vote --run FOLDER --run FOLDER --run FOLDER --out FOLDER
@@ -9,38 +9,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-import fsspec
-import pyarrow as pa
 import tyro
 
-from jobs.answer_folders import Answers, read_answers
-from jobs.command_line import absolute, check_paths, run_job
-from jobs.folders import is_within, names_in, open_out
-from pipeline import answers, tables
+from jobs.command_line import check_paths, run_job
+from pipeline import submission, tables
 from pipeline.errors import UserError
-from pipeline.outputs.merging import replace_types, vote, without_foreign_spans
+from pipeline.files import absolute, is_within
+from pipeline.out_folder import OutFolder
+from pipeline.outputs import merging
+from pipeline.submission_folder import Submission, read_submission
 
-OPTIONS = "merge.json"
-
-_MADE_HERE = [answers.TASK1, *tables.SCHEMAS]
+_MADE_HERE = [submission.TASK1, *tables.SCHEMAS]
 
 
 @dataclass(frozen=True)
 class Replace:
     """Take all entities of some types from another run.
 
-    The base loses its entities of these types, the source gives its own, all else stays. The out folder gets
-    task2_answer.txt, the table entities if both folders hold it, what the base says of its recordings, and merge.json.
+    Entities of these types come from the source, all others from the base. The out folder gets task2_answer.txt, the
+    table entities if both folders hold it, the base's transcripts and other tables, and merge.json.
     """
 
     base: str
     """Folder with task2_answer.txt or the tables of a run. Where it holds both, the tables are read."""
 
     source: str
-    """Folder to take the types from, of the same kinds."""
+    """Folder to take the types from, with the same kinds of files."""
 
     types: tuple[str, ...]
-    """Types to take from the source: PROFESSION SET."""
+    """Types to take from the source, such as PROFESSION SET."""
 
     out: str
     """Folder for the result."""
@@ -51,12 +48,12 @@ class Replace:
 
 @dataclass(frozen=True)
 class Vote:
-    """Keep what enough runs agree on.
+    """Keep the entities that enough runs agree on.
 
     Entities agree if they have the same type and their times overlap enough. Of those that agree, the one with the
-    most votes stays with its times and text; then weight and confidence, then closeness to the others decide. The
-    out folder gets task2_answer.txt, the table entities if all folders hold it, what the first run says of its
-    recordings, and merge.json.
+    most votes is kept with its times and text; ties are broken by weight and confidence, then by closeness to the
+    others. The out folder gets task2_answer.txt, the table entities if all folders hold it, the first run's
+    transcripts and other tables, and merge.json.
     """
 
     run: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
@@ -73,7 +70,7 @@ class Vote:
     """Votes that an entity needs."""
 
     iou: float = 0.5
-    """Intersection over union that the times of agreeing entities have at least."""
+    """Least intersection over union of the times of agreeing entities."""
 
     overwrite: bool = False
     """Replace the result that the out folder holds."""
@@ -91,27 +88,30 @@ def main(arguments: list[str]) -> None:
     else:
         _check_vote(job)
         folders = [_read("--run", path) for path in job.run]
-    _check_out(job, folders)
+    check_paths({"--out": job.out})
+    if any(is_within(job.out, folder.path) and is_within(folder.path, job.out) for folder in folders):
+        raise UserError(f"--out {job.out} is one of the folders to merge: give a folder of its own.")
+    out = OutFolder(job.out, "merge.json", submission.TASK2, _MADE_HERE)
+    out.check(job.overwrite)
 
-    transcripts = folders[0].transcripts
-    runs = [without_foreign_spans(_entities(folder), folder.transcripts, transcripts) for folder in folders]
+    runs = merging.comparable_entities(folders)
     if isinstance(job, Replace):
-        merged = replace_types(runs[0], runs[1], job.types)
+        merged = merging.replace_types(runs[0], runs[1], job.types)
         for kind in job.types:
             counts = " and ".join(str(Counter(run["type"].to_pylist())[kind]) for run in runs)
             print(f"{kind}: base and source had {counts} entities.")
     else:
-        merged = vote(runs, job.votes, job.iou, job.weights or None)
-    written = _write(job, merged, folders)
-    had = ", ".join(str(_count(run)) for run in runs)
-    print(f"{written} entities of {had}: {job.out}")
+        merged = merging.vote(runs, job.votes, job.iou, job.weights or None)
+    out.begin({"command": type(job).__name__.lower()} | asdict(job), job.overwrite)
+    merging.write(merged, folders, job.out)
+    print(f"{merging.count(merged)} entities of {', '.join(str(merging.count(run)) for run in runs)}: {job.out}")
 
 
 def _check_types(types: Sequence[str]) -> None:
     if not types:
         raise UserError("--types is missing: give the types to take from the source, for example PROFESSION SET.")
     for kind in types:
-        if not answers.TYPE.fullmatch(kind):
+        if not submission.TYPE.fullmatch(kind):
             raise UserError(f"--types {kind}: types are made of capital letters, digits, _ and -, for example DATE.")
 
 
@@ -132,63 +132,12 @@ def _check_vote(job: Vote) -> None:
         raise UserError(f"--iou {job.iou:g}: give a number above 0 and at most 1.")
 
 
-def _read(option: str, path: str) -> Answers:
-    folder = read_answers(option, path, prefer_tables=True)
+def _read(option: str, path: str) -> Submission:
+    check_paths({option: path})
+    folder = read_submission(option, path, prefer_tables=True)
     if folder.entities is None:
-        raise UserError(f"{option} {path} holds transcripts but no entities: give a folder with {answers.TASK2}.")
+        raise UserError(f"{option} {path} holds transcripts but no entities: give a folder with {submission.TASK2}.")
     return folder
-
-
-def _entities(folder: Answers) -> pa.Table:
-    return tables.ENTITIES.empty_table() if folder.entities is None else folder.entities
-
-
-def _check_out(job: Replace | Vote, folders: Sequence[Answers]) -> None:
-    """Refuse a folder that cannot take the result; nothing is changed yet.
-
-    Raises:
-        UserError: It is an input, holds something else, or holds a result that may not be overwritten.
-    """
-    check_paths({"--out": job.out})
-    if any(is_within(job.out, folder.path) and is_within(folder.path, job.out) for folder in folders):
-        raise UserError(f"--out {job.out} is one of the folders to merge: give a folder of its own.")
-    if answers.TASK2 in names_in(job.out, OPTIONS) and not job.overwrite:
-        raise UserError(
-            f"--out {job.out} already holds a merged answer: give another folder, or --overwrite to replace it."
-        )
-
-
-def _write(job: Replace | Vote, merged: pa.Table, folders: Sequence[Answers]) -> int:
-    """Write the result, and return how many lines task 2 got."""
-    out = absolute(job.out)
-    options = {"command": type(job).__name__.lower()} | asdict(job)
-    open_out(job.out, OPTIONS, answers.TASK2, _MADE_HERE, options, job.overwrite)
-    first = absolute(folders[0].path)
-    copied = ["transcripts"]
-    if all(folder.has_tables for folder in folders):
-        tables.write(merged, f"{out}/entities")
-        copied += ["recordings", "failures"]
-    _copy(first, out, copied)
-    answers.write_task2(merged, f"{out}/{answers.TASK2}")
-    return _count(merged)
-
-
-def _copy(path: str, out: str, names: Sequence[str]) -> None:
-    """Copy a folder's task 1 and tables as they are."""
-    fs, root = fsspec.url_to_fs(path)
-    out_fs, out_root = fsspec.url_to_fs(out)
-    for name in names:
-        if fs.glob(f"{root}/{name}/*.parquet"):
-            tables.write(tables.read(f"{path}/{name}", tables.SCHEMAS[name]), f"{out}/{name}")
-    if fs.exists(f"{root}/{answers.TASK1}"):
-        out_fs.pipe_file(f"{out_root}/{answers.TASK1}", fs.cat_file(f"{root}/{answers.TASK1}"))
-
-
-def _count(entities: pa.Table) -> int:
-    return sum(
-        kept and start is not None
-        for kept, start in zip(entities["kept"].to_pylist(), entities["start_s"].to_pylist(), strict=True)
-    )
 
 
 if __name__ == "__main__":

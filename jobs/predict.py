@@ -10,16 +10,15 @@ from typing import Annotated, Any
 
 import tyro
 
-from jobs.command_line import absolute, check_paths, connect_to_ray, parse, run_job
+from jobs.command_line import check_paths, parse, run_job
 from jobs.progress import track
-from pipeline import demo, models, run_folder
+from jobs.ray_cluster import connect_to_ray, share_out
+from pipeline import models, run_folder
 from pipeline.errors import UserError
+from pipeline.files import absolute
+from pipeline.outputs.transcriptions import write_transcriptions_json
 from pipeline.settings import Settings, check
 from pipeline.speech.audio import find_recordings
-
-FAMILIAR = 0.6
-"""Mean confidence of the demo's Whisper below which a run's recordings are not of the clinic that it learned from: it
-is about 0.8 there, and 0.4 on real speech."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Predict:
     """Transcribe a folder of recordings and find the sensitive entities in them, with their times.
 
     Every audio file of the folder and its subfolders is a recording, and the file's stem is its id. The out folder
-    gets the answer files task1_answer.txt and task2_answer.txt, the tables recordings, transcripts, entities and
+    gets the submission files task1_answer.txt and task2_answer.txt, the tables recordings, transcripts, entities and
     failures (Parquet), summary.json and run.json. A recording that cannot be read is listed in failures and costs
     only itself. An interrupted run goes on when the same command is given again.
     """
@@ -61,7 +60,7 @@ def main(arguments: list[str]) -> None:
     recordings = find_recordings(audio)
     if any(path.startswith(f"{out}/") for path in recordings.values()):
         raise UserError(f"--out {out} lies above recordings: give a folder of its own.")
-    run_folder.check_out(out, job.overwrite)
+    run_folder.run_folder(out).check(job.overwrite)
     settings = models.locate(job.settings)
     left_out = models.groups_without_adapter(settings)
     if left_out:
@@ -72,35 +71,37 @@ def main(arguments: list[str]) -> None:
 
     from pipeline import flow
 
-    flow.check_resources(settings)
-    done = run_folder.open_run(out, audio, settings, job.overwrite)
-    if done:
-        print(f"Going on with an interrupted run: {len(done)} of {len(recordings)} recordings are finished.")
+    shared_out = share_out(settings)
+    done, resumed = run_folder.open_run(out, audio, settings, job.overwrite)
+    if resumed:
+        print(f"{resumed} {len(done)} of {len(recordings)} recordings are finished.")
     left = {recording_id: path for recording_id, path in recordings.items() if recording_id not in done}
     hashes: Any = ray.remote(num_cpus=0)(models.sha256).remote(settings.models)
-    for _ in track(flow.run(left, f"{out}/parts", settings), len(left), "recordings"):
+    for _ in track(flow.run(left, f"{out}/parts", shared_out), len(left), "recordings"):
         pass
     summary = run_folder.close_run(out, recordings, ray.get(hashes), time.perf_counter() - start)
     if job.transcriptions_json:
-        run_folder.write_transcriptions_json(out)
+        write_transcriptions_json(out)
 
     print(
         f"{summary['transcripts']} transcripts with {summary['entities']} entities, {summary['failures']} failures, "
         f"from {summary['recordings']} recordings ({summary['audio_seconds']:.0f} s of audio) "
         f"in {summary['seconds']['total']:.0f} s: {out}"
     )
-    of_demo = job.settings.models.whisper == demo.model_paths()["whisper"]
-    if of_demo and summary["confidence"] is not None and summary["confidence"] < FAMILIAR:
+    confidence, expected = summary["confidence"], job.settings.whisper.expected_confidence
+    if confidence is not None and confidence < expected:
         print(
-            "These recordings do not sound like the made-up clinic, which is all that the demo's small models know: "
-            "for the real models give --profile rtx4090 (see README, With the real models)."
+            f"Whisper's mean confidence is {confidence:.2f}, below --whisper.expected-confidence {expected:g}: these "
+            "recordings do not sound like those that its model learned from. For the real models give "
+            "--profile rtx4090 (see README, With the real models)."
         )
 
 
 def _given_files(settings: Settings) -> dict[str, str]:
     """Options that name a file or folder of this machine; a model may also be a hub name."""
     options = {f"--{name.replace('_', '-')}": path for name, path in asdict(settings.models).items()}
-    options |= {f"--tagger.{name}": str(getattr(settings.tagger, name)) for name in ("groups", "rules", "patterns")}
+    for name in ("groups-file", "rules", "patterns"):
+        options[f"--tagger.{name}"] = str(getattr(settings.tagger, name.replace("-", "_")))
     return {option: path for option, path in options.items() if Path(path).exists()}
 
 

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a line for each tenth elsewhere."""
+"""Progress of long tasks: a bar on a terminal, otherwise a line for each 10 %."""
 
 import json
 import threading
@@ -22,12 +22,12 @@ Item = TypeVar("Item")
 
 
 def track(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Hand the items on and show how many of them are done, with the time left.
+    """Yield items and show how many are done and how much time is left.
 
     Args:
-        items: What is finished, as it is finished.
-        total: How many there will be.
-        what: The word for them, in the plural.
+        items: Yields each item when it is finished.
+        total: Total number of items.
+        what: Plural noun for the items.
     """
     console = Console(stderr=True)
     if console.is_terminal:
@@ -50,10 +50,10 @@ def track(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
 
 @contextmanager
 def follow(files: Mapping[str, Path]) -> Iterator[None]:
-    """Show how far trainings are while the body waits: a live line for each on a terminal, a line a tenth elsewhere.
+    """Show the progress of trainings while the body runs: live on a terminal, otherwise a line for each 10 %.
 
     Args:
-        files: What each training writes with ``tuning.progress``, by what is trained.
+        files: Progress file that each training writes with ``tuning.progress``, by the training's name.
     """
     console = Console(stderr=True)
     done = threading.Event()

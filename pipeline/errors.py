@@ -1,5 +1,27 @@
-"""The one exception that stands for a user's mistake."""
+"""The exception that stands for a user's mistake, and messages of other errors that hold no patient text."""
+
+import socket
+import traceback
+from pathlib import Path
 
 
 class UserError(Exception):
     """A sentence for the user: it names the file, line or option and says what to do. Jobs print it and exit 1."""
+
+
+def without_text(error: Exception) -> str:
+    """Describe an error by its class and place: the message of a library may quote a transcript.
+
+    ``AudioError``, whose messages are this project's own, keeps its message.
+    """
+    from pipeline.speech.audio import AudioError
+
+    if isinstance(error, AudioError):
+        return f"AudioError: {error}"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
+
+
+def unwritten(error: OSError) -> str:
+    """Say why a file cannot be written, and on which node of a cluster."""
+    return f"{error.strerror or type(error).__name__} on node {socket.gethostname()}"

@@ -1,4 +1,10 @@
-"""Files that appear whole or not at all, on local storage or by URI."""
+"""Files that appear whole or not at all, and paths, on local storage or by URI."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import fsspec
 
@@ -27,3 +33,42 @@ def write_text(path: str, text: str) -> None:
         write_bytes(path, text.encode())
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or type(error).__name__}.") from None
+
+
+def write_json(path: str, content: Mapping[str, Any]) -> None:
+    """Write a JSON file; see ``write_text``. What JSON does not know is written as text."""
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def absolute(path: str) -> str:
+    """Make a local path mean the same in every process, wherever it was started; URIs stay as they are."""
+    return path if "://" in path else str(Path(path).expanduser().absolute())
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Say whether a local path or URI is a folder or lies below it, whatever links lead there."""
+    path, folder = (each.removeprefix("file://") for each in (path, folder))
+    path, folder = (each if "://" in each else os.path.realpath(absolute(each)) for each in (path, folder))
+    return f"{path}/".startswith(f"{folder.rstrip('/')}/")
+
+
+def check_file(option: str, path: str, over: bool) -> None:
+    """Make a file's folder, and refuse a file that cannot be written.
+
+    Args:
+        option: The option that gives the file, for messages.
+        path: A local path or an fsspec URI.
+        over: Whether the file may be there already.
+
+    Raises:
+        UserError: The path is a folder, its own folder cannot be made, or the file is there and must stay.
+    """
+    fs, target = fsspec.url_to_fs(absolute(path))
+    try:
+        if fs.isdir(target):
+            raise UserError(f"{option} {path} is a folder: give a file in it.")
+        fs.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{option} {path} cannot be written: {error.strerror or type(error).__name__}.") from None
+    if fs.exists(target) and not over:
+        raise UserError(f"{option} {path} is there already: give another name, or --overwrite to replace it.")

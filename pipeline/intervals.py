@@ -1,11 +1,11 @@
-"""Stretches of time in whole milliseconds, in which task 2 is written, so that what is equal compares as equal."""
+"""Time intervals in whole numbers, which compare exactly; milliseconds are the resolution of task 2."""
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 Interval = tuple[int, int]
-"""Start and end, half open, not below 0. One that ends where it starts is empty."""
+"""Start and end, half open and not negative. An interval whose start equals its end is empty."""
 
 
 def milliseconds(seconds: float) -> int:
@@ -14,11 +14,11 @@ def milliseconds(seconds: float) -> int:
 
 
 def iou(first: Sequence[Interval], second: Sequence[Interval]) -> np.ndarray:
-    """Divide what each pair shares by what it covers together.
+    """Return the intersection over union of each pair of intervals.
 
     Returns:
-        float64, shape (first, second): 1 for equal intervals, empty ones too, and 0 for those that share nothing.
-        Equal fractions are equal numbers.
+        float64, shape (first, second): 1 for equal intervals, even empty ones, and 0 for disjoint ones. Equal
+        fractions are equal numbers.
     """
     one = np.array(first, np.int64).reshape(-1, 1, 2)
     other = np.array(second, np.int64).reshape(1, -1, 2)
@@ -30,7 +30,7 @@ def iou(first: Sequence[Interval], second: Sequence[Interval]) -> np.ndarray:
 
 
 def covered(intervals: Iterable[Interval]) -> int:
-    """Return how much time the intervals cover together; what several cover counts once."""
+    """Return the length of the union of intervals."""
     total, reached = 0, 0
     for start, end in sorted(intervals):
         total += max(0, end - max(start, reached))
@@ -39,6 +39,6 @@ def covered(intervals: Iterable[Interval]) -> int:
 
 
 def shared(first: Iterable[Interval], second: Iterable[Interval]) -> int:
-    """Return how much time is covered by both the first and the second intervals."""
+    """Return the length that is covered by both the first and the second intervals."""
     first, second = list(first), list(second)
     return covered(first) + covered(second) - covered([*first, *second])

@@ -1,4 +1,4 @@
-"""Finding every model before the stream starts, so that a missing one costs a sentence and not an hour."""
+"""Locate all models before a run starts, so that a missing one is reported at once."""
 
 import hashlib
 from dataclasses import asdict, replace
@@ -15,20 +15,20 @@ from huggingface_hub.errors import (
 )
 
 from pipeline.errors import UserError
-from pipeline.settings import NO_ADAPTERS, Models, Settings, Tagger
-from pipeline.tagging.groups import load_groups
+from pipeline.settings import NO_ADAPTERS, Models, Settings, TaggerSettings
+from pipeline.tagging.entity_groups import load_entity_groups
 
 _NOT_LOADED = ["original/*", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx"]
 
 
 def locate(settings: Settings) -> Settings:
-    """Find each model and file; hub names are looked up in the local hub cache and fetched where they are missing.
+    """Locate all models and files. Hub names are looked up in the local hub cache and downloaded if missing.
 
     Returns:
-        The same settings with absolute paths, which must mean the same on every node of a cluster.
+        The same settings with absolute paths, which must be valid on every node of a cluster.
 
     Raises:
-        UserError: A model is not there; the sentence says how to get it.
+        UserError: A model is missing or cannot be used; the message says what to do.
     """
     models = settings.models
     found = Models(
@@ -38,24 +38,26 @@ def locate(settings: Settings) -> Settings:
         adapters=str(_adapters(models.adapters, settings.tagger)),
     )
     tagger = settings.tagger
-    tagger = replace(tagger, groups=_file(tagger.groups), rules=_file(tagger.rules), patterns=_file(tagger.patterns))
+    tagger = replace(
+        tagger, groups_file=_file(tagger.groups_file), rules=_file(tagger.rules), patterns=_file(tagger.patterns)
+    )
     return replace(settings, models=found, tagger=tagger)
 
 
 def locate_parakeet(name: str) -> Path:
-    """Find a ``.nemo`` file by its path, its folder or its hub name.
+    """Locate a ``.nemo`` file by its path, its folder or its hub name.
 
     Raises:
-        UserError: It is not there; the sentence says how to get it.
+        UserError: It is missing; the message says how to get it.
     """
     return _nemo_file(_locate("--parakeet", name), name)
 
 
 def locate_base_model(name: str) -> Path:
-    """Find a causal language model by its folder or its hub name.
+    """Locate a causal language model by its folder or its hub name.
 
     Raises:
-        UserError: It is not there; the sentence says how to get it.
+        UserError: It is missing; the message says how to get it.
     """
     return _locate("--base-model", name)
 
@@ -65,7 +67,7 @@ def _file(path: Path | None) -> Path | None:
 
 
 def sha256(models: Models) -> dict[str, str]:
-    """Hash each located model: a file by its content, a folder by the names and contents of its files."""
+    """Hash each located model: the content of a file, or the names and contents of the files in a folder."""
     return {name: _sha256(Path(path)) for name, path in asdict(models).items() if path != NO_ADAPTERS}
 
 
@@ -125,14 +127,14 @@ def _nemo_file(path: Path, name: str) -> Path:
 
 
 def groups_without_adapter(settings: Settings) -> list[str]:
-    """List the groups that have no adapter folder; with ``none`` for adapters, no group lacks one."""
+    """List the entity groups that lack an adapter folder; none does if ``adapters`` is ``none``."""
     if settings.models.adapters == NO_ADAPTERS:
         return []
     path = Path(settings.models.adapters).expanduser()
-    return [group.name for group in load_groups(settings.tagger.groups) if not (path / group.name).is_dir()]
+    return [group.name for group in load_entity_groups(settings.tagger.groups_file) if not (path / group.name).is_dir()]
 
 
-def _adapters(name: str, tagger: Tagger) -> Path | str:
+def _adapters(name: str, tagger: TaggerSettings) -> Path | str:
     if name == NO_ADAPTERS:
         return name
     path = Path(name).expanduser()
@@ -142,7 +144,7 @@ def _adapters(name: str, tagger: Tagger) -> Path | str:
     )
     if not path.is_dir():
         raise UserError(f"--adapters {name}: there is no such folder. {how}")
-    folders = [path / group.name for group in load_groups(tagger.groups)]
+    folders = [path / group.name for group in load_entity_groups(tagger.groups_file)]
     there = [folder for folder in folders if folder.is_dir()]
     for folder in there if tagger.missing_adapters == "skip" and there else folders:
         if not (folder / "tagging.json").is_file():

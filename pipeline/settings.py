@@ -1,7 +1,7 @@
-"""Every knob of inference, with the three profiles that set them.
+"""All settings of inference, and three profiles of them.
 
-A job shows the knobs that it reads: ``python -m jobs.predict --help``. A profile is a complete set of values;
-options on the command line override single ones.
+A job lists the settings that it uses: ``python -m jobs.predict --help``. A profile is a complete set of values. Options
+on the command line override single values.
 """
 
 import math
@@ -12,208 +12,223 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from pipeline import demo
 from pipeline.errors import UserError
 
 NO_ADAPTERS = "none"
-"""Value of the setting ``adapters`` with which the base model tags on its few-shot turns alone."""
+"""Value of the setting ``adapters`` for tagging with the base model and few-shot turns only."""
 
 
 @dataclass(frozen=True)
 class Models:
-    """Where the models are. Each is a folder, a file or a hub name (``organisation/name``)."""
+    """Locations of the models. Each is a folder, a file or a hub name (``organisation/name``)."""
 
     whisper: str = "andybi7676/cool-whisper"
-    """Whisper model that hears every recording first: a Transformers or a CTranslate2 folder, or a hub name."""
+    """Whisper model that transcribes every recording first: a Transformers or CTranslate2 folder, or a hub name."""
 
     parakeet: str = "nvidia/parakeet-tdt-0.6b-v2"
-    """Parakeet TDT model for English: a .nemo file, or a hub name."""
+    """Parakeet TDT model that transcribes English recordings again: a .nemo file or a hub name."""
 
     base_model: str = "meta-llama/Llama-3.2-3B-Instruct"
-    """Causal language model under the adapters: a Transformers folder or a hub name."""
+    """Causal language model that tags, with or without adapters: a Transformers folder or a hub name."""
 
     adapters: str = "/models/adapters"
-    """Folder with one adapter folder for each group, as jobs.finetune_taggers makes it. `none`: the base model
-    tags on its few-shot turns alone."""
+    """Folder with one adapter folder for each entity group, written by jobs.finetune_taggers. `none`: tag with the base
+    model and few-shot turns only."""
 
 
 @dataclass(frozen=True)
-class Decoding:
-    """What counts as speech input."""
+class DecodingSettings:
+    """Which recordings are accepted, and which of them are silent."""
 
     min_duration_s: float = 0.1
-    """Shorter recordings are refused (seconds)."""
+    """Minimum duration of a recording in seconds; shorter ones are refused."""
 
     max_duration_s: float = 600.0
-    """Longer recordings are refused (seconds): Parakeet's attention over much more than ten minutes in one piece
-    does not fit a card that three models share."""
+    """Maximum duration of a recording in seconds; longer ones are refused. Parakeet's attention over much more than ten
+    minutes does not fit on a GPU that three models share."""
 
     silence_dbfs: float = -60.0
-    """A recording with no 50 ms louder than this (dB of full scale, RMS) is silent: its transcript is empty."""
+    """RMS level in dB of full scale. A recording without a louder 50 ms window is silent: its transcript is empty."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The actors that hold one model."""
+    """The Ray actors that run one model."""
 
     actors: int = 0
-    """How many actors. 0: one for each GPU of the cluster, or a single one where no GPU is asked for."""
+    """Number of actors. 0: one for each GPU of the cluster, or a single one if num-gpus is 0."""
 
     num_gpus: float = 0.0
-    """Share of a GPU that an actor takes; 0 runs on the CPU. The three shares of one card sum to at most 1."""
+    """Share of a GPU for each actor; 0 runs the model on the CPU. The shares on one GPU must sum to at most 1."""
 
     num_cpus: float = 0.25
-    """CPUs that Ray keeps for an actor."""
+    """Number of CPUs that Ray reserves for each actor."""
+
+    @property
+    def device(self) -> Literal["cuda", "cpu"]:
+        """Device that the model runs on."""
+        return "cuda" if self.num_gpus else "cpu"
 
 
 @dataclass(frozen=True)
-class Whisper:
-    """How Whisper hears."""
+class WhisperSettings:
+    """How Whisper transcribes."""
 
     backend: Literal["transformers", "faster-whisper"] = "faster-whisper"
     """Library that runs the model: Transformers, or CTranslate2 through faster-whisper."""
 
     language: str = "zh"
-    """Language that Whisper is told to write."""
+    """Language that Whisper writes, as one of its codes (zh, en, ...)."""
 
     beam_size: int = 5
-    """Beams; 1 is greedy."""
+    """Number of beams; 1 is greedy search."""
 
     condition_on_previous_text: bool = True
-    """In a recording longer than one window, let each window read the text of the one before."""
+    """In recordings longer than one window, condition each window on the text of the previous one."""
 
     no_speech_threshold: float = 0.6
-    """Text counts as imagined where Whisper's probability of no speech is above this and its mean log probability
-    below the next."""
+    """Text is dropped as hallucinated if Whisper's no-speech probability is above this value and its mean log
+    probability is below log-prob-threshold."""
 
     log_prob_threshold: float = -1.0
-    """See no-speech-threshold."""
+    """Mean log probability below which text in apparent silence is dropped; see no-speech-threshold."""
 
     dtype: Literal["float32", "float16", "bfloat16"] = "float16"
-    """Precision of the weights."""
+    """Precision of the weights. faster-whisper always computes in float32 on the CPU."""
 
     batch_size: int = 16
-    """Recordings in one batch."""
+    """Number of recordings in a batch."""
+
+    expected_confidence: float = 0.0
+    """A run ends with a warning if Whisper's mean confidence (0 to 1) is below this value, which suggests that the
+    recordings differ from the training data. 0: no warning."""
 
     pool: Pool = field(default_factory=Pool)
 
 
 @dataclass(frozen=True)
-class Parakeet:
-    """How Parakeet hears the recordings that are in English."""
+class ParakeetSettings:
+    """How Parakeet transcribes English recordings."""
 
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     """Precision of the weights."""
 
     batch_size: int = 16
-    """Recordings in one batch."""
+    """Number of recordings in a batch."""
 
     pool: Pool = field(default_factory=Pool)
 
 
 @dataclass(frozen=True)
-class Tagger:
+class TaggerSettings:
     """How transcripts are tagged."""
 
     quantization: Literal["none", "nf4"] = "nf4"
-    """nf4 holds the base model in 4 bits (bitsandbytes, double quantisation), on a GPU only."""
+    """nf4 loads the base model in 4 bits (bitsandbytes, double quantisation); it needs a GPU."""
 
     dtype: Literal["float32", "float16", "bfloat16"] = "bfloat16"
-    """Precision of the weights, or of the computation over 4-bit weights."""
+    """Precision of the weights, or of the computation with 4-bit weights."""
 
     batch_size: int = 16
-    """Answers that are written side by side; one that is finished makes room for the next."""
+    """Number of texts that are tagged in parallel. When one is finished, the next takes its place."""
 
     mixed: bool = False
-    """One batch holds rows of different adapters: better for small, streaming batches. Otherwise one adapter tags
-    all transcripts before the next."""
+    """Use several adapters in one batch, which is better for small, streaming batches. Otherwise, each adapter tags all
+    transcripts before the next one starts."""
 
     missing_adapters: Literal["refuse", "skip"] = "refuse"
-    """What to do where the folder of adapters lacks a group: refuse to start, or leave the group out."""
+    """What to do if the adapters folder lacks an entity group: refuse to start, or skip the entity group."""
 
     opening_bias: dict[str, float] = field(default_factory=dict)
-    """Added to the logit of opening a tag, for each group that is named (`names 0.5 times -1`): above 0 finds more
-    entities and more false ones, below 0 fewer."""
+    """Value added to the logits of opening tags, by entity group (`names 0.5 times -1`). Above 0 finds more entities
+    and more false ones, below 0 fewer."""
 
     max_entities: int = 64
-    """Entities that one adapter may find in one stretch of text; after that the rest is copied without tags."""
+    """Maximum number of entities of one adapter in one chunk of text; the text after them is not tagged."""
 
-    groups: Path | None = None
-    """YAML file with groups of types in place of the six built in."""
+    groups_file: Path | None = None
+    """YAML file with entity groups that replace the six built-in ones."""
 
     rules: Path | None = None
-    """YAML file with rules in place of those built in, or added to them by an entry `include: built-in`. An empty
-    list switches all rules off."""
+    """YAML file with rules that replace the built-in ones, or extend them with an entry `include: built-in`. An empty
+    list disables all rules."""
 
     patterns: Path | None = None
-    """YAML file with patterns in place of those built in, or added to them by an entry `include: built-in`. They find
-    what has a form of its own: telephone numbers, addresses of mail and web, numbers with a check digit. An empty list
-    switches all patterns off."""
+    """YAML file with patterns that replace the built-in ones, or extend them with an entry `include: built-in`. An
+    empty list disables all patterns. Patterns find entities with a fixed form: telephone numbers, mail and web
+    addresses, numbers with a check digit."""
 
     thresholds: dict[str, float] = field(default_factory=dict)
-    """Least confidence, 0 to 1, of the types that are named (`PATIENT 0.3 SET 0.8`); what is less sure is dropped and
-    stays in the table."""
+    """Minimum confidence (0 to 1) by type (`PATIENT 0.3 SET 0.8`). Entities below it are dropped, but stay in the table
+    entities."""
 
     pool: Pool = field(default_factory=Pool)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that inference reads."""
+    """All settings of inference."""
 
     models: Annotated[Models, tyro.conf.arg(name="")] = field(default_factory=Models)
-    decoding: Decoding = field(default_factory=Decoding)
-    whisper: Whisper = field(default_factory=Whisper)
-    parakeet: Parakeet = field(default_factory=Parakeet)
-    tagger: Tagger = field(default_factory=Tagger)
+    decoding: DecodingSettings = field(default_factory=DecodingSettings)
+    whisper: WhisperSettings = field(default_factory=WhisperSettings)
+    parakeet: ParakeetSettings = field(default_factory=ParakeetSettings)
+    tagger: TaggerSettings = field(default_factory=TaggerSettings)
 
 
 def check(settings: Settings) -> None:
-    """Refuse values that no run can work with.
+    """Check that all values are in their valid ranges.
 
     Raises:
-        UserError: A batch size or number of beams is below one, or another number below zero.
+        UserError: A value is out of its range; the message names the option.
     """
     least = {"batch_size": 1, "beam_size": 1, "silence_dbfs": -math.inf, "log_prob_threshold": -math.inf}
 
-    def visit(knobs: Any, option: str) -> None:
-        for knob in fields(knobs):
-            value, name = getattr(knobs, knob.name), option + knob.name.replace("_", "-")
+    def visit(settings: Any, option: str) -> None:
+        for setting in fields(settings):
+            value, name = getattr(settings, setting.name), option + setting.name.replace("_", "-")
             if is_dataclass(value):
                 visit(value, f"{name}.")
-            elif knob.name == "thresholds" and not all(0 <= confidence <= 1 for confidence in value.values()):
+            elif setting.name == "thresholds" and not all(0 <= confidence <= 1 for confidence in value.values()):
                 raise UserError(f"--{name}: a threshold is a confidence from 0 to 1.")
-            elif isinstance(value, int | float) and value < least.get(knob.name, 0):
-                raise UserError(f"--{name} {value}: at least {least.get(knob.name, 0)} is needed.")
+            elif isinstance(value, int | float) and value < least.get(setting.name, 0):
+                raise UserError(f"--{name} {value}: at least {least.get(setting.name, 0)} is needed.")
 
     visit(settings, "")
 
 
 def demo_profile() -> Settings:
-    """Small models on the CPU: a walk through the system without a download or a GPU."""
+    """Small models on the CPU, to try the system without a download or a GPU.
+
+    The mean confidence of their Whisper is about 0.8 on the made-up clinic that it was trained on, 0.4 on real speech.
+    """
+    from pipeline import demo
+
     return Settings(
         models=Models(**demo.model_paths()),
-        whisper=Whisper(backend="transformers", beam_size=1, dtype="float32", batch_size=8),
-        parakeet=Parakeet(batch_size=8),
-        tagger=Tagger(quantization="none", dtype="float32", batch_size=8, max_entities=8),
+        whisper=WhisperSettings(
+            backend="transformers", beam_size=1, dtype="float32", batch_size=8, expected_confidence=0.6
+        ),
+        parakeet=ParakeetSettings(batch_size=8),
+        tagger=TaggerSettings(quantization="none", dtype="float32", batch_size=8, max_entities=8),
     )
 
 
 def rtx4090_profile() -> Settings:
-    """Cool-whisper, Parakeet TDT 0.6B and Llama 3.2 3B with six adapters, together on one 24 GB card."""
+    """Cool-whisper, Parakeet TDT 0.6B and Llama 3.2 3B with six adapters, together on one GPU with 24 GB."""
     return Settings(
-        whisper=Whisper(pool=Pool(num_gpus=0.33, num_cpus=1.0)),
-        parakeet=Parakeet(pool=Pool(num_gpus=0.33, num_cpus=1.0)),
-        tagger=Tagger(pool=Pool(num_gpus=0.33, num_cpus=1.0)),
+        whisper=WhisperSettings(pool=Pool(num_gpus=0.33, num_cpus=1.0)),
+        parakeet=ParakeetSettings(pool=Pool(num_gpus=0.33, num_cpus=1.0)),
+        tagger=TaggerSettings(pool=Pool(num_gpus=0.33, num_cpus=1.0)),
     )
 
 
 def reference_profile() -> Settings:
-    """The reference method: the same models, one recording at a time in recognition, 64 in tagging."""
+    """The reference method: the same models, transcribing one recording at a time and tagging 64 texts in parallel."""
     return Settings(
-        whisper=Whisper(batch_size=1, pool=Pool(num_gpus=0.33, num_cpus=1.0)),
-        parakeet=Parakeet(batch_size=1, pool=Pool(num_gpus=0.33, num_cpus=1.0)),
-        tagger=Tagger(batch_size=64, pool=Pool(num_gpus=0.33, num_cpus=1.0)),
+        whisper=WhisperSettings(batch_size=1, pool=Pool(num_gpus=0.33, num_cpus=1.0)),
+        parakeet=ParakeetSettings(batch_size=1, pool=Pool(num_gpus=0.33, num_cpus=1.0)),
+        tagger=TaggerSettings(batch_size=64, pool=Pool(num_gpus=0.33, num_cpus=1.0)),
     )
 
 

@@ -1,6 +1,6 @@
-"""The Arrow schemas that every step shares, and Parquet in and out.
+"""Arrow schemas of the tables that all steps share, and reading and writing them as Parquet.
 
-Times are seconds (float64), spans are characters of the transcript, half open. Paths are local or fsspec URIs.
+Times are in seconds (float64). Spans are half-open character ranges of the transcript. Paths are local or fsspec URIs.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,91 +10,75 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+GOLD = "gold"
+"""Source of reference labels and transcripts in the tables."""
 
-def _required(name: str, kind: pa.DataType) -> pa.Field:
-    return pa.field(name, kind, nullable=False)
+
+def schema(columns: str, **types: pa.DataType) -> pa.Schema:
+    """Make a schema of columns written as ``name: type``; a type followed by ``?`` is nullable.
+
+    Args:
+        columns: Columns in order, with a comma between them; types are Arrow's aliases, such as ``int32``.
+        types: Further types by name.
+    """
+    fields = []
+    for column in columns.split(","):
+        name, kind = column.strip().split(": ")
+        alias = kind.removesuffix("?")
+        fields.append(pa.field(name, types.get(alias) or pa.type_for_alias(alias), nullable=kind.endswith("?")))
+    return pa.schema(fields)
 
 
 WORD = pa.struct(
-    [
-        _required("text", pa.string()),
-        _required("char_start", pa.int32()),
-        _required("char_end", pa.int32()),
-        _required("start_s", pa.float64()),
-        _required("end_s", pa.float64()),
-        pa.field("confidence", pa.float64()),
-    ]
+    list(
+        schema(
+            "text: string, char_start: int32, char_end: int32, start_s: float64, end_s: float64, confidence: float64?"
+        )
+    )
 )
 
-RECORDINGS = pa.schema(
-    [
-        _required("recording_id", pa.string()),
-        pa.field("path", pa.string()),
-        pa.field("split", pa.string()),
-        pa.field("phase", pa.string()),
-        pa.field("duration_s", pa.float64()),
-        pa.field("sample_rate", pa.int32()),
-        pa.field("channels", pa.int32()),
-    ]
+RECORDINGS = schema(
+    "recording_id: string, path: string?, split: string?, phase: string?, duration_s: float64?, sample_rate: int32?, "
+    "channels: int32?"
 )
 
-TRANSCRIPTS = pa.schema(
-    [
-        _required("recording_id", pa.string()),
-        _required("language", pa.string()),
-        _required("text", pa.string()),
-        _required("words", pa.list_(WORD)),
-        _required("recognizer", pa.string()),
-    ]
+TRANSCRIPTS = schema(
+    "recording_id: string, language: string, text: string, words: words, recognizer: string", words=pa.list_(WORD)
 )
 
-ENTITIES = pa.schema(
-    [
-        _required("recording_id", pa.string()),
-        _required("type", pa.string()),
-        _required("group", pa.string()),
-        _required("text", pa.string()),
-        pa.field("char_start", pa.int32()),
-        pa.field("char_end", pa.int32()),
-        pa.field("start_s", pa.float64()),
-        pa.field("end_s", pa.float64()),
-        pa.field("confidence", pa.float64()),
-        _required("source", pa.string()),
-        pa.field("match", pa.string()),
-        pa.field("cause", pa.string()),
-        _required("kept", pa.bool_()),
-    ]
+ENTITIES = schema(
+    "recording_id: string, type: string, group: string, text: string, char_start: int32?, char_end: int32?, "
+    "start_s: float64?, end_s: float64?, confidence: float64?, source: string, match: string?, cause: string?, "
+    "kept: bool"
 )
 
-FAILURES = pa.schema(
-    [
-        _required("recording_id", pa.string()),
-        _required("stage", pa.string()),
-        _required("error", pa.string()),
-    ]
-)
+FAILURES = schema("recording_id: string, stage: string, error: string")
 
-SCHEMAS: dict[str, pa.Schema] = {
-    "recordings": RECORDINGS,
-    "transcripts": TRANSCRIPTS,
-    "entities": ENTITIES,
-    "failures": FAILURES,
-}
+SCHEMAS = {"recordings": RECORDINGS, "transcripts": TRANSCRIPTS, "entities": ENTITIES, "failures": FAILURES}
 
 
 def from_rows(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Make a table from rows; columns that a row lacks are null.
+    """Create a table from rows; missing columns become null.
 
     Raises:
-        pyarrow.ArrowInvalid: A row lacks a required column or holds a value of another kind.
+        pyarrow.ArrowInvalid: A row lacks a required column or has a value of another type.
     """
     table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
     table.validate(full=True)
     return _complete(table)
 
 
+def fit(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Cast a table to a schema; missing columns become null, and extra columns are dropped."""
+    columns = [
+        table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
 def write(table: pa.Table, folder: str, name: str = "part-0") -> None:
-    """Write a table as ``<folder>/<name>.parquet``; the file appears whole or not at all."""
+    """Write a table atomically as ``<folder>/<name>.parquet``."""
     fs, root = fsspec.url_to_fs(folder)
     fs.makedirs(root, exist_ok=True)
     target = f"{root}/{name}.parquet"
@@ -103,10 +87,10 @@ def write(table: pa.Table, folder: str, name: str = "part-0") -> None:
 
 
 def read(folder: str, schema: pa.Schema) -> pa.Table:
-    """Read all Parquet files of a folder as one table; a folder that is missing or empty gives no rows.
+    """Read all Parquet files of a folder as one table, which is empty if the folder is missing or empty.
 
     Raises:
-        pyarrow.ArrowInvalid: A file's columns do not fit the schema, or a required one is missing.
+        pyarrow.ArrowInvalid: A file does not match the schema, or a required column has nulls.
     """
     fs, root = fsspec.url_to_fs(folder)
     found = fs.find(root, maxdepth=1) if fs.isdir(root) else []

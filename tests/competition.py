@@ -7,9 +7,9 @@ import numpy as np
 import soundfile
 
 from pipeline.tagging.entities import parse
-from pipeline.tagging.groups import load_groups
+from pipeline.tagging.entity_groups import load_entity_groups
 
-SENTENCES = [parse(example) for group in load_groups() for example in group.examples]
+SENTENCES = [parse(example) for group in load_entity_groups() for example in group.examples]
 """Texts of all six groups in both languages, each with its spans."""
 
 _FORMATS = [("wav", 16_000, 1), ("flac", 44_100, 2), ("wav", 8_000, 1), ("flac", 16_000, 1)]

@@ -6,12 +6,12 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from pipeline.settings import Models, Parakeet, Settings, Tagger, Whisper
+from pipeline.settings import Models, ParakeetSettings, Settings, TaggerSettings, WhisperSettings
 
 hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("seeded")
 
-pytest_plugins = ["tests.models", "tests.tagger_models", "tests.tones"]
+pytest_plugins = ["tests.asr_models", "tests.tagger_models", "tests.tones"]
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +28,9 @@ def tiny_settings(tiny_whisper, tiny_parakeet, tagger_folders) -> Settings:
     models = Models(str(tiny_whisper), str(tiny_parakeet), str(tagger_folders.base), str(tagger_folders.adapters))
     return Settings(
         models=models,
-        whisper=Whisper(backend="transformers", beam_size=1, dtype="float32", batch_size=8),
-        parakeet=Parakeet(batch_size=8),
-        tagger=Tagger(quantization="none", dtype="float32", batch_size=8, max_entities=4),
+        whisper=WhisperSettings(backend="transformers", beam_size=1, dtype="float32", batch_size=8),
+        parakeet=ParakeetSettings(batch_size=8),
+        tagger=TaggerSettings(quantization="none", dtype="float32", batch_size=8, max_entities=4),
     )
 
 
@@ -39,7 +39,7 @@ def ray_cluster() -> Iterator[None]:
     """One Ray for all tests, with more logical CPUs than the machine may have."""
     import ray
 
-    from jobs.command_line import connect_to_ray
+    from jobs.ray_cluster import connect_to_ray
 
     ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     connect_to_ray()

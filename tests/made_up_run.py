@@ -1,4 +1,4 @@
-"""A made-up run of jobs.predict on made-up sounds, and what people say is in them."""
+"""A made-up run of jobs.predict on made-up sounds, and its reference."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from pipeline import answers, run_folder, tables
+from pipeline import run_folder, submission, tables
 from pipeline.settings import Settings
 from pipeline.speech.language import language_of
 from pipeline.speech.words import Piece, transcript_from_pieces
 from pipeline.tagging.entities import Span
-from pipeline.tagging.groups import load_groups
+from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.times import entity_times
 from tests.competition import SENTENCES
 
 RATE = 16_000
 CHARACTER_S = 1 / 60
-GROUP_OF = {type_: group.name for group in load_groups() for type_ in group.types}
+GROUP_OF = {type_: group.name for group in load_entity_groups() for type_ in group.types}
 
 Text = tuple[str, Sequence[Span]]
 
@@ -50,7 +50,7 @@ def write_run(folder: Path, texts: Mapping[str, Text], failed: Mapping[str, str]
         folder: Where to write.
         texts: What is said, with its entities, by recording id.
         failed: Recordings that failed, with the stage. What failed in ``decode`` is no audio.
-        silent: Recordings in which the run heard no speech.
+        silent: Recordings in which the run found no speech.
     """
     made = MadeUpRun(folder / "recordings", folder / "run", folder / "reference", set())
     made.audio.mkdir(parents=True)
@@ -68,16 +68,16 @@ def write_run(folder: Path, texts: Mapping[str, Text], failed: Mapping[str, str]
                 path.write_bytes(b"no sound")
                 result["duration_s"] = None
         else:
-            result |= _heard("" if i in silent else text, spans, seconds, random)
+            result |= _transcribed("" if i in silent else text, spans, seconds, random)
         results.append(result)
         labels += [label for span in spans if (label := _label(i, text, span, random))]
 
     run_folder.open_run(str(made.run), str(made.audio), Settings(), overwrite=False)
     tables.write(tables.from_rows(results, run_folder.RESULT), f"{made.run}/parts")
     run_folder.close_run(str(made.run), texts, {}, seconds=25.0)
-    answers.write_task2(tables.from_rows(labels, tables.ENTITIES), f"{made.reference}/{answers.TASK2}")
+    submission.write_task2(tables.from_rows(labels, tables.ENTITIES), f"{made.reference}/{submission.TASK2}")
     lines = [f"{i}\t{text}\n" for i, (text, _) in texts.items()]
-    (made.reference / answers.TASK1).write_text("".join(lines), encoding="utf-8")
+    (made.reference / submission.TASK1).write_text("".join(lines), encoding="utf-8")
     made.secrets.update(row["text"] for result in results for row in (result, *result["entities"]) if row.get("text"))
     made.secrets.update(text for text, _ in texts.values())
     made.secrets.update(label["text"] for label in labels)
@@ -89,8 +89,8 @@ def said(text: str, span: Span) -> str:
     return text[span.char_start : span.char_end]
 
 
-def _heard(text: str, spans: Sequence[Span], seconds: float, random: np.random.Generator) -> dict[str, Any]:
-    """Return the part of a result that a recogniser and the tagger make, with a letter misheard now and then."""
+def _transcribed(text: str, spans: Sequence[Span], seconds: float, random: np.random.Generator) -> dict[str, Any]:
+    """Return the part of a result that an ASR model and the tagger make, with a wrong letter now and then."""
     letters = list(text)
     for place in np.flatnonzero(random.random(len(letters)) < 0.02):
         if letters[place].isalpha() and not any(span.char_start <= place < span.char_end for span in spans):
@@ -104,10 +104,7 @@ def _heard(text: str, spans: Sequence[Span], seconds: float, random: np.random.G
         place = {"char_start": span.char_start, "char_end": span.char_end, "start_s": start_s, "end_s": end_s}
         entities += _predicted(span, said(text, span), place, random)
     return {
-        "language": language_of(text),
-        "text": transcript.text,
-        "words": [vars(word) for word in transcript.words],
-        "recognizer": transcript.recognizer,
+        **transcript.to_row(),
         "entities": entities,
         "timings": [
             {"stage": stage, "worker": "w1", "load_s": load_s, "seconds": cost * seconds}
@@ -133,7 +130,7 @@ def _predicted(span: Span, text: str, place: Mapping[str, Any], random: np.rando
 
 
 def _label(i: str, text: str, span: Span, random: np.random.Generator) -> dict[str, Any] | None:
-    """Return an entity as people timed it, or nothing, now and then."""
+    """Return an entity of the reference, with times of its own, or now and then None."""
     shift = random.uniform(0, CHARACTER_S / 2)
     if random.random() < 0.1:
         return None

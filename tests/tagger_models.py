@@ -37,12 +37,12 @@ def tagger_folders(tmp_path_factory: pytest.TempPathFactory) -> TaggerFolders:
 
 
 @pytest.fixture(scope="session")
-def tagger_settings() -> settings.Tagger:
-    return settings.Tagger(quantization="none", dtype="float32", batch_size=8, max_entities=8)
+def tagger_settings() -> settings.TaggerSettings:
+    return settings.TaggerSettings(quantization="none", dtype="float32", batch_size=8, max_entities=8)
 
 
 @pytest.fixture(scope="session")
-def tagger(tagger_folders: TaggerFolders, tagger_settings: settings.Tagger) -> Tagger:
+def tagger(tagger_folders: TaggerFolders, tagger_settings: settings.TaggerSettings) -> Tagger:
     return Tagger(str(tagger_folders.base), str(tagger_folders.adapters), tagger_settings, device="cpu")
 
 

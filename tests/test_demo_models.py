@@ -1,4 +1,4 @@
-"""The demo's trained models: what they are said to hear and find is what they hear and find."""
+"""The demo's trained models: what the card says that they transcribe and find is what they do."""
 
 import json
 from pathlib import Path
@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from transformers import GenerationConfig, WhisperTokenizer
 
-from pipeline.corpus import synthetic
 from pipeline.demo import CLIPS, MODELS
 from pipeline.settings import demo_profile
 from pipeline.speech.parakeet import Parakeet
 from pipeline.speech.whisper import load_whisper
-from tuning.demo.corpus import read_clips
-from tuning.demo.measure import measure
+from pipeline.synthetic import corpus as synthetic
+from tests.clinic import read_clips
+from tests.demo_scores import measure
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def check(measured: dict[str, Any], said: dict[str, Any]) -> None:
                 assert measured["entities"][text][language][part] == pytest.approx(found[part], abs=room)
 
 
-def test_the_shipped_clips_are_heard_and_tagged_as_the_card_says(said):
+def test_the_shipped_clips_are_transcribed_and_tagged_as_the_card_says(said):
     check(measure(CLIPS), said["clips"])
 
 
@@ -47,28 +47,30 @@ def test_the_card_shows_these_scores(said):
 
 
 @pytest.mark.slow
-def test_the_test_part_of_the_clinic_is_heard_and_tagged_as_the_card_says(said, tmp_path: Path):
-    sizes = {"phase1": 6000, "phase2": 6000, "valid": 300, "test": 600}
-    synthetic.make(tmp_path, sizes, seed=2025, phases=("test",))
+def test_the_test_part_of_the_clinic_is_transcribed_and_tagged_as_the_card_says(said, tmp_path: Path):
+    sizes = {"train1": 6000, "train2": 6000, "valid": 300, "test": 600}
+    synthetic.make(tmp_path, sizes, seed=2025, folders=("test",))
     check(measure(tmp_path / "test"), said["test"])
 
 
-def test_the_same_recordings_are_heard_the_same_again():
+def test_the_same_recordings_are_transcribed_the_same_again():
     settings = demo_profile()
     models = settings.models
     samples = [clip.samples() for clip in read_clips(CLIPS)[:4]]
-    for load, model, knobs in (
+    for load, model, of_model in (
         (load_whisper, models.whisper, settings.whisper),
         (Parakeet, models.parakeet, settings.parakeet),
     ):
-        recognizer = load(model, knobs, "cpu")
-        assert recognizer.transcribe(samples) == recognizer.transcribe(samples)
+        transcriber = load(model, of_model, "cpu")
+        assert transcriber.transcribe(samples) == transcriber.transcribe(samples)
 
 
 def test_whisper_is_not_kept_from_writing_what_is_said():
     tokenizer = WhisperTokenizer.from_pretrained(MODELS / "whisper")
     kept_from = GenerationConfig.from_pretrained(MODELS / "whisper").suppress_tokens
-    said = {token for clip in read_clips(CLIPS) for token in tokenizer(clip.text, add_special_tokens=False).input_ids}
+    said = {
+        token for clip in read_clips(CLIPS) for token in tokenizer(clip.said.text, add_special_tokens=False).input_ids
+    }
     assert kept_from and not said & {*kept_from}
 
 

@@ -10,9 +10,9 @@ from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from pipeline.tagging.adapters import write_tagging_json
-from pipeline.tagging.groups import load_groups
+from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.prompts import Prompt
-from tuning.demo.llama_files import train_tokenizer
+from tests.llama_files import train_tokenizer
 
 
 def build_tagger(base_folder: Path, adapters_folder: Path, seed: int = 0) -> None:
@@ -25,7 +25,7 @@ def build_tagger(base_folder: Path, adapters_folder: Path, seed: int = 0) -> Non
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        prompts = [Prompt.of(group) for group in load_groups()]
+        prompts = [Prompt.of(group) for group in load_entity_groups()]
         texts = [text for prompt in prompts for text in (prompt.system, *prompt.examples)]
         tokenizer = train_tokenizer(texts, vocab_size=1500)
         tokenizer.save_pretrained(base_folder)

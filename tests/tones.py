@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from pipeline.speech.audio import SAMPLE_RATE
-from tuning.demo.parakeet_files import parakeet_config
+from tests.parakeet_files import parakeet_config
 
 LETTERS = "abcdefgh"
 WORDS = ("abe", "cab", "dad", "fed", "head", "bag", "age", "beef", "gab", "each", "hag", "face")

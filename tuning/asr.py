@@ -12,9 +12,10 @@ import torch
 
 from pipeline.speech.audio import SAMPLE_RATE
 from tuning.asr_reports import Report, Reports
-from tuning.settings import Asr
+from tuning.settings import AsrSettings
 from tuning.tdt_loss import replace_loss
 
+_PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed"}  # Lightning's names
 _MASKS = "nemo.collections.asr.modules.SpectrogramAugmentation"
 _BUCKETS = 30
 
@@ -22,7 +23,7 @@ _BUCKETS = 30
 def fit(
     model_file: Path,
     manifests: Path,
-    settings: Asr,
+    settings: AsrSettings,
     report: Report,
     out: Path,
     resume: Path | None = None,
@@ -31,9 +32,9 @@ def fit(
     """Train on ``train.jsonl`` and validate on ``valid.jsonl`` after every epoch.
 
     Args:
-        model_file: The .nemo file to begin with; its tokenizer stays.
+        model_file: The .nemo file to begin with; the new model keeps its tokenizer.
         manifests: Folder of the two manifests.
-        settings: All knobs.
+        settings: The settings.
         report: Called after every epoch, in every process of the training; see ``tuning.asr_reports``.
         out: Folder for ``tensorboard/`` and ``progress.json``.
         resume: Folder of a checkpoint to go on from, as ``report`` got it.
@@ -45,7 +46,7 @@ def fit(
     options: dict[str, Any] = {"devices": 1} | trainer_options
     trainer = pl.Trainer(
         max_epochs=settings.epochs,
-        precision=settings.precision,
+        precision=_PRECISIONS[settings.dtype],
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         log_every_n_steps=10**9,  # NeMo would transcribe a training batch each time
@@ -87,7 +88,7 @@ def load(model_file: Path) -> Any:
 
 
 def export(model_file: Path, checkpoint: Path, file: Path) -> None:
-    """Write the model of ``model_file`` with the weights of a checkpoint; all else of it stays as it is.
+    """Write the model of ``model_file`` with the weights of a checkpoint and nothing else changed.
 
     Args:
         model_file: The .nemo file that the training began with.
@@ -108,16 +109,16 @@ def save(model: Any, file: Path) -> None:
 
 
 def count_batches(loader: Any) -> int:
-    """Count the batches of the first epoch, without reading audio; later epochs differ by a few at most."""
+    """Count the batches of the first epoch without reading audio; those of later epochs differ by a few at most."""
     loader.sampler.set_epoch(0)
     return sum(1 for _ in loader.sampler)
 
 
-def data(manifest: Path, settings: Asr, train: bool) -> dict[str, Any]:
-    """Return NeMo's configuration of a data loader, by way of Lhotse's samplers.
+def data(manifest: Path, settings: AsrSettings, train: bool) -> dict[str, Any]:
+    """Return NeMo's configuration of a data loader with Lhotse's samplers.
 
-    Each GPU gets as many batches as the others, and an epoch's batches are the same every time. Where there are not
-    enough recordings for the last batches, some take part twice.
+    All GPUs get the same number of batches, and an epoch has the same batches in every run. Where recordings run out
+    before the last batches, some take part twice.
     """
     batches: dict[str, Any] = {"batch_size": settings.batch_size}
     if settings.batch_seconds:
@@ -139,7 +140,7 @@ def data(manifest: Path, settings: Asr, train: bool) -> dict[str, Any]:
     }
 
 
-def _optimizer(settings: Asr, steps: int) -> dict[str, Any]:
+def _optimizer(settings: AsrSettings, steps: int) -> dict[str, Any]:
     return {
         "name": "adamw",
         "lr": settings.learning_rate,

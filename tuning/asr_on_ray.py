@@ -1,4 +1,4 @@
-"""Parakeet's training on a Ray cluster: a worker for each GPU, and new workers for dead ones."""
+"""Parakeet's training on a Ray cluster: a worker for each GPU, and new workers in place of dead ones."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -6,20 +6,21 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tuning.settings import Asr
+from pipeline.errors import UserError
+from tuning.settings import AsrSettings
 
 CHECKPOINTS = "checkpoints"
-"""Folder of checkpoints within a training's own, by which Ray Train knows what it goes on from."""
+"""Name of the checkpoints' folder in the out folder; Ray Train finds there what it goes on from."""
 
 
-class Trained(NamedTuple):
-    """What a training found.
+class TrainedAsr(NamedTuple):
+    """A finished training.
 
     Attributes:
-        chosen: The chosen checkpoint's values, as ``tuning.asr_reports.Report`` gets them.
-        kept: Those of all checkpoints that are kept, the best first.
+        chosen: Values of the chosen checkpoint, as ``tuning.asr_reports.Report`` gets them.
+        kept: Values of all checkpoints that are kept, the best first.
         metrics: Rows of ``tuning.curves.METRICS``.
-        workers: How many processes trained.
+        workers: Number of processes that trained.
     """
 
     chosen: dict[str, float]
@@ -27,18 +28,35 @@ class Trained(NamedTuple):
     metrics: pa.Table
     workers: int
 
+    def card(self) -> dict[str, Any]:
+        """Return what ``card.json`` holds of the training: choice, error rates, seconds and peak memory."""
+        rows = self.metrics.to_pylist()
+        before = {row["name"]: row["value"] for row in rows if row["step"] == 0}
+        memory = [row["value"] for row in rows if row["name"] == "gpu_memory_gib"]
+        return {
+            "chosen": self.chosen,
+            "chosen_by": "valid_wer" if self.chosen["score"] < 1 else "valid_loss, as no checkpoint has a WER below 1",
+            "before": {name: before[name] for name in ("valid_wer", "valid_loss") if name in before},
+            "kept": self.kept,
+            "steps": max(row["step"] for row in rows),
+            "training_seconds": round(max(row["seconds"] for row in rows), 1),
+            "workers": self.workers,
+            "gpu_memory_gib": round(max(memory), 2) if memory else None,
+        }
 
-def train(model_file: Path, manifests: Path, settings: Asr, out: Path) -> Trained:
+
+def train(model_file: Path, manifests: Path, settings: AsrSettings, out: Path) -> TrainedAsr:
     """Train, or go on with an interrupted training, and write ``parakeet.nemo``.
 
     Args:
         model_file: The .nemo file to begin with.
         manifests: Folder of ``train.jsonl`` and ``valid.jsonl``.
-        settings: All knobs.
+        settings: The settings.
         out: Folder of the training, which every node sees.
 
     Raises:
-        ray.train.TrainingFailedError: Workers failed more often than could be mended.
+        UserError: The workers failed again and again.
+        KeyboardInterrupt: Ctrl-C was pressed.
     """
     import ray
     from ray import train as ray_train
@@ -46,7 +64,7 @@ def train(model_file: Path, manifests: Path, settings: Asr, out: Path) -> Traine
 
     gpus = int(ray.cluster_resources().get("GPU", 0))
     workers = max(1, gpus)
-    result = TorchTrainer(
+    trainer = TorchTrainer(
         _worker,
         train_loop_config={"model_file": model_file, "manifests": manifests, "settings": settings, "out": out},
         scaling_config=ray_train.ScalingConfig(num_workers=workers, use_gpu=gpus > 0),
@@ -58,14 +76,29 @@ def train(model_file: Path, manifests: Path, settings: Asr, out: Path) -> Traine
             ),
             failure_config=ray_train.FailureConfig(max_failures=2),
         ),
-    ).fit()
+    )
+    try:
+        result = trainer.fit()
+    except SystemExit:  # Ray Train ends so when it is interrupted
+        raise KeyboardInterrupt from None
+    except ray_train.TrainingFailedError as error:
+        raise UserError(
+            f"The training failed {_why(error)} What it reached is kept: the same command goes on from there."
+        ) from None
     found = sorted(result.best_checkpoints or [], key=lambda it: (it[1]["score"], it[1]["step"]))
     best, chosen = found[0]
-    # In a process of its own: the driver need not hold the model.
+    # In a process of its own, so that the driver never holds the model.
     ray.get(ray.remote(num_cpus=1)(_export).remote(model_file, Path(best.path), out / "parakeet.nemo"))
     last, _ = max(found, key=lambda it: it[1]["step"])
     metrics = pq.read_table(f"{last.path}/metrics.parquet")
-    return Trained(chosen, [values for _, values in found[: settings.keep]], metrics, workers)
+    return TrainedAsr(chosen, [values for _, values in found[: settings.keep]], metrics, workers)
+
+
+def _why(error: Exception) -> str:
+    causes = getattr(error, "worker_failures", {}) or {0: error}
+    names = sorted({type(getattr(cause, "cause", None) or cause).__name__ for cause in causes.values()})
+    memory = " A smaller --batch-size or --batch-seconds takes less memory." if "OutOfMemoryError" in names else ""
+    return f"({', '.join(names)}).{memory}"
 
 
 def _worker(config: dict[str, Any]) -> None:

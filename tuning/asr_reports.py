@@ -1,4 +1,4 @@
-"""What a training of Parakeet tells while it runs: metrics, progress and, after every epoch, a checkpoint."""
+"""What a training of Parakeet reports: metrics, progress and, after every epoch, a checkpoint."""
 
 import math
 import tempfile
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from tuning import gpu
 from tuning.curves import Metrics
 from tuning.progress import Progress
-from tuning.settings import Asr
+from tuning.settings import AsrSettings
 
 Report = Callable[[dict[str, float], Path | None], None]
 """Gets an epoch's ``score``, ``valid_wer``, ``valid_loss``, ``epoch`` and ``step``, and a folder with
@@ -25,8 +25,8 @@ _EVERY_STEPS = 10
 def score(wer: float, loss: float) -> float:
     """Return the number by which checkpoints are compared, the lower the better.
 
-    A model that writes nothing at all has a WER of exactly 1, and one that has begun to learn is often above it. So
-    the WER counts only below 1; checkpoints that are not there yet come after all others, by their validation loss.
+    A model that writes nothing has a WER of exactly 1, and a model that begins to learn is often above it. So only a
+    WER below 1 counts; checkpoints with a higher one come after all others, in the order of their validation loss.
     """
     if wer < 1:
         return wer
@@ -34,7 +34,7 @@ def score(wer: float, loss: float) -> float:
 
 
 class Reports(pl.Callback):
-    """Notes losses and error rates, ends a training that no longer gets better, and hands on checkpoints.
+    """Writes losses and error rates, ends a training that no longer gets better, and hands on checkpoints.
 
     Args:
         settings: ``seed`` and ``patience``.
@@ -45,7 +45,9 @@ class Reports(pl.Callback):
         batches: Batches in an epoch.
     """
 
-    def __init__(self, settings: Asr, report: Report, out: Path, resume: Path | None, steps: int, batches: int) -> None:
+    def __init__(
+        self, settings: AsrSettings, report: Report, out: Path, resume: Path | None, steps: int, batches: int
+    ) -> None:
         self._settings, self._report, self._out, self._resume = settings, report, out, resume
         self._steps, self._batches = steps, batches
         self._best, self._waited = math.inf, 0
@@ -63,7 +65,7 @@ class Reports(pl.Callback):
         trainer.should_stop = self._is_out_of_patience()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        # An epoch draws the same lots whether or not the training was interrupted before it.
+        # An epoch draws the same random numbers whether or not the training was interrupted before it.
         pl.seed_everything(self._settings.seed + 1000 * trainer.current_epoch + trainer.global_rank, verbose=False)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:

@@ -1,4 +1,4 @@
-"""The metrics of a training: a Parquet table, a picture, and logs for TensorBoard."""
+"""The metrics of a training: a table, a picture, and logs for TensorBoard."""
 
 import math
 import time
@@ -10,24 +10,22 @@ import pyarrow as pa
 
 from pipeline import tables
 
-METRICS = pa.schema(
-    [
-        pa.field("step", pa.int64(), nullable=False),
-        pa.field("epoch", pa.float64(), nullable=False),
-        pa.field("name", pa.string(), nullable=False),
-        pa.field("value", pa.float64(), nullable=False),
-        pa.field("seconds", pa.float64(), nullable=False),
-    ]
-)
-"""One measured value: after how many optimizer steps and epochs, what (train_loss, valid_loss, valid_wer,
-learning_rate, gpu_memory_gib, gpu_utilization), and when, in seconds of training."""
+METRICS = tables.schema("step: int64, epoch: float64, name: string, value: float64, seconds: float64")
+"""One value: the optimizer steps and epochs before it, its name (train_loss, valid_loss, valid_wer, learning_rate,
+gpu_memory_gib, gpu_utilization), and when it was measured (seconds since the training began)."""
 
 
 class Metrics:
-    """Gathers the metrics of one training, in memory and for TensorBoard.
+    """The metrics of one training: the one place that writes them, as rows and for TensorBoard.
+
+    Every checkpoint holds the rows so far; a training that goes on from it begins with them.
+
+    Args:
+        tensorboard: Folder for TensorBoard's logs.
+        rows: Rows of ``METRICS`` that were written before the checkpoint.
 
     Attributes:
-        rows: Rows of ``METRICS``. A training that goes on from a checkpoint begins with those of the first part.
+        rows: Rows of ``METRICS``.
     """
 
     def __init__(self, tensorboard: Path, rows: Iterable[dict[str, Any]] = ()) -> None:
@@ -38,7 +36,7 @@ class Metrics:
         self._begun = time.perf_counter() - max((row["seconds"] for row in self.rows), default=0.0)
 
     def add(self, step: int, epoch: float, **values: float) -> None:
-        """Note values by name, as of one step; what is not finite is left out."""
+        """Write values by name, measured after the same step; values that are not finite are left out."""
         seconds = time.perf_counter() - self._begun
         for name, value in values.items():
             if math.isfinite(value):
@@ -52,7 +50,7 @@ class Metrics:
 
 
 def lowest(metrics: pa.Table, name: str) -> tuple[int, float]:
-    """Return the step and the value where a metric is lowest, of equal ones the first.
+    """Return the step and the value where a metric is lowest, of equal values the first.
 
     Raises:
         ValueError: There is no such metric.
@@ -62,13 +60,25 @@ def lowest(metrics: pa.Table, name: str) -> tuple[int, float]:
     )
 
 
+def summary(metrics: pa.Table) -> dict[str, Any]:
+    """Return the lowest ``valid_loss`` with its ``step`` and ``epoch``, the number of ``epochs``, and ``seconds``.
+
+    Args:
+        metrics: Rows of ``METRICS`` of a whole training.
+    """
+    step, loss = lowest(metrics, "valid_loss")
+    epochs = {row["step"]: row["epoch"] for row in metrics.to_pylist() if row["name"] == "valid_loss"}
+    chosen = {"valid_loss": loss, "step": step, "epoch": epochs[step], "epochs": max(epochs.values())}
+    return {**chosen, "seconds": round(max(metrics["seconds"].to_pylist()), 1)}
+
+
 def draw(metrics: pa.Table, chosen: int, title: str, file: Path) -> None:
-    """Draw train and valid curves over the steps, with the chosen checkpoint marked.
+    """Draw losses and error rates over the steps, with the chosen checkpoint marked.
 
     Args:
         metrics: Rows of ``METRICS``.
         chosen: Step of the chosen checkpoint.
-        title: What was trained.
+        title: Title of the picture.
         file: The picture, a PNG.
     """
     from matplotlib.figure import Figure

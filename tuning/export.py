@@ -3,7 +3,6 @@
 import os
 import resource
 import shutil
-from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from importlib.resources import files
@@ -15,21 +14,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from pipeline.corpus.tagging_datasets import Dataset
 from tuning import curves
-from tuning.adapter import Trained
-from tuning.settings import Adapter
+from tuning.adapter import TrainedAdapter
+from tuning.settings import AdapterSettings
 
 _LIBRARIES = ["torch", "transformers", "peft", "trl", "bitsandbytes"]
 
 
-def export(trained: Trained, sets: Mapping[str, pa.Table], settings: Adapter, folder: Path) -> None:
+def export(trained: TrainedAdapter, dataset: Dataset, settings: AdapterSettings, folder: Path) -> None:
     """Write an adapter folder, which appears whole or not at all.
 
     Args:
         trained: The finished training.
-        sets: The sets it was trained and validated on.
-        settings: The knobs.
-        folder: The adapter folder, named like its group.
+        dataset: What it was trained and validated on.
+        settings: Its settings.
+        folder: The adapter folder, named like its entity group.
     """
     unfinished = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -39,18 +39,13 @@ def export(trained: Trained, sets: Mapping[str, pa.Table], settings: Adapter, fo
     shutil.copy(trained.checkpoint.parent / "tagging.json", unfinished)
     pq.write_table(trained.metrics, unfinished / "metrics.parquet")
     curves.draw(trained.metrics, trained.step, f"adapter {folder.name}", unfinished / "curves.png")
-    card = _card(trained, sets, settings, folder.name)
+    card = _card(trained, dataset, settings, folder.name)
     (unfinished / "README.md").write_text(card, encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(unfinished, folder)
 
 
-def _card(
-    trained: Trained,
-    sets: Mapping[str, pa.Table],
-    settings: Adapter,
-    group: str,
-) -> str:
+def _card(trained: TrainedAdapter, dataset: Dataset, settings: AdapterSettings, group: str) -> str:
     rows: list[dict[str, Any]] = trained.metrics.to_pylist()
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files(__package__).joinpath("adapter_card.md").read_text(encoding="utf-8"))
@@ -60,7 +55,7 @@ def _card(
     return template.render(
         group=group,
         trained=trained,
-        counts={split: _counts(table) for split, table in sets.items()},
+        counts={split: _counts(table) for split, table in dataset.splits.items()},
         epochs=[row for row in rows if row["name"] == "valid_loss"],
         settings=asdict(settings),
         seconds=round(max(row["seconds"] for row in rows)),

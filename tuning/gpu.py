@@ -1,4 +1,4 @@
-"""What a training takes of its GPU."""
+"""How much of its GPU a training uses."""
 
 from contextlib import suppress
 
@@ -7,14 +7,13 @@ from pynvml import NVMLError
 
 
 def sample() -> dict[str, float]:
-    """Return the current GPU's utilization and the peak memory of this process; nothing without a GPU, and no
-    utilization where the driver does not tell it.
+    """Return the peak memory of this process since its training began (GiB) and the GPU's utilization (0 to 1).
 
-    Utilization is a share of 1, memory is GiB since its training began.
+    Empty without a GPU, and without the utilization where the driver does not report it.
     """
     if not torch.cuda.is_available():
         return {}
     values = {"gpu_memory_gib": torch.cuda.max_memory_allocated() / 2**30}
-    with suppress(NVMLError, RuntimeError):  # a slice of a GPU does not tell
+    with suppress(NVMLError, RuntimeError):  # the driver does not report that of a slice
         values["gpu_utilization"] = torch.cuda.utilization() / 100
     return values

@@ -1,4 +1,4 @@
-"""NeMo manifests as input of a training: read once before anything starts, so that a fault costs a sentence."""
+"""NeMo manifests as input of a training, checked before anything starts."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ SPLITS = ("train", "valid")
 
 
 class Counts(NamedTuple):
-    """What a manifest holds: recordings within the limits, their hours, and recordings outside them."""
+    """Counts of a manifest: recordings within the limits, their hours, and recordings outside the limits."""
 
     recordings: int
     hours: float
@@ -21,13 +21,13 @@ def check(folder: Path, min_duration_s: float, max_duration_s: float) -> dict[st
     """Count the recordings of ``train.jsonl`` and ``valid.jsonl``.
 
     Args:
-        folder: Where the two manifests are, as jobs.prepare makes them.
-        min_duration_s: Shortest recording that takes part.
-        max_duration_s: Longest recording that takes part.
+        folder: Folder of the two manifests, as jobs.prepare makes it.
+        min_duration_s: Shortest recording that takes part (seconds).
+        max_duration_s: Longest recording that takes part (seconds).
 
     Raises:
-        UserError: A manifest is missing or holds no recording within the limits, a line is none of a manifest, or its
-            audio file is missing.
+        UserError: A manifest is missing or has no recording within the limits, or a line is malformed or lacks its
+            audio file.
     """
     return {split: _check(folder / f"{split}.jsonl", min_duration_s, max_duration_s) for split in SPLITS}
 

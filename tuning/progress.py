@@ -1,4 +1,4 @@
-"""How far a training is: its worker writes a small file, its driver shows it."""
+"""The progress of a training: its worker writes a small file, and the job shows it."""
 
 import json
 import time
@@ -13,7 +13,7 @@ class Progress:
     """Writes ``progress.json`` at most once a second.
 
     Args:
-        out: Folder of the training, which worker and driver see.
+        out: Folder of the training, which worker and job see.
         steps: Steps of the whole training.
     """
 
@@ -24,11 +24,16 @@ class Progress:
         self._values: dict[str, float] = {}
 
     def note(self, **values: float) -> None:
-        """Show these values too from now on."""
+        """Add values that every later file holds too."""
         self._values |= values
 
     def show(self, step: int, **values: float) -> None:
-        """Tell how far the training is."""
+        """Write the file, unless it was written within the last second.
+
+        Args:
+            step: Steps done.
+            values: Further values of this file.
+        """
         now = time.monotonic()
         begun, first = self._begun = self._begun or (now, step)
         if now < self._written + 1.0:

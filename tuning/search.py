@@ -1,73 +1,80 @@
-"""The search over LoRA hyper-parameters, one study for each group: Optuna proposes, ASHA ends what is behind."""
+"""The search over LoRA hyper-parameters, one study for each entity group: Optuna proposes, ASHA ends weak trials."""
 
 import random
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import pyarrow as pa
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search import ConcurrencyLimiter
 from ray.tune.search.optuna import OptunaSearch
 
-from tuning.campaign import Task, read_sets
+from pipeline import tables
+from pipeline.corpus import tagging_datasets
+from pipeline.errors import UserError
+from tuning.adapters_on_ray import AdapterTask
+from tuning.settings import AdapterSettings, check_adapter
 
 Objective = Literal["valid_loss", "entity_f1"]
 
 SCORE = "score"
-"""The objective's best value so far, as Tune gets it."""
+"""Name of the objective's best value so far, in what Tune gets."""
 
 MODES: Mapping[Objective, str] = {"valid_loss": "min", "entity_f1": "max"}
 
-TRIALS = pa.schema(
-    [
-        pa.field("group", pa.string(), nullable=False),
-        pa.field("trial", pa.string(), nullable=False),
-        pa.field("rank", pa.int64(), nullable=False),
-        pa.field("alpha", pa.int64(), nullable=False),
-        pa.field("dropout", pa.float64(), nullable=False),
-        pa.field("learning_rate", pa.float64(), nullable=False),
-        pa.field("epochs", pa.int64(), nullable=False),
-        pa.field("few_shot", pa.int64(), nullable=False),
-        pa.field("valid_loss", pa.float64()),
-        pa.field("entity_f1", pa.float64()),
-        pa.field("best_epoch", pa.float64()),
-        pa.field("epochs_done", pa.float64()),
-        pa.field("seconds", pa.float64()),
-        pa.field("error", pa.string()),
-    ]
+TRIALS = tables.schema(
+    "group: string, trial: string, rank: int64, alpha: int64, dropout: float64, learning_rate: float64, epochs: int64, "
+    "few_shot: int64, valid_loss: float64?, entity_f1: float64?, best_epoch: float64?, epochs_done: float64?, "
+    "seconds: float64?, error: string?"
 )
-"""One trial: its settings, and what it reached in its best epoch by the objective."""
+"""One trial: its settings, the values of its best epoch by the objective, its epochs and seconds, and the class of the
+error that ended it."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """What is tried: of dropout and learning rate all between two ends, of the others the values given."""
+    """The values to try: all between two ends for dropout and learning rate, those listed for the others."""
 
     rank: tuple[int, ...] = (4, 8, 16, 32, 64)
     """Ranks of the LoRA matrices."""
 
     alpha: tuple[int, ...] = (8, 16, 32, 64, 128)
-    """Scales of what they add."""
+    """Scales of the LoRA update; it is divided by the rank."""
 
     dropout: tuple[float, float] = (0.0, 0.2)
-    """Least and most dropout."""
+    """Lowest and highest dropout."""
 
     learning_rate: tuple[float, float] = (1e-5, 5e-4)
-    """Least and most learning rate; drawn evenly over the powers of ten."""
+    """Lowest and highest learning rate; drawn evenly over its logarithm."""
 
     epochs: tuple[int, ...] = (5, 10, 20)
-    """Epochs at most; the learning rate falls to 0 over them."""
+    """Most epochs; the learning rate falls to 0 over them."""
 
     few_shot: tuple[int, ...] = (0, 2, 5)
     """Few-shot turns before each example."""
 
 
+def check_space(space: Space) -> None:
+    """Refuse values that no training can work with.
+
+    Raises:
+        UserError: A value is missing or out of its range, or two ends are in the wrong order.
+    """
+    for name, values in asdict(space).items():
+        option = f"--space.{name.replace('_', '-')}"
+        if not values:
+            raise UserError(f"{option}: give at least one value.")
+        for value in values:
+            check_adapter(AdapterSettings(**{name: value}), "space.")
+        if name in ("dropout", "learning_rate") and (values[0] > values[1] or (name != "dropout" and not values[0])):
+            raise UserError(f"{option} {values[0]:g} {values[1]:g}: give the least, and then the most.")
+
+
 def run(
-    task: Task,
+    task: AdapterTask,
     space: Space,
     objective: Objective,
     trials: int,
@@ -75,15 +82,15 @@ def run(
     at_once: int,
     storage: Path,
 ) -> list[dict[str, Any]]:
-    """Search for one group; a call that was interrupted goes on when it is made again, and keeps finished trials.
+    """Search for one entity group; an interrupted call goes on when it is made again, and keeps finished trials.
 
     Args:
-        task: The group, with the settings that are not searched.
-        space: What is tried.
+        task: The dataset, with the settings that are not searched.
+        space: The values to try.
         objective: What is best: the lowest validation loss, or the highest strict F1 of decoded entities.
-        trials: How many.
-        sample: Recordings of the validation set that are decoded, with ``entity_f1``.
-        at_once: Most trials side by side; a search that goes on keeps to the number that it began with.
+        trials: The number of trials.
+        sample: Recordings of the validation split that are decoded, with ``entity_f1``.
+        at_once: Most trials side by side; a search that goes on keeps the number of its first call.
         storage: Folder of the study, which every node sees.
 
     Returns:
@@ -96,7 +103,7 @@ def run(
     if any(storage.glob("experiment_state-*.json")):
         tuner = tune.Tuner.restore(str(storage), trainable=trainable, resume_unfinished=True, resume_errored=True)
     else:
-        shutil.rmtree(storage, ignore_errors=True)  # it was interrupted before there was anything to keep
+        shutil.rmtree(storage, ignore_errors=True)  # an earlier call may have been interrupted before its first trial
         seed = task.settings.seed
         tuner = tune.Tuner(
             trainable,
@@ -135,18 +142,18 @@ def best_settings(trial: Mapping[str, Any]) -> dict[str, Any]:
     return {name: trial[name] for name in ("rank", "alpha", "dropout", "learning_rate", "epochs", "few_shot")}
 
 
-def _try(config: dict[str, Any], task: Task, objective: Objective, sample: int) -> None:
+def _try(config: dict[str, Any], task: AdapterTask, objective: Objective, sample: int) -> None:
     from transformers import AutoTokenizer
 
-    from tuning.adapter import prompt_of, train
+    from tuning.adapter import train
     from tuning.objective import entity_f1
 
     settings = replace(task.settings, **config)
-    sets = read_sets(task.sets)
-    prompt = prompt_of(sets["train"], task.types, task.group, settings.few_shot)
+    dataset = tagging_datasets.read(str(task.dataset))
+    prompt, valid = dataset.prompt.with_examples(settings.few_shot), dataset.splits["valid"]
     tokenizer = AutoTokenizer.from_pretrained(settings.base_model)
-    rows = random.Random(settings.seed).sample(range(len(sets["valid"])), min(sample, len(sets["valid"])))
-    decoded = sets["valid"].take(sorted(rows))
+    rows = random.Random(settings.seed).sample(range(len(valid)), min(sample, len(valid)))
+    decoded = valid.take(sorted(rows))
     best = 0.0
 
     def report(metrics: dict[str, float], model: Any) -> None:
@@ -157,7 +164,7 @@ def _try(config: dict[str, Any], task: Task, objective: Objective, sample: int) 
             score = best = max(best, metrics["entity_f1"])
         tune.report({**metrics, SCORE: score})
 
-    train(sets, prompt, settings, task.work / tune.get_context().get_trial_id(), report)
+    train(dataset, settings, task.work / tune.get_context().get_trial_id(), report)
 
 
 def _row(group: str, result: tune.Result, objective: Objective) -> dict[str, Any]:

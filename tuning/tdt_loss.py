@@ -1,8 +1,8 @@
 """The token-and-duration transducer loss on a CPU, where NeMo's own does not run.
 
-NeMo computes this loss in CUDA kernels; its other implementation is a reference that moves to CUDA too. Training on a
-CPU, with small models and in tests, takes this one. It sums over all alignments by dynamic programming: a state is a
-frame and a number of written tokens, and all states with the same sum of both are computed at once.
+NeMo computes this loss in CUDA kernels, and its reference implementation needs CUDA too. This one serves training on
+a CPU, with small models and in tests. It sums over all alignments by dynamic programming: a state is a frame and a
+number of written tokens, and all states with the same sum of both are computed at once.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ import torch
 from torch.autograd.function import once_differentiable
 
 _IMPOSSIBLE = -1e30
-"""A log probability; finite, for the gradient of a sum of nothing but infinities is not a number."""
+"""A log probability; finite, because the gradient of a sum of infinities only is not a number."""
 
 
 def replace_loss(model: Any) -> None:
-    """Let a NeMo model compute its TDT loss here, where there is no CUDA; other losses stay as they are.
+    """Let a NeMo model compute its TDT loss here where there is no CUDA; other losses stay as they are.
 
-    The model's files know nothing of it. The reference training mixes in the plain transducer loss at random
-    (``omega``); this one does not.
+    The model is saved without this change. Unlike the reference training, which mixes in the plain transducer loss at
+    random (``omega``), this one computes the TDT loss only.
     """
     from nemo.collections.asr.parts.numba.rnnt_loss import TDTLossNumba
 
@@ -34,7 +34,7 @@ class TDTLoss(torch.nn.Module):
     Args:
         blank: Index of the blank, the last of the tokens.
         durations: How many frames an output may step forward.
-        sigma: Taken off the log probability of every token.
+        sigma: Subtracted from the log probability of every token.
         clamp: The gradient of each logit is kept within plus and minus this; 0 leaves it as it is.
     """
 
@@ -60,7 +60,7 @@ class TDTLoss(torch.nn.Module):
 
 
 class _Clamped(torch.autograd.Function):
-    """The losses with clamped gradients, which NeMo's kernels clamp before they are scaled by what follows."""
+    """The losses; as in NeMo's kernels, their gradients are clamped before the backward pass scales them."""
 
     @staticmethod
     def forward(ctx: Any, tokens: Any, durations: Any, labels: Any, act_lens: Any, label_lens: Any, loss: Any) -> Any:

@@ -1,8 +1,8 @@
-"""Where the labels of a recording stand in its transcript.
+"""Find the labels of a recording in its transcript.
 
-A label is a text with a time. It may stand wherever the transcript has its text, written in the same way or nearly
-so. All labels of a recording are placed together, by the shortest path: what costs is another spelling, a label left
-out, and time that runs otherwise between two labels than between their places in the text.
+A label is a text with a time. Its candidates are the spans of the transcript with the same or a similar text. The spans
+of all labels are chosen together, as a shortest path. The costs are for different spelling, for labels that are not
+placed, and for time differences between two labels that do not match those between their spans.
 """
 
 import calendar
@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from rapidfuzz.distance import Indel
 
-from pipeline.corpus.normalise import Unit, join, units
+from pipeline.corpus.units import Unit, join, units
 from pipeline.speech.language import language_of
 from pipeline.speech.words import Word
 
@@ -24,36 +24,36 @@ SAID_LESS_OFTEN = "the transcript holds it less often than it is labelled"
 OTHER_TIME = "the transcript holds it at another time or out of order"
 BY_TIME = "by word times alone"
 
-# Median speech of the AI CUP 2025 corpus; a transcript without word times is taken to run evenly.
+# Median speaking rates of the AI CUP 2025 corpus, to estimate times in a transcript without word times.
 _SECONDS_PER_IDEOGRAPH = 1 / 4
 _SECONDS_PER_CHARACTER = 1 / 16
 
-_LEAST_STRETCH, _MOST_STRETCH = 0.5, 2.0  # of that speech to fit a recording; beyond, much of it is silent
+_LEAST_SCALE, _MOST_SCALE = 0.5, 2.0  # scaling of these times to a recording's duration; beyond, much is silent
 
 _COST = {"exact": 0.0, "normalised": 0.25, "fuzzy": 1.0}
-_COST_OF_A_SMALL_LETTER = 1.0  # where the label has a capital: "Will" is not "will"
+_COST_OF_LOWER_CASE = 1.0  # if the label starts with a capital: "Will" is not "will"
 _COST_OF_DIFFERENCE = 8.0  # times 1 - similarity
 _COST_OF_LEAVING_OUT = 5.0
-_LEFT_OUT_IN_A_ROW = 12  # more of them between two labels are not looked at
-_NEAREST = 30  # candidates of a label that are looked at
+_LEFT_OUT_IN_A_ROW = 12  # maximum number of consecutive labels that are left out
+_NEAREST = 30  # maximum number of candidates of a label, the nearest in time
 
 _LEAST_SIMILARITY = 0.75
 _LEAST_SIMILARITY_OF_ENDS = 0.6
 _SHORTEST_FUZZY = 3  # letters, digits and ideographs
-_SHORTEST_FUZZY_WORD = 7  # a shorter one has to be written like a name
+_SHORTEST_FUZZY_WORD = 7  # a shorter word must be capitalised like a name
 _LEAST_SIMILARITY_BY_TIME = 1 / 3
-_LEAST_SHARED_TIME = 0.5  # of the shorter of two labels, or of label and words
+_LEAST_SHARED_TIME = 0.5  # share of the shorter of two labels, or of the union of a label and its words
 
-# Nearly the same and yet another: these have to be equal, as numbers have.
+# Words that must be equal, like numbers: similar ones mean something else.
 _CLOSED = {name.casefold() for name in [*calendar.day_name, *calendar.month_name] if name}
 _CLOSED |= {"morning", "afternoon", "evening", "night", "noon", "midnight"}
 
 
 class Label(NamedTuple):
-    """What an annotator heard.
+    """An annotated text with its time.
 
     Attributes:
-        text: The words, perhaps written otherwise than in the transcript, perhaps empty.
+        text: The words, which may be spelled differently from the transcript or be empty.
         start_s: Start in seconds.
         end_s: End in seconds.
     """
@@ -64,14 +64,14 @@ class Label(NamedTuple):
 
 
 class Location(NamedTuple):
-    """Where a label stands in the transcript.
+    """The span of a label in the transcript.
 
     Attributes:
-        match: ``exact``: word for word. ``normalised``: but for case, punctuation or the form of numbers. ``fuzzy``:
-            nearly, or where the words' times say so. ``not_found``.
-        char_start: Index of the first character in the transcript as it stands, or None.
+        match: ``exact``: the same text. ``normalised``: the same except for case, punctuation or the form of numbers.
+            ``fuzzy``: a similar text, or words at the right time. ``not_found``.
+        char_start: Index of the first character in the transcript, or None.
         char_end: Index after the last character, or None.
-        cause: Why it was not found, or how it was found without its text.
+        cause: Why it was not found, or ``BY_TIME`` if it was found by time alone.
     """
 
     match: Match
@@ -94,21 +94,20 @@ def locate(
     duration_s: float | None = None,
     fuzzy: bool = True,
 ) -> list[Location]:
-    """Find the span of each label.
+    """Find the span of each label in a transcript.
 
-    A span never starts or ends inside a Latin word or a number. Spans run in the order of the labels' times; those of
-    two labels next to each other overlap only where the times do.
+    A span never starts or ends inside a Latin word or a number. Spans are in the order of the labels' times, and those
+    of consecutive labels overlap only if their times do.
 
     Args:
-        transcript: The text as it stands.
-        labels: The recording's labels, in any order.
-        words: The transcript's words with their times, where a recogniser wrote it. What is spelled otherwise is
-            then found by its time.
-        duration_s: Length of the recording in seconds, where it is known.
-        fuzzy: Accept texts that are only similar, and words that are only said at the right time.
+        transcript: The text.
+        labels: Labels of the recording, in any order.
+        words: Words of the transcript with their times, if known. They allow finding labels by time alone.
+        duration_s: Duration of the recording in seconds, if known.
+        fuzzy: Also accept similar texts, and words that are only said at the right time.
 
     Returns:
-        A location for each label, in the order given.
+        A location for each label, in the given order.
     """
     order = sorted(range(len(labels)), key=lambda i: (labels[i].start_s, labels[i].end_s))
     in_time = [labels[i] for i in order]
@@ -133,7 +132,7 @@ def locate(
 
 
 class _Clock:
-    """The time of each character, from the words or estimated, and what it costs to run otherwise."""
+    """Time of each character, from the words or estimated, and the cost of time differences."""
 
     def __init__(self, transcript: str, words: Sequence[Word], duration_s: float | None):
         self.estimated = not words
@@ -142,9 +141,9 @@ class _Clock:
             for character in transcript:
                 slow = language_of(character) == "zh"
                 self._times.append(self._times[-1] + (_SECONDS_PER_IDEOGRAPH if slow else _SECONDS_PER_CHARACTER))
-            stretch = (duration_s or 0.0) / (self._times[-1] or 1.0)
-            if _LEAST_STRETCH <= stretch <= _MOST_STRETCH:
-                self._times = [time * stretch for time in self._times]
+            scale = (duration_s or 0.0) / (self._times[-1] or 1.0)
+            if _LEAST_SCALE <= scale <= _MOST_SCALE:
+                self._times = [time * scale for time in self._times]
             return
         self._times = [0.0] * (len(transcript) + 1)
         for word in words:
@@ -153,16 +152,16 @@ class _Clock:
                 self._times[place] = word.start_s + past * (word.end_s - word.start_s)
 
     def late(self, candidate: _Candidate, label: Label) -> float:
-        """Return by how many seconds a place comes later than its label."""
+        """Return how many seconds a candidate starts later than its label."""
         return self._times[candidate.char_start] - label.start_s
 
     def cost(self, drift_s: float, elapsed_s: float) -> float:
-        """Return what it costs that the text runs ahead or behind by ``drift_s`` in ``elapsed_s``."""
+        """Return the cost of a time difference of ``drift_s`` between text and labels within ``elapsed_s``."""
         return abs(drift_s) / (1 + 0.3 * elapsed_s if self.estimated else 0.5)
 
 
 def _candidates(transcript: str, said: Sequence[Unit], text: str, fuzzy: bool) -> Iterator[_Candidate]:
-    """Yield all places where a text may stand; where one is exact, no other that touches it."""
+    """Yield all candidates of a text, without those that overlap an exact match."""
     wanted = units(text)
     if not wanted:
         return
@@ -174,12 +173,12 @@ def _candidates(transcript: str, said: Sequence[Unit], text: str, fuzzy: bool) -
         candidate = _candidate_from(transcript, said[first:], wanted, fuzzy)
         if candidate and not any(candidate.char_start < end and start < candidate.char_end for start, end in exact):
             small = text[0].isupper() and transcript[candidate.char_start].islower()
-            found.append(candidate._replace(cost=candidate.cost + small * _COST_OF_A_SMALL_LETTER))
+            found.append(candidate._replace(cost=candidate.cost + small * _COST_OF_LOWER_CASE))
     yield from found
 
 
 def _candidate_from(transcript: str, said: Sequence[Unit], wanted: Sequence[Unit], fuzzy: bool) -> _Candidate | None:
-    """Return the best place that starts with the first unit."""
+    """Return the best candidate that starts with the first unit."""
     text = join(wanted)
     longest = len(text) * (2 / _LEAST_SIMILARITY - 1) if fuzzy else len(text)
     best: _Candidate | None = None
@@ -200,10 +199,10 @@ def _candidate_from(transcript: str, said: Sequence[Unit], wanted: Sequence[Unit
 
 
 def _resembles(transcript: str, here: Sequence[Unit], wanted: Sequence[Unit]) -> bool:
-    """Say whether units are nearly those wanted: "Bourd" may be Board, "know" is not "now".
+    """Return whether units resemble the wanted ones: "Bourd" resembles "Board", "know" does not resemble "now".
 
-    They begin and end alike, and have the same numbers, days, months and parts of the day. A short single word has
-    to be written like a name and start with the same letter. Ideographs may be left out or put in, but not replaced.
+    First and last units must be similar, and numbers, days, months and parts of the day equal. A short single word must
+    be capitalised and start with the same letter. Ideographs may be inserted or deleted, but not replaced.
     """
     text, other = join(wanted), join(here)
     if len(text) < _SHORTEST_FUZZY or Indel.normalized_similarity(other, text) < _LEAST_SIMILARITY:
@@ -224,7 +223,7 @@ def _fixed(some: Sequence[Unit]) -> list[str]:
 
 
 def _end(transcript: str, here: Sequence[Unit]) -> int:
-    """Return where a span ends; the last dot of an abbreviation such as L.A. belongs to it."""
+    """Return the end of a span, including the last dot of an abbreviation such as L.A."""
     end = here[-1].char_end
     dotted = re.search(r"\.\w$", transcript[here[0].char_start : end]) and transcript[end : end + 1] == "."
     return end + 1 if dotted else end
@@ -233,7 +232,7 @@ def _end(transcript: str, here: Sequence[Unit]) -> int:
 def _shortest_path(
     labels: Sequence[Label], options: Sequence[Sequence[_Candidate]], clock: _Clock
 ) -> list[_Candidate | None]:
-    """Choose a candidate for each label, or None, so that the whole costs least; labels are sorted by time."""
+    """Choose a candidate or None for each label so that the total cost is minimal; labels are sorted by time."""
     costs: list[list[float]] = []
     before: list[list[tuple[int, int] | None]] = []
     for i, label in enumerate(labels):
@@ -270,17 +269,18 @@ def _shortest_path(
     return chosen
 
 
-def _may_follow(earlier: Label, its: _Candidate, later: Label, candidate: _Candidate) -> bool:
-    """Say whether two labels may stand so: one behind the other, or overlapping where they do so in time."""
-    if candidate.char_start >= its.char_end:
+def _may_follow(earlier: Label, earlier_candidate: _Candidate, later: Label, candidate: _Candidate) -> bool:
+    """Return whether the candidates of two labels are in order, and overlap only if the labels do so in time."""
+    if candidate.char_start >= earlier_candidate.char_end:
         return True
     shared = min(earlier.end_s, later.end_s) - later.start_s
     shorter = min(earlier.end_s - earlier.start_s, later.end_s - later.start_s)
-    return candidate.char_start >= its.char_start and shared > 0 and shared >= _LEAST_SHARED_TIME * shorter
+    in_order = candidate.char_start >= earlier_candidate.char_start
+    return in_order and shared > 0 and shared >= _LEAST_SHARED_TIME * shorter
 
 
 def _by_time(transcript: str, label: Label, words: Sequence[Word], locations: Sequence[Location]) -> Location | None:
-    """Return what is said in a label's time, if it is at all like the label and no other label has part of it."""
+    """Return the span said in a label's time, if it has some similarity and overlaps no other location."""
     here = [word for word in words if label.start_s <= (word.start_s + word.end_s) / 2 <= label.end_s]
     said = units(transcript[here[0].char_start : here[-1].char_end]) if here else []
     if not said:

@@ -1,4 +1,4 @@
-"""Training text in the characters that a recogniser's tokenizer can write, so that no ``⁇`` is ever taught."""
+"""Write training text in the characters of an ASR model's tokenizer, so that it has no unknown tokens (``⁇``)."""
 
 import re
 import tarfile
@@ -17,15 +17,18 @@ _DASHES = re.compile(r"\s*[\u2012-\u2015\u2212]+\s*")
 
 
 def plain_english(character: str) -> bool:
-    """Say whether a character is an ASCII letter, a digit or common punctuation."""
+    """Return whether a character is an ASCII letter, a digit or common punctuation."""
     return character.isascii() and (character.isalnum() or character in _PUNCTUATION)
 
 
 def alphabet_of(nemo_file: Path) -> Callable[[str], bool]:
-    """Read from a ``.nemo`` file which characters its SentencePiece tokenizer can write.
+    """Read the SentencePiece tokenizer of a ``.nemo`` file.
+
+    Returns:
+        A function that returns whether the tokenizer can write a character.
 
     Raises:
-        UserError: The file holds no such tokenizer.
+        UserError: The file contains no such tokenizer.
     """
     try:
         with tarfile.open(nemo_file) as archive:
@@ -41,16 +44,16 @@ def alphabet_of(nemo_file: Path) -> Callable[[str], bool]:
 def spell(text: str, writes: Callable[[str], bool]) -> str | None:
     """Write a text in an alphabet.
 
-    What the alphabet lacks becomes its plain form (NFKC, for Latin letters and punctuation ASCII) or lower case; a
-    mark that has none becomes a space, and so does a dash: nobody says it.
+    A character that the alphabet lacks is replaced by its plain form (NFKC; ASCII for Latin letters and punctuation) or
+    by lower case. Dashes, and punctuation without such a form, become spaces, as they are not spoken.
 
     Args:
         text: A transcript.
-        writes: Says whether a character can be written.
+        writes: Returns whether a character can be written.
 
     Returns:
-        The text, its words with single spaces between; None where something that is said cannot be written: a letter,
-        a digit, a sign such as ½, ° or €.
+        The text with single spaces between words, or None if it has a spoken character that cannot be written: a
+        letter, a digit or a sign such as ½, ° or €.
     """
     pieces = []
     for character in _DASHES.sub(" ", text):

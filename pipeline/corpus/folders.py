@@ -9,30 +9,29 @@ import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import answers, tables
+from pipeline import submission, tables
 from pipeline.errors import UserError
 from pipeline.speech.audio import find_recordings
 
 Split = Literal["train", "valid", "test"]
-_OPTION = {"train": "--phase", "valid": "--valid", "test": "--test"}
 
 OnClash = Literal["refuse", "keep-first", "keep-last", "suffix"]
 
 
 @dataclass(frozen=True)
 class Folder:
-    """What one folder holds.
+    """The contents of one folder.
 
     Attributes:
-        name: The folder's own name.
-        path: Where it is.
-        split: What it is for.
+        name: Name of the folder without its parents.
+        path: Path of the folder.
+        split: What the folder is used for.
         transcripts: Texts by recording id.
-        entities: Its labels, as gold entities without spans.
-        audio: Paths by recording id; empty where there is no ``audio/``.
-        malformed: A sentence for each line that could not be read.
-        dropped: Ids that another folder has too, and that were given up here.
-        dropped_labels: How many labels went with them.
+        entities: Labels without spans, as a table.
+        audio: Paths by recording id; empty if there is no ``audio/``.
+        malformed: A message for each malformed line.
+        dropped: Ids that were dropped because another folder has them too.
+        dropped_labels: Number of labels of these ids.
     """
 
     name: str
@@ -47,51 +46,54 @@ class Folder:
 
     @property
     def ids(self) -> list[str]:
-        """All recordings that have audio, a transcript or a label here, sorted."""
+        """Sorted ids of all recordings with audio, a transcript or a label in this folder."""
         labelled = self.entities["recording_id"].to_pylist()
-        return sorted({*self.transcripts, *self.audio, *labelled}, key=answers.id_order)
+        return sorted({*self.transcripts, *self.audio, *labelled}, key=submission.id_order)
 
 
 def read_folder(path: str, split: Split, strict: bool) -> Folder:
-    """Read a folder; one for testing may lack the answers, and any may lack the audio.
+    """Read a folder. A test folder may lack the submission files, and any folder may lack the audio.
 
     Args:
         path: A local path or an fsspec URI.
-        split: What the folder is for.
-        strict: Stop at the first malformed line, and do not go on without it.
+        split: What the folder is used for.
+        strict: Raise an error at the first malformed line, instead of skipping it.
 
     Raises:
-        UserError: There is no such folder, it lacks answers that its split needs, or a line is malformed.
+        UserError: The folder does not exist or lacks a required file, or ``strict`` is set and a line is malformed.
     """
     fs, root = fsspec.url_to_fs(path)
     if not fs.isdir(root):
-        raise UserError(f"{_OPTION[split]} {path}: there is no such folder.")
-    there = {name for name in (answers.TASK1, answers.TASK2, "audio") if fs.exists(f"{root}/{name}")}
-    needed = {answers.TASK1, answers.TASK2} if split != "test" else set()
+        raise UserError(f"--{split} {path}: there is no such folder.")
+    there = {name for name in (submission.TASK1, submission.TASK2, "audio") if fs.exists(f"{root}/{name}")}
+    needed = {submission.TASK1, submission.TASK2} if split != "test" else set()
     if needed - there or not there:
-        lacking = min(needed - there) if needed - there else f"both audio/ and {answers.TASK1}"
+        lacking = min(needed - there) if needed - there else f"both audio/ and {submission.TASK1}"
         raise UserError(
-            f"{_OPTION[split]} {path} lacks {lacking}: a folder of the competition holds audio/, {answers.TASK1} "
-            f"and {answers.TASK2}."
+            f"--{split} {path} lacks {lacking}: a folder of the competition holds audio/, {submission.TASK1} "
+            f"and {submission.TASK2}."
         )
     malformed: list[str] | None = None if strict else []
-    task1, task2 = f"{path}/{answers.TASK1}", f"{path}/{answers.TASK2}"
-    transcripts = answers.read_task1(task1, malformed) if answers.TASK1 in there else {}
-    entities = answers.read_task2(task2, malformed) if answers.TASK2 in there else tables.ENTITIES.empty_table()
-    audio = find_recordings(f"{path}/audio", _OPTION[split]) if "audio" in there else {}
+    task1, task2 = f"{path}/{submission.TASK1}", f"{path}/{submission.TASK2}"
+    transcripts = submission.read_task1(task1, malformed) if submission.TASK1 in there else {}
+    entities = submission.read_task2(task2, malformed) if submission.TASK2 in there else tables.ENTITIES.empty_table()
+    audio = find_recordings(f"{path}/audio", f"--{split}") if "audio" in there else {}
     return Folder(PurePosixPath(root).name, path, split, transcripts, entities, audio, malformed or [])
 
 
-def settle_clashes(folders: Sequence[Folder], on_clash: OnClash) -> list[Folder]:
-    """Let each id stand for one recording; its audio, transcript and labels stay together.
+def resolve_clashes(folders: Sequence[Folder], on_clash: OnClash) -> list[Folder]:
+    """Make recording ids unique across folders; audio, transcript and labels of a recording stay together.
 
     Args:
-        folders: In the order given.
-        on_clash: What to do with an id of several folders: ``refuse``, keep that of the first or the last folder, or
-            rename it in the later ones by ``suffix``, to ``<id>_<folder name>``.
+        folders: The folders.
+        on_clash: What to do with an id that is in several folders: ``refuse`` it, keep it only in the first or last
+            folder, or use a ``suffix`` to rename it to ``<id>_<folder name>`` in the later ones.
+
+    Returns:
+        The folders in the given order, without clashes.
 
     Raises:
-        UserError: Two folders have one name, an id clashes and nothing says what to do, or the new name clashes too.
+        UserError: Two folders have the same name, an id clashes and is refused, or the new name clashes too.
     """
     by_name: dict[str, Folder] = {}
     for folder in folders:
@@ -104,7 +106,7 @@ def settle_clashes(folders: Sequence[Folder], on_clash: OnClash) -> list[Folder]
 
     recorded = {i: folder for folder in folders for i in (*folder.transcripts, *folder.audio)}
     owner: dict[str, Folder] = {}
-    settled: dict[str, Folder] = {}
+    resolved: dict[str, Folder] = {}
     for folder in reversed(folders) if on_clash == "keep-last" else folders:
         here = {*folder.transcripts, *folder.audio}
         strays = [i for i in folder.ids if i in recorded and i not in here]  # labels of another folder's recording
@@ -126,14 +128,14 @@ def settle_clashes(folders: Sequence[Folder], on_clash: OnClash) -> list[Folder]
         else:
             folder = _drop(folder, clashing)
         owner |= dict.fromkeys(folder.ids, folder)
-        settled[folder.name] = folder
-    return [settled[folder.name] for folder in folders]
+        resolved[folder.name] = folder
+    return [resolved[folder.name] for folder in folders]
 
 
 def _where(folder: Folder, recording_id: str) -> str:
     if recording_id in folder.transcripts:
-        return f"{folder.path}/{answers.TASK1}"
-    return folder.audio.get(recording_id, f"{folder.path}/{answers.TASK2}")
+        return f"{folder.path}/{submission.TASK1}"
+    return folder.audio.get(recording_id, f"{folder.path}/{submission.TASK2}")
 
 
 def _rename(folder: Folder, names: dict[str, str]) -> Folder:

@@ -1,4 +1,4 @@
-"""NeMo manifests: the English recordings as training data for Parakeet."""
+"""NeMo manifests of the English recordings, to train Parakeet."""
 
 import json
 from collections import Counter
@@ -19,7 +19,7 @@ NOT_WRITABLE = "letters that the tokenizer cannot write"
 
 
 class Limits(NamedTuple):
-    """Lengths of recordings that are trained on, in seconds."""
+    """Minimum and maximum duration of training recordings in seconds."""
 
     least_s: float
     most_s: float
@@ -31,13 +31,13 @@ def lines(
     """Choose the recordings for a manifest.
 
     Args:
-        recordings: Those of one split; a path without a duration is of a file that could not be read.
+        recordings: The recordings of one split. One with a path but no duration could not be read.
         transcripts: Their transcripts.
-        writes: Says whether the model's tokenizer can write a character.
-        limits: Shortest and longest recording.
+        writes: Returns whether the model's tokenizer can write a character.
+        limits: Minimum and maximum duration.
 
     Returns:
-        The manifest's lines in the recordings' order, and the number of recordings left out by cause.
+        The lines of the manifest in the order of the recordings, and the number of excluded recordings by cause.
     """
     known = {row["recording_id"]: row for row in transcripts.to_pylist()}
     chosen: list[dict[str, Any]] = []
@@ -73,7 +73,7 @@ def _audio_cause(row: Mapping[str, Any], limits: Limits) -> str | None:
 
 
 def write(path: str, some: Iterable[Mapping[str, Any]]) -> None:
-    """Write a manifest, one JSON object a line; the file appears whole or not at all."""
+    """Write a manifest atomically, with one JSON object per line."""
     fs, target = fsspec.url_to_fs(path)
     fs.makedirs(target.rpartition("/")[0], exist_ok=True)
     write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in some))

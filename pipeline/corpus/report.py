@@ -1,4 +1,4 @@
-"""What was prepared and what was lost on the way: ``prepare_report.json`` and a page to read."""
+"""Report of a preparation, as ``prepare_report.json`` and as an HTML page: what was used and what was left out."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipeline.corpus.folders import Folder
 from pipeline.files import write_text
-from pipeline.speech.words import CJK
+from pipeline.speech.language import CJK
 
 MATCHES = ("exact", "normalised", "fuzzy", "not_found")
 
@@ -20,7 +20,7 @@ _WORDS = re.compile(rf"[^\W{CJK}]+(?:['’-][^\W{CJK}]+)*")
 
 
 def folders(some: Iterable[Folder]) -> dict[str, dict[str, Any]]:
-    """Count what each folder holds."""
+    """Count the contents of each folder."""
     return {
         folder.name: {
             "split": folder.split,
@@ -36,7 +36,7 @@ def folders(some: Iterable[Folder]) -> dict[str, dict[str, Any]]:
 
 
 def labels(entities: pa.Table, some: Iterable[Folder]) -> dict[str, Any]:
-    """Count for each folder how its labels were found, and the causes of what was not found by its text."""
+    """Count the labels of each folder by how they were found, and by the cause if not by their text."""
     rows = entities.to_pylist()
     counted: dict[str, Any] = {}
     for folder in some:
@@ -49,7 +49,7 @@ def labels(entities: pa.Table, some: Iterable[Folder]) -> dict[str, Any]:
 
 
 def languages(recordings: pa.Table, transcripts: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
-    """Count recordings, hours, words and ideographs by split and language; hours of recordings with audio only."""
+    """Count recordings, hours (only of those with audio), words and ideographs by split and language."""
     known = {row["recording_id"]: row for row in recordings.to_pylist()}
     counted: dict[str, dict[str, dict[str, float]]] = {}
     for row in transcripts.to_pylist():
@@ -64,7 +64,7 @@ def languages(recordings: pa.Table, transcripts: pa.Table) -> dict[str, dict[str
 
 
 def types(entities: pa.Table, transcripts: pa.Table) -> dict[str, dict[str, int]]:
-    """Count the labels of each type by the language of their recording, the most frequent type first."""
+    """Count the labels of each type by the language of the recording, with the most frequent type first."""
     language_of = _by_recording(transcripts, "language")
     counted: dict[str, Counter[str]] = {}
     for row in entities.to_pylist():
@@ -77,7 +77,7 @@ def _by_recording(table: pa.Table, column: str) -> dict[str, str]:
 
 
 def write_page(path: str, report: Mapping[str, Any]) -> None:
-    """Write the report as one HTML file without outside parts and without text of recordings."""
+    """Write the report as a self-contained HTML file without text of recordings."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
     write_text(path, template.render(report=report, matches=MATCHES))

@@ -1,4 +1,4 @@
-"""Copies of recordings in which stretches are silent, or a tone."""
+"""Copies of recordings in which spans of time are covered by silence or a tone."""
 
 import math
 import tempfile
@@ -14,28 +14,28 @@ import soundfile
 from pipeline.speech.audio import AudioError
 
 BEEP_HZ = 1_000.0
-"""Pitch of the tone in Hz."""
+"""Frequency of the tone in Hz."""
 
 BEEP_LEVEL = 0.1
-"""Height of the tone's wave, full scale at 1."""
+"""Amplitude of the tone, full scale at 1."""
 
 FADE_S = 0.01
-"""Length of a fade in seconds; where the padding is shorter, as long as that."""
+"""Length of a fade in seconds, at most that of the padding."""
 
 _FRAMES_PER_BLOCK = 1 << 16  # the Vorbis encoder of libsndfile 1.2.2 crashes on blocks of some hundred thousand
-_MOST_OTHER_S = 0.1  # the header of an MP3 file tells its length to a frame or two
-# Everything else is read and written as int32, which holds each PCM, FLAC, A-law and mu-law sample exactly.
+_DURATION_TOLERANCE_S = 0.1  # the header of an MP3 file states its length to a frame or two
+# All other encodings are read and written as int32, which holds PCM, FLAC, A-law and mu-law samples exactly.
 _FLOATS = {"DOUBLE": "float64"} | dict.fromkeys(["FLOAT", "VORBIS", "OPUS", "MPEG_LAYER_III"], "float32")
 
 
 @dataclass(frozen=True)
 class Cover:
-    """What a stretch is covered with.
+    """What covers a span of time.
 
     Attributes:
         sound: Silence, or a tone of 1 kHz.
-        padding_s: Seconds that are covered before and after each span too. A fade at its outer edge keeps it from
-            clicking; without padding there is none.
+        padding_s: Seconds covered before and after each span as well. A fade at the outer edge of the padding prevents
+            clicks; without padding there is none.
     """
 
     sound: Literal["silence", "beep"] = "silence"
@@ -47,13 +47,13 @@ def copy_covered(
 ) -> None:
     """Copy a recording with spans covered on all channels.
 
-    The copy has the container, encoding, sample rate, channels and length of the source, without its titles and
-    comments. PCM and float samples outside spans and padding are those of the source, bit for bit, as are those of
-    FLAC, ALAC, A-law and mu-law; ADPCM, MP3, Vorbis and Opus are encoded anew. The copy appears whole or not at all.
+    The copy has the container, encoding, sample rate, channels and length of the source, but not its titles and
+    comments. Outside spans and padding, samples of PCM, float, FLAC, ALAC, A-law and mu-law are bit for bit those of
+    the source; ADPCM, MP3, Vorbis and Opus are encoded again. The copy appears whole or not at all.
 
     Args:
         source: A local path or an fsspec URI.
-        target: The same, in a folder that exists.
+        target: A local path or an fsspec URI, in a folder that exists.
         spans: Start and end in seconds, in any order; they may overlap.
         cover: What to cover them with.
         duration_s: Length in seconds of the recording in which the spans were found; None skips the comparison.
@@ -74,9 +74,9 @@ def copy_covered(
             raise AudioError(f"unreadable: {error.strerror or type(error).__name__}") from None
         except (TypeError, ValueError) as error:  # headerless
             raise AudioError(f"unreadable: {error}") from None
-        if duration_s is not None and abs(seconds - duration_s) > _MOST_OTHER_S:
+        if duration_s is not None and abs(seconds - duration_s) > _DURATION_TOLERANCE_S:
             raise AudioError(f"{seconds:.3f} s long, where the entities were found in one of {duration_s:.3f} s")
-        if any(end > seconds + _MOST_OTHER_S for _, end in spans):
+        if any(end > seconds + _DURATION_TOLERANCE_S for _, end in spans):
             raise AudioError(f"{seconds:.3f} s long, and an entity ends later")
         fs, path = fsspec.url_to_fs(target)
         fs.put_file(copy, f"{path}.tmp")
@@ -89,22 +89,22 @@ def _copy(source: soundfile.SoundFile, target: str, spans: Sequence[tuple[float,
     form = {"format": source.format, "subtype": source.subtype, "endian": source.endian}
     padding = math.ceil(cover.padding_s * rate)
     fade = min(math.ceil(FADE_S * rate), padding)
-    stretches = _merge([(math.floor(start * rate) - padding, math.ceil(end * rate) + padding) for start, end in spans])
+    covered = _merge([(math.floor(start * rate) - padding, math.ceil(end * rate) + padding) for start, end in spans])
     if not soundfile.check_format(**form):
         raise AudioError(f"{source.format} with {source.subtype} can be read but not written: convert it to WAV")
     frames = 0
     with soundfile.SoundFile(target, "w", rate, source.channels, **form) as copy:
         while len(block := source.read(_FRAMES_PER_BLOCK, dtype=dtype, always_2d=True)):
-            for start, end in stretches:
+            for start, end in covered:
                 _cover(block, frames, start, end, fade, BEEP_LEVEL if cover.sound == "beep" else 0.0, rate)
             copy.write(block)
             frames += len(block)
     return frames / rate
 
 
-def _merge(stretches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _merge(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
-    for start, end in sorted(stretches):
+    for start, end in sorted(ranges):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(merged[-1][1], end))
         else:
@@ -113,7 +113,7 @@ def _merge(stretches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _cover(block: np.ndarray, first: int, start: int, end: int, fade: int, level: float, rate: int) -> None:
-    """Cover frames ``start`` to ``end`` of a recording in the block that begins at frame ``first``."""
+    """Cover frames ``start`` to ``end`` of a recording in the block (frames, channels) that begins at ``first``."""
     frames = np.arange(max(start, first), min(end, first + len(block)))
     if not len(frames):
         return
@@ -122,6 +122,6 @@ def _cover(block: np.ndarray, first: int, start: int, end: int, fade: int, level
     covered[inside > fade] = 1.0
     full_scale = 1.0 if block.dtype.kind == "f" else 2.0**31
     tone = level * full_scale * np.sin(2 * np.pi * BEEP_HZ / rate * frames)
-    heard = block[frames - first]
-    mixed = np.where(covered[:, None] < 1, heard * (1 - covered[:, None]), 0.0) + (tone * covered)[:, None]
+    source = block[frames - first]
+    mixed = np.where(covered[:, None] < 1, source * (1 - covered[:, None]), 0.0) + (tone * covered)[:, None]
     block[frames - first] = mixed if block.dtype.kind == "f" else np.rint(mixed)

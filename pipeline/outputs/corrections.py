@@ -1,19 +1,18 @@
-"""What a corrected text does to the times of its words and to the entities in it."""
+"""Times of words and spans of entities, transferred from a transcript to its corrected text."""
 
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from pipeline.speech.words import CJK, Piece, Transcript, Word, transcript_from_pieces
+from pipeline.speech.words import WORD, Piece, Transcript, Word, transcript_from_pieces
 from pipeline.tagging.entities import Span
 
-_WORD = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
 _EDGE = re.compile(r"^[^\w]+|[^\w]+$")
 
 
 class _Change(NamedTuple):
-    """Words in a row, and the words in a row that they became; either may be none."""
+    """Indices of consecutive words, and of the consecutive words that they became; either may be empty."""
 
     before: Sequence[int]
     after: Sequence[int]
@@ -25,20 +24,20 @@ def on_one_line(text: str) -> str:
 
 
 def retime(transcript: Transcript, text: str) -> Transcript:
-    """Give a corrected text the times of the words that it was made of.
+    """Transfer the times of a transcript's words to its corrected text.
 
-    A word that stayed or has one in its place keeps its time. Other words share evenly the time of what they stand
-    for, or of the gap in which they were put in.
+    A word that is unchanged, or replaced by one other word, keeps its time. Where several words replace others, they
+    share the time of those; where words were inserted, they share the gap. Time is shared in proportion to characters.
 
     Args:
-        transcript: The transcript before, with its words; without words, the corrected one has none either.
-        text: The text after.
+        transcript: The transcript before the correction; without words, the corrected one has none either.
+        text: The corrected text.
     """
     text = on_one_line(text)
     if not transcript.words:
         return Transcript(text, [], transcript.recognizer)
     old = transcript.words
-    places = [match.span() for match in _WORD.finditer(text)]
+    places = [match.span() for match in WORD.finditer(text)]
     times: list[tuple[float, float]] = [(0.0, 0.0)] * len(places)
     for before, after in _changes([word.text for word in old], [text[start:end] for start, end in places]):
         if not after:
@@ -59,20 +58,20 @@ def retime(transcript: Transcript, text: str) -> Transcript:
 
 
 def carry(span: Span, before: str, after: str) -> Span | None:
-    """Find the span of a corrected text that stands where a span of the text before it stood.
+    """Transfer a span from a text to its corrected text.
 
     Args:
         span: The span, in characters of ``before``.
-        before: The text that it was made in.
+        before: The text before the correction.
         after: The corrected text.
 
     Returns:
-        The span in characters of ``after``, or None where its words were deleted.
+        The span in characters of ``after``, or None if its words were deleted.
     """
     if before == after:
         return span
-    old = [match.span() for match in _WORD.finditer(before)]
-    new = [match.span() for match in _WORD.finditer(after)]
+    old = [match.span() for match in WORD.finditer(before)]
+    new = [match.span() for match in WORD.finditer(after)]
     touched = {i for i, (start, end) in enumerate(old) if start < span.char_end and span.char_start < end}
     became = [
         i
@@ -97,7 +96,7 @@ def carry(span: Span, before: str, after: str) -> Span | None:
 
 
 def _changes(before: Sequence[str], after: Sequence[str]) -> Iterator[_Change]:
-    """Align two texts word by word; equally many words in one place stand for each other one by one."""
+    """Align two texts word by word; where as many words replace others, they are paired one by one."""
     matcher = SequenceMatcher(None, [_plain(word) for word in before], [_plain(word) for word in after], autojunk=False)
     for _, start, end, new_start, new_end in matcher.get_opcodes():
         if end - start == new_end - new_start:

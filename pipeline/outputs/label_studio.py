@@ -1,25 +1,74 @@
-"""Transcripts and entities as Label Studio tasks, and people's corrections back."""
+"""Transcripts and entities as Label Studio tasks, and the annotators' corrections back."""
 
 import html
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 
-from pipeline import answers, tables
+from pipeline import submission, tables
 from pipeline.errors import UserError
 from pipeline.outputs.corrections import carry, retime
-from pipeline.outputs.transcriptions import read_json, row
+from pipeline.outputs.transcriptions import read_json
 from pipeline.speech.words import Transcript, Word
-from pipeline.tagging.entities import Span
+from pipeline.tagging.entities import Entity, Span
+from pipeline.tagging.entity_groups import load_entity_groups
+from pipeline.tagging.patterns import load_patterns
 from pipeline.tagging.times import entity_times
 
 RECOGNIZER = "label-studio"
-"""What the table names as the recogniser of a transcript that people have seen."""
+"""Recognizer of transcripts that annotators have checked."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """A run as Label Studio takes it.
+
+    Attributes:
+        tasks: A task for each transcript, sorted by recording id.
+        interface: The labelling interface of the project, as XML.
+        entities: Number of kept entities with a span.
+        without_span: Number of kept entities without a span, which are left out.
+    """
+
+    tasks: list[dict[str, Any]]
+    interface: str
+    entities: int
+    without_span: int
+
+
+def export(run: Mapping[str, pa.Table], audio_url: str | None = None) -> Export:
+    """Make the tasks of a run and the labelling interface for them.
+
+    Args:
+        run: The tables recordings, transcripts and entities of a run.
+        audio_url: Where Label Studio finds the recordings; their file names are appended. None: the run's paths.
+    """
+    recordings = {row["recording_id"]: row for row in run["recordings"].to_pylist()}
+    kept = [row for row in run["entities"].to_pylist() if row["kept"]]
+    entities: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in kept:
+        if row["char_start"] is not None:
+            entities[row["recording_id"]].append(row)
+    tasks = []
+    for row in sorted(run["transcripts"].to_pylist(), key=lambda row: submission.id_order(row["recording_id"])):
+        about = recordings.get(row["recording_id"], {})
+        path = about.get("path")
+        audio = f"{audio_url}{quote(path.rpartition('/')[2])}" if path and audio_url is not None else path
+        data = {"audio": audio, "path": path, "duration_s": about.get("duration_s")}
+        tasks.append(task(row, entities[row["recording_id"]], data))
+    types = [type_ for group in load_entity_groups() for type_ in group.types]
+    types += [pattern.type for pattern in load_patterns()]
+    types += sorted({entity["type"] for some in entities.values() for entity in some})
+    number = sum(map(len, entities.values()))
+    return Export(tasks, labelling_interface(dict.fromkeys(types)), number, len(kept) - number)
 
 
 def labelling_interface(types: Iterable[str]) -> str:
-    """Return the XML that a project needs to show the tasks: player, transcript to correct, entities to mark."""
+    """Return the XML by which a project shows the tasks: player, transcript to correct, entities to mark."""
     labels = "\n".join(f'    <Label value="{html.escape(type_)}"/>' for type_ in types)
     return f"""<View>
   <Audio name="audio" value="$audio"/>
@@ -35,12 +84,12 @@ def labelling_interface(types: Iterable[str]) -> str:
 def task(
     transcript: Mapping[str, Any], entities: Iterable[Mapping[str, Any]], data: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Make a task whose prediction holds the transcript and its entities.
+    """Make a task whose prediction holds a transcript and its entities.
 
     Args:
-        transcript: A row of the transcripts.
-        entities: The rows of its entities that are wanted; each needs its span.
-        data: More about the recording that travels with the task: at least ``audio``, where the player finds it.
+        transcript: A row of the table transcripts.
+        entities: Rows of its entities, each with a span.
+        data: Further data of the task: at least ``audio``, where the player finds the recording.
     """
     text = transcript["text"]
     result: list[dict[str, Any]] = [
@@ -70,18 +119,18 @@ def task(
 def read(path: str) -> tuple[dict[str, pa.Table], int, list[int]]:
     """Read the latest annotation of each task that has one.
 
-    Entities that were marked in the text as it was shown are carried over to the corrected text. Their times are those
-    of its words; where a task came without words, they have none.
+    Entities were marked in the text as it was shown, and are transferred to the corrected text. They get their times
+    from its words; if a task has no words, they have none.
 
     Args:
-        path: A project exported as JSON, of tasks that ``task`` made.
+        path: A project exported as JSON, with tasks made by ``task``.
 
     Returns:
-        The tables recordings, transcripts and entities, the latter as gold; how many tasks nobody annotated; and for
-        each marked entity that is not found again in a corrected text, the number of its task.
+        The tables recordings, transcripts and entities; the number of tasks without an annotation; and for each marked
+        entity whose words were deleted in the corrected text, the number of its task.
 
     Raises:
-        UserError: The file is no such export, a task is not of that form, or two tasks are of one recording.
+        UserError: The file is no such export, a task does not have that form, or two tasks are for the same recording.
     """
     tasks = read_json(path)
     if not isinstance(tasks, list) or not all(isinstance(each, dict) and "annotations" in each for each in tasks):
@@ -100,7 +149,7 @@ def read(path: str) -> tuple[dict[str, pa.Table], int, list[int]]:
             latest = sorted(done, key=lambda annotation: str(annotation.get("updated_at", "")))[-1]
             data, result = each["data"], latest["result"]
             recording_id = str(data["recording_id"])
-            if not answers.is_id(recording_id):
+            if not submission.is_id(recording_id):
                 raise UserError(f"{path}, task {number}: its recording_id cannot be a file's name.")
             if recording_id in recordings:
                 raise UserError(f"{path}, task {number}: a second task for recording {recording_id}: leave one out.")
@@ -109,8 +158,9 @@ def read(path: str) -> tuple[dict[str, pa.Table], int, list[int]]:
             recordings[recording_id] = {"recording_id": recording_id} | facts
             transcript, spans = _corrected(data, result)
             lost += [number] * spans.count(None)
-            transcripts.append(row(recording_id, transcript))
-            entities += [_entity(recording_id, transcript, span) for span in _in_order(spans)]
+            transcripts.append({"recording_id": recording_id} | transcript.to_row())
+            of_recording = [_entity(transcript, span) for span in _in_order(spans)]
+            entities += [{"recording_id": recording_id} | entity.to_row() for entity in of_recording]
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             raise UserError(
                 f"{path}, task {number}: it lacks the recording_id, text or words that jobs.exchange gave it, or marks "
@@ -125,15 +175,16 @@ def read(path: str) -> tuple[dict[str, pa.Table], int, list[int]]:
 
 
 def _corrected(data: Mapping[str, Any], result: Sequence[Mapping[str, Any]]) -> tuple[Transcript, list[Span | None]]:
-    """Return the transcript as it was corrected, and what was marked; None is not in it any more."""
+    """Return the corrected transcript, and the marked spans in it; None for one whose words were deleted."""
     shown = str(data["text"])
     words = [_word(**word) for word in data.get("words") or []]
     written = [region["value"]["text"] for region in result if region["type"] == "textarea"]
     text = shown
     if written:
         text = written[-1] if isinstance(written[-1], str) else " ".join(written[-1])
-    transcript = retime(Transcript(shown, words, RECOGNIZER), text) if text != shown else None
-    transcript = transcript or Transcript(shown, words, RECOGNIZER)
+    transcript = Transcript(shown, words, RECOGNIZER)
+    if text != shown:
+        transcript = retime(transcript, text)
     spans = [
         carry(_span(shown, region["value"], type_), shown, transcript.text)
         for region in result
@@ -148,15 +199,15 @@ def _in_order(spans: Iterable[Span | None]) -> list[Span]:
 
 
 def _word(text: str, char_start: Any, char_end: Any, start_s: Any, end_s: Any, confidence: Any = None) -> Word:
-    sure = None if confidence is None else float(confidence)
     if not isinstance(text, str):
         raise TypeError("the word is no text")
-    return Word(text, int(char_start), int(char_end), float(start_s), float(end_s), sure)
+    confidence = None if confidence is None else float(confidence)
+    return Word(text, int(char_start), int(char_end), float(start_s), float(end_s), confidence)
 
 
 def _span(shown: str, value: Mapping[str, Any], type_: str) -> Span:
-    """Read a span, whose characters the browser may have counted in units of UTF-16."""
-    if not answers.TYPE.fullmatch(type_):
+    """Read a span, whose offsets the browser may have counted in UTF-16 units."""
+    if not submission.TYPE.fullmatch(type_):
         raise ValueError("a label that is no type")
     start, end = int(value["start"]), int(value["end"])
     marked = value.get("text", shown[start:end])
@@ -170,10 +221,8 @@ def _span(shown: str, value: Mapping[str, Any], type_: str) -> Span:
     return Span(type_, start, start + len(bare))
 
 
-def _entity(recording_id: str, transcript: Transcript, span: Span) -> dict[str, Any]:
-    start_s, end_s = None, None
-    if transcript.words:
-        start_s, end_s = entity_times(transcript.words, span.char_start, span.char_end)
-    about = {"recording_id": recording_id, "type": span.type, "group": "", "source": "gold", "match": "exact"}
-    place = {"char_start": span.char_start, "char_end": span.char_end, "start_s": start_s, "end_s": end_s}
-    return about | place | {"text": transcript.text[span.char_start : span.char_end], "kept": True}
+def _entity(transcript: Transcript, span: Span) -> Entity:
+    start, end = span.char_start, span.char_end
+    start_s, end_s = entity_times(transcript.words, start, end) if transcript.words else (None, None)
+    text = transcript.text[start:end]
+    return Entity(span.type, "", text, start, end, None, tables.GOLD, start_s=start_s, end_s=end_s, match="exact")

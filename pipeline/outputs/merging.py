@@ -1,18 +1,21 @@
-"""Entities of several runs made into one: types taken from another run, or what most runs agree on.
+"""Entities of several runs or submissions merged: types taken from another one, or what most of them agree on.
 
-Tables go in and come out. In the result rows are sorted by recording, start, end, type and text, and no two of the kept
-ones have the same line in task 2.
+The rows of a result are sorted by recording, start, end, type and text, and no two kept ones have the same line in
+task 2.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 
-from pipeline import answers, tables
+from pipeline import submission, tables
+from pipeline.files import absolute
 from pipeline.intervals import iou, milliseconds
+from pipeline.submission_folder import Submission
 
 Row = dict[str, Any]
 
@@ -20,13 +23,13 @@ Row = dict[str, Any]
 def replace_types(base: pa.Table, source: pa.Table, types: Collection[str]) -> pa.Table:
     """Take all entities of some types from the source, and all others from the base.
 
-    That is the reference method's rule: it looks at types alone, so recordings that only one of them has take part too,
-    and entities that overlap across types stay side by side.
+    This is the reference method's rule. It considers types alone: entities of recordings that only one table has are
+    included, and entities of different types may overlap.
 
     Args:
         base: Entities of one run.
         source: Entities of another.
-        types: Types to take from the source; the base loses those it has, even where the source has none.
+        types: Types to take from the source. Those of the base are removed, even if the source has none.
     """
     rows = [row for row in base.to_pylist() if row["type"] not in types]
     rows += [row for row in source.to_pylist() if row["type"] in types]
@@ -38,26 +41,26 @@ def vote(
 ) -> pa.Table:
     """Keep the entities that runs agree on.
 
-    Two entities of one recording agree if their type is the same and the IoU of their times is at least
-    ``least_iou``. An entity has the votes of its own run and of every other that has an entity agreeing with it, once
-    for each run. Again and again the winner among what is left of a recording and type is kept as it is, with its
-    times and its text, and everything that agrees with it goes, until nothing left has enough votes. The winner has
+    Two entities of a recording agree if they have the same type and the IoU of their times is at least ``least_iou``.
+    An entity has the votes of its own run and of each other run with an entity that agrees with it. For each recording
+    and type, the winner is kept with its times and text, and the entities that agree with it are removed. This repeats
+    until no remaining entity has enough votes. The winner is the entity with
 
     1. the most votes;
-    2. of these, the highest weight of its run × confidence (where there is no confidence, 1);
-    3. of these, the highest sum of IoU × weight with the entities that agree with it: it lies amid the others;
-    4. of these, the run that was given first, then the earliest start, end, and the first text in the alphabet.
+    2. of these, the highest weight of its run × confidence (1 if it has none);
+    3. of these, the highest sum of IoU × weight over the entities that agree with it;
+    4. of these, the run that was given first, then the earliest start, the earliest end and the first text in order.
 
-    Entities that are not kept have no part in this; those that are but have no times cannot agree with any, and stay
-    as they are, each text once. A kept entity's confidence becomes the sum of
-    weight × confidence over the runs that voted for it, of each its closest entity, divided by the sum of all runs'
-    weights: a run that does not have it says 0. It stays empty where none of these entities has a confidence.
+    Entities that are not kept are ignored. Kept entities without times cannot agree with others; they stay in the
+    result, each text once. The confidence of a winner becomes the sum of weight × confidence over the runs that voted
+    for it, using the closest entity of each, divided by the weights of all runs: a run without it counts as 0. It is
+    null if none of these entities has a confidence.
 
     Args:
         runs: Entities of each run.
         votes: Sum of weights that an entity needs.
-        least_iou: Intersection over union of two times, above 0 to 1.
-        weights: Votes of each run; without them, each has one.
+        least_iou: Least IoU of the times of agreeing entities, above 0 and at most 1.
+        weights: Votes of each run; None gives each one vote.
     """
     weights = weights or [1.0] * len(runs)
     ballots: dict[tuple[str, str], list[tuple[int, Row]]] = defaultdict(list)
@@ -72,10 +75,16 @@ def vote(
     return _table([*winners, *untimed.values()])
 
 
+def comparable_entities(folders: Sequence[Submission]) -> list[pa.Table]:
+    """Return the entities of each folder; spans are null where its transcript is not that of the first folder."""
+    transcripts = folders[0].transcripts
+    return [without_foreign_spans(each.entities, each.transcripts, transcripts) for each in folders]
+
+
 def without_foreign_spans(
     entities: pa.Table, own: Mapping[str, str] | None, others: Mapping[str, str] | None
 ) -> pa.Table:
-    """Empty the character spans of entities whose recording has another transcript, or none, in the result.
+    """Set the spans of entities to null where the result has another transcript, or none, of their recording.
 
     Args:
         entities: Entities of one run.
@@ -92,10 +101,38 @@ def without_foreign_spans(
     return tables.from_rows(rows, tables.ENTITIES)
 
 
+def count(entities: pa.Table) -> int:
+    """Count the kept entities with times, which task 2 holds."""
+    return sum(row["kept"] and row["start_s"] is not None for row in entities.select(["kept", "start_s"]).to_pylist())
+
+
+def write(merged: pa.Table, folders: Sequence[Submission], out: str) -> None:
+    """Write merged entities, and copy what the first folder holds of the recordings.
+
+    Args:
+        merged: The merged entities.
+        folders: The folders that were merged. Only if all of them hold tables, the table entities is written.
+        out: A folder that exists.
+    """
+    source, out = absolute(folders[0].path), absolute(out)
+    fs, root = fsspec.url_to_fs(source)
+    copied = ["transcripts"]
+    if all(folder.has_tables for folder in folders):
+        tables.write(merged, f"{out}/entities")
+        copied += ["recordings", "failures"]
+    for name in copied:
+        if fs.glob(f"{root}/{name}/*.parquet"):
+            tables.write(tables.read(f"{source}/{name}", tables.SCHEMAS[name]), f"{out}/{name}")
+    if fs.exists(f"{root}/{submission.TASK1}"):
+        out_fs, out_root = fsspec.url_to_fs(out)
+        out_fs.pipe_file(f"{out_root}/{submission.TASK1}", fs.cat_file(f"{root}/{submission.TASK1}"))
+    submission.write_task2(merged, f"{out}/{submission.TASK2}")
+
+
 def _winners(
     ballot: Sequence[tuple[int, Row]], weights: Sequence[float], votes: float, least_iou: float
 ) -> Iterable[Row]:
-    """Yield the winners among the entities of one recording and type, each given with the place of its run."""
+    """Yield the winners among the entities of one recording and type, which are given with the index of their run."""
     times = [(milliseconds(row["start_s"]), milliseconds(row["end_s"])) for _, row in ballot]
     ious = iou(times, times)
     agreeing = [set(np.flatnonzero(row >= least_iou).tolist()) for row in ious]
@@ -118,7 +155,7 @@ def _winners(
 def _closest_by_run(
     entity: int, agreeing: Collection[int], ballot: Sequence[tuple[int, Row]], ious: np.ndarray
 ) -> dict[int, int]:
-    """Choose, of the entities that agree with one, each run's closest; of its own run, the entity itself."""
+    """Return, by run, the closest of the entities that agree with an entity; of its own run, the entity itself."""
     closest: dict[int, int] = {}
     for other in sorted(agreeing, key=lambda j: (j != entity, -ious[entity, j], _order(ballot[j][1]))):
         closest.setdefault(ballot[other][0], other)
@@ -132,13 +169,13 @@ def _rank(
     weights: Sequence[float],
     ious: np.ndarray,
 ) -> tuple[Any, ...]:
-    """Return what the winner has the least of, the votes first, all of them negative where more is better."""
+    """Return the sort key of an entity; the winner has the lowest. Values of which the highest wins are negated."""
     run, row = ballot[entity]
-    sureness = 1.0 if row["confidence"] is None else row["confidence"]
+    confidence = 1.0 if row["confidence"] is None else row["confidence"]
     ordered = sorted(closest)
     total = sum(weights[r] for r in ordered)
     closeness = sum(weights[r] * ious[entity, closest[r]] for r in ordered)
-    return (-round(total, 9), -weights[run] * sureness, -round(closeness, 9), run, *_order(row))
+    return (-round(total, 9), -weights[run] * confidence, -round(closeness, 9), run, *_order(row))
 
 
 def _confidence(
@@ -147,8 +184,8 @@ def _confidence(
     confidences = {run: ballot[entity][1]["confidence"] for run, entity in closest.items()}
     if all(confidence is None for confidence in confidences.values()):
         return None
-    said = (weights[run] * (1.0 if confidences[run] is None else confidences[run]) for run in sorted(confidences))
-    return float(sum(said) / sum(weights))
+    weighted = (weights[run] * (1.0 if confidences[run] is None else confidences[run]) for run in sorted(confidences))
+    return float(sum(weighted) / sum(weights))
 
 
 def _order(row: Row) -> tuple[Any, ...]:
@@ -158,7 +195,7 @@ def _order(row: Row) -> tuple[Any, ...]:
 
 
 def _table(rows: Iterable[Row]) -> pa.Table:
-    """Sort, and keep one of the rows that would be the same line of task 2: the surest, dropped rows all."""
+    """Sort rows; of kept ones with the same line in task 2, keep the one with the highest confidence."""
     found: dict[tuple[Any, ...], Row] = {}
     for number, row in enumerate(rows):
         key: tuple[Any, ...] = (number,)
@@ -168,5 +205,5 @@ def _table(rows: Iterable[Row]) -> pa.Table:
         best = found.setdefault(key, row)
         if (row["confidence"] or 0.0) > (best["confidence"] or 0.0):
             found[key] = row
-    ordered = sorted(found.values(), key=lambda row: (answers.id_order(row["recording_id"]), *_order(row)))
+    ordered = sorted(found.values(), key=lambda row: (submission.id_order(row["recording_id"]), *_order(row)))
     return tables.from_rows(ordered, tables.ENTITIES)

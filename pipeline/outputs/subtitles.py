@@ -1,4 +1,4 @@
-"""Timed words and entities for players (WebVTT) and for Praat (TextGrid)."""
+"""Timed words and entities as subtitles (WebVTT) and for Praat (TextGrid)."""
 
 import html
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ def webvtt(transcript: Transcript, spans: Sequence[Span]) -> str:
 
     Args:
         transcript: The transcript; one without words has no cues.
-        spans: Its entities, in order, none of which overlap. No cue ends inside one.
+        spans: The spans of its entities, sorted and without overlaps. No cue ends inside one.
     """
     cues = ["WEBVTT"]
     for words in _cues(transcript.words, spans):
@@ -61,12 +61,12 @@ def _clock(seconds: float) -> str:
 def textgrid(transcript: Transcript, spans: Sequence[Span], duration_s: float) -> str:
     """Return a transcript as a Praat TextGrid with the tiers words and entities, the latter labelled by type.
 
-    Praat's intervals follow one another: a word that overlaps the next ends where that one starts, and words that
-    would have no length are joined with their neighbour.
+    The intervals of a tier do not overlap: a word that overlaps the next one ends where that one starts, and words
+    that would have no length are joined with their neighbour.
 
     Args:
         transcript: The transcript.
-        spans: Its entities.
+        spans: The spans of its entities.
         duration_s: Length of the recording in seconds, above 0.
     """
     entities = []
@@ -88,7 +88,7 @@ def textgrid(transcript: Transcript, spans: Sequence[Span], duration_s: float) -
 
 
 def _tier(intervals: Sequence[Interval], duration_s: float) -> list[Interval]:
-    """Cover the whole time with intervals in a row; those without a label stand for the gaps."""
+    """Cover the whole duration with consecutive intervals; those without a label are the gaps."""
     row: list[Interval] = []
     for start, end, label in sorted(intervals, key=lambda interval: interval[0]):
         start, end = min(start, duration_s), min(end, duration_s)

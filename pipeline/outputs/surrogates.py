@@ -1,4 +1,4 @@
-"""Made-up names, numbers and dates that stand for the real ones, the same everywhere in a run."""
+"""Surrogates: made-up names, numbers and dates that replace the real ones, the same throughout a run."""
 
 import random
 import re
@@ -12,8 +12,7 @@ import yaml
 from faker import Faker
 
 from pipeline.outputs.text import placeholder
-from pipeline.speech.language import language_of
-from pipeline.speech.words import CJK
+from pipeline.speech.language import CJK, language_of
 
 _DATA: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 _ORDINARY = {word for line in _DATA["ordinary"] for word in line.split()}
@@ -36,18 +35,19 @@ _ATTEMPTS = 50
 
 
 class _NoSurrogateError(Exception):
-    """A text of which some part would stay."""
+    """No surrogate can be made of a text."""
 
 
 class Surrogates:
-    """Gives each entity another text of its kind, and the same one to the same text.
+    """Replaces each entity by another text of the same kind, and equal texts by equal surrogates.
 
-    A name keeps its words together ("Ann Lee", then "Lee"), titles stay. Numbers keep their shape. In dates, times
-    and ages, numbers, months, days of the week and years move, each kind by as much everywhere. Where no surrogate
-    can be made ("yesterday", "Christmas"), the placeholder stands; a surrogate is never the text it stands for.
+    Each word of a name has its own surrogate, so that "Lee" matches an earlier "Ann Lee"; titles stay. Numbers keep
+    their shape. In dates, times and ages, numbers, months, days of the week and years are shifted, each kind by the
+    same amount throughout. If no surrogate can be made ("yesterday", "Christmas"), the placeholder is used. A
+    surrogate is never equal to the text that it replaces.
 
-    What stands for a name depends on the names before it and on the seed, not on the name: whoever has the seed can
-    shift dates back, but finds no name by trial.
+    The surrogate of a name depends on the seed and on the names before it, not on the name itself: whoever has the
+    seed can shift dates back, but cannot find names by trial.
     """
 
     def __init__(self, seed: int):
@@ -63,7 +63,7 @@ class Surrogates:
         self._weekdays = self._random.randrange(1, 7)
 
     def replace(self, type_: str, text: str) -> str:
-        """Return the surrogate of an entity, or its placeholder where there is none."""
+        """Return the surrogate of an entity, or its placeholder if none can be made."""
         language = language_of(text)
         try:
             if type_ in _DATA["names"]:
@@ -79,7 +79,7 @@ class Surrogates:
         return surrogate if surrogate.casefold() != text.casefold() else placeholder(type_, text)
 
     def _once(self, kind: str, text: str, make: Callable[[], str]) -> str:
-        """Return what stands for a text already, or make it, if possible one that stands for nothing else."""
+        """Return the surrogate of a text, or make one, if possible one that is not in use for another text."""
         key = (kind, text.casefold())
         if key not in self._known:
             used = self._used.setdefault(kind, set())
@@ -125,7 +125,7 @@ class Surrogates:
         return surrogate
 
     def _chinese_name(self, type_: str, name: str) -> str:
-        """Replace the first of three characters, or a single one, as a family name, and the others as a given name."""
+        """Replace a name: of three or more characters the first, and a single character, is a family name."""
         title = _TITLE.search(name)
         plain, ending = (name[: title.start()], title.group()) if title else (name, "")
         fake = self._fake["zh"]

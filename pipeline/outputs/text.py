@@ -1,21 +1,22 @@
-"""Transcripts with other words in the place of entities."""
+"""Transcripts whose entities are replaced by other text."""
 
 import re
 from collections.abc import Callable, Sequence
 
-from pipeline.speech.words import CJK, Transcript, Word
+from pipeline.speech.language import CJK
+from pipeline.speech.words import Transcript, Word
 from pipeline.tagging.entities import Span
 
 _OF_A_WORD = re.compile(rf"[^\W_{CJK}]")
 
 
 def placeholder(type_: str, text: str) -> str:
-    """Return what stands for an entity of a type, such as ``[PATIENT]``."""
+    """Return the placeholder of an entity of a type, such as ``[PATIENT]``; it does not depend on the text."""
     return f"[{type_}]"
 
 
 def merge(spans: Sequence[Span]) -> list[Span]:
-    """Return spans in order of which none overlap; one made of several has the type of the longest."""
+    """Join overlapping spans; the result is sorted, and a joined span has the type of the longest of its parts."""
     merged: list[Span] = []
     longest = 0
     for span in sorted(spans, key=lambda span: (span.char_start, -span.char_end, span.type)):
@@ -32,7 +33,15 @@ def merge(spans: Sequence[Span]) -> list[Span]:
 
 
 def occurrences(text: str, entity: str) -> list[tuple[int, int]]:
-    """Return where a text of two or more characters stands in another, half open; in Latin script as whole words."""
+    """Find the occurrences of an entity's text in a transcript.
+
+    Args:
+        text: The transcript.
+        entity: The text of the entity; one of fewer than two characters has no occurrences.
+
+    Returns:
+        Half-open character ranges. Text in Latin script and digits occurs as whole words only.
+    """
     if len(entity) < 2:
         return []
     before = f"(?<!{_OF_A_WORD.pattern})" if _OF_A_WORD.match(entity[0]) else ""
@@ -43,16 +52,16 @@ def occurrences(text: str, entity: str) -> list[tuple[int, int]]:
 def redact(
     transcript: Transcript, spans: Sequence[Span], replace: Callable[[str, str], str]
 ) -> tuple[Transcript, list[Span]]:
-    """Replace spans, and keep the words' times.
+    """Replace spans of a transcript, and keep the times of its words.
 
     Args:
-        transcript: The transcript; the words may be missing.
-        spans: What to replace, in characters of its text; overlapping ones become one.
-        replace: Gives the new text for a type and the text that stood there.
+        transcript: The transcript; its words may be missing.
+        spans: The spans to replace, in characters of its text; overlapping ones are joined first.
+        replace: Takes the type and the old text of a span, and returns the new text.
 
     Returns:
-        The transcript whose replaced stretches, with what is written together with them, are each one word from the
-        start of the first word there to the end of the last; and the spans of the new texts.
+        The new transcript, and the spans of the new texts in it. The words that a span touches become one word, from
+        the start of the first to the end of the last.
     """
     text, at = "", 0
     old, new = merge(spans), []
@@ -82,7 +91,7 @@ def redact(
 
 
 def whole_words(text: str, span: Span) -> Span:
-    """Return the span with all of the words, in Latin script and digits, that it begins or ends in."""
+    """Extend a span to whole words where it begins or ends inside a word of Latin script or digits."""
     start, end = span.char_start, span.char_end
     while start > 0 and _OF_A_WORD.match(text[start]) and _OF_A_WORD.match(text[start - 1]):
         start -= 1
@@ -92,7 +101,7 @@ def whole_words(text: str, span: Span) -> Span:
 
 
 def _groups(words: Sequence[Word], spans: Sequence[Span]) -> list[list[Word]]:
-    """Put words that a span has in common together; every other word stands alone."""
+    """Group consecutive words that the same span touches; every other word is a group of its own."""
     groups: list[list[Word]] = []
     for word in words:
         last = groups[-1][-1] if groups else word

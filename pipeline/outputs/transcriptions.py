@@ -1,4 +1,4 @@
-"""The reference method's ``transcriptions.json`` read as a table of transcripts."""
+"""The reference method's ``transcriptions.json`` to a table of transcripts, and back."""
 
 import json
 import math
@@ -7,14 +7,16 @@ from typing import Any
 import fsspec
 import pyarrow as pa
 
-from pipeline import answers, tables
+from pipeline import submission, tables
 from pipeline.errors import UserError
+from pipeline.files import write_json
 from pipeline.outputs.corrections import retime
-from pipeline.speech.language import language_of
 from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
 
 RECOGNIZER = "transcriptions.json"
-"""What the table names as the recogniser, which the file does not tell."""
+"""Recognizer of the transcripts, since the file does not name the ASR model."""
+
+CORRECTED = "transcriptions_corrected.json"
 
 
 def read_json(path: str) -> Any:
@@ -36,11 +38,14 @@ def read(path: str) -> pa.Table:
     """Read transcripts with their timed words, in the file's order.
 
     Args:
-        path: A file that holds ``{"<id>.wav": {"language", "text", "words": [{"word", "start", "end"}]}}``, times in
-            seconds.
+        path: A file that holds ``{"<id>.wav": {"language", "text", "words": [{"word", "start", "end"}]}}``, with times
+            in seconds.
+
+    Returns:
+        A table of ``tables.TRANSCRIPTS``.
 
     Raises:
-        UserError: The file or an entry of it is not of that form, or two entries are of one recording.
+        UserError: The file or an entry does not have that form, or two entries are for the same recording.
     """
     content = read_json(path)
     if not isinstance(content, dict):
@@ -49,7 +54,7 @@ def read(path: str) -> pa.Table:
     for name, entry in content.items():
         stem, dot, suffix = name.rpartition(".")
         recording_id = stem if dot and stem else suffix
-        if not answers.is_id(recording_id):
+        if not submission.is_id(recording_id):
             raise UserError(f"{path}: the name of entry {len(rows) + 1} cannot be that of a recording's file.")
         if recording_id in rows:
             raise UserError(f"{path}: two entries are of recording {recording_id}: leave one out.")
@@ -59,19 +64,27 @@ def read(path: str) -> pa.Table:
             raise UserError(
                 f"{path}: the entry {name} lacks text, or words with word, start and end in seconds."
             ) from None
-        rows[recording_id] = row(recording_id, transcript)
+        rows[recording_id] = {"recording_id": recording_id} | transcript.to_row()
     return tables.from_rows(rows.values(), tables.TRANSCRIPTS)
 
 
-def row(recording_id: str, transcript: Transcript) -> dict[str, Any]:
-    """Return a transcript as a row of the table."""
-    words = [vars(word) for word in transcript.words]
-    about = {
-        "recording_id": recording_id,
-        "language": language_of(transcript.text),
-        "recognizer": transcript.recognizer,
+def write_transcriptions_json(run: str) -> None:
+    """Write a run's transcripts to ``transcriptions_corrected.json`` in its folder, in the form that ``read`` takes.
+
+    Args:
+        run: Folder with the tables recordings and transcripts.
+    """
+    recordings = tables.read(f"{run}/recordings", tables.RECORDINGS)
+    names = dict(zip(recordings["recording_id"].to_pylist(), recordings["path"].to_pylist(), strict=True))
+    transcripts = {
+        (names.get(row["recording_id"]) or f"{row['recording_id']}.wav").rpartition("/")[2]: {
+            "language": row["language"],
+            "text": row["text"],
+            "words": [{"word": word["text"], "start": word["start_s"], "end": word["end_s"]} for word in row["words"]],
+        }
+        for row in tables.read(f"{run}/transcripts", tables.TRANSCRIPTS).to_pylist()
     }
-    return about | {"text": transcript.text, "words": words}
+    write_json(f"{run}/{CORRECTED}", transcripts)
 
 
 def _transcript(entry: dict[str, Any]) -> Transcript:
@@ -81,5 +94,5 @@ def _transcript(entry: dict[str, Any]) -> Transcript:
     if any(not 0 <= start <= end < math.inf for _, start, end in timed):
         raise ValueError("a word starts before 0 or after its end")
     end_s = max((end for _, _, end in timed), default=0.0)
-    said = transcript_from_pieces([Piece(f" {word}", start, end) for word, start, end in timed], end_s, RECOGNIZER)
-    return retime(said, entry["text"])
+    pieces = [Piece(f" {word}", start, end) for word, start, end in timed]
+    return retime(transcript_from_pieces(pieces, end_s, RECOGNIZER), entry["text"])

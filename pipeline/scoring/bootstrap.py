@@ -1,4 +1,4 @@
-"""How far a score may lie from the truth: the spread over sets of recordings drawn from the one at hand."""
+"""Percentile bootstrap: confidence intervals of scores, from recordings that are drawn with replacement."""
 
 import numpy as np
 
@@ -11,11 +11,11 @@ def resample(counts: np.ndarray, samples: int = SAMPLES, seed: int = SEED) -> np
 
     Args:
         counts: Shape (recordings, ...).
-        samples: How often to draw.
-        seed: The same seed draws the same recordings, whatever is counted of them.
+        samples: Number of draws.
+        seed: Random seed. The same seed draws the same recordings for any counts.
 
     Returns:
-        float64, shape (samples, ...): the totals of each draw.
+        Totals of each draw, float64, shape (samples, ...).
     """
     recordings = len(counts)
     flat = counts.reshape(recordings, -1).astype(np.float64)
@@ -28,10 +28,10 @@ def resample(counts: np.ndarray, samples: int = SAMPLES, seed: int = SEED) -> np
 
 
 def interval(values: np.ndarray) -> list[float] | None:
-    """Return the 2.5th and the 97.5th percentile of a score's values; draws where it is undefined (NaN) are left out.
+    """Return the 2.5th and 97.5th percentiles of a score over all draws, without those where it is undefined (NaN).
 
     Returns:
-        Lower and upper end of the 95 % interval, or None where no draw defines the score.
+        Lower and upper end of the 95 % interval, or None if the score is undefined in all draws.
     """
     defined = values[~np.isnan(values)]
     return [float(end) for end in np.percentile(defined, [2.5, 97.5])] if len(defined) else None

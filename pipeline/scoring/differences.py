@@ -1,25 +1,25 @@
-"""Where a run differs from what people say: entity by entity, and word by word."""
+"""Differences between a run and the reference, by entity and by word."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
-from pipeline.scoring.matching import Entity, match_typed_first
+from pipeline.scoring.matching import TimedEntity, match_typed_first
 from pipeline.scoring.normalise import normalise
 from pipeline.speech.words import WORD
 
 Place = tuple[int, int]
-"""First character, and the one behind the last."""
+"""Index of the first character and index after the last."""
 
 
 class Mark(NamedTuple):
-    """What became of an entity.
+    """Result of matching an entity.
 
     Attributes:
-        state: ``found``: one of the same type overlaps it. ``wrong type``: one of another type does. Else an entity of
-            the reference is ``missed``, and a predicted one ``spurious``.
-        other: Place of the entity that it is matched with, in the other list; None without one.
+        state: ``found``: matched with an overlapping entity of the same type. ``wrong type``: matched with one of
+            another type. Otherwise ``missed`` for an entity of the reference, ``spurious`` for a predicted one.
+        other: Index of the matched entity in the other list, or None.
     """
 
     state: Literal["found", "wrong type", "missed", "spurious"]
@@ -29,14 +29,14 @@ class Mark(NamedTuple):
 def mark_entities(
     reference: Sequence[Mapping[str, Any]], predicted: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Mark | None], list[Mark | None]]:
-    """Compare the entities of one recording by their times, as the scores do.
+    """Match the entities of one recording by their times, like the scores.
 
     Args:
-        reference: Rows of entities of people.
-        predicted: Rows of entities to judge.
+        reference: Rows of the reference entities.
+        predicted: Rows of the predicted entities.
 
     Returns:
-        A mark for each row; None for one that task 2 does not hold, as it was dropped or has no times.
+        A mark for each row of both, or None if the entity is not part of task 2 (dropped or without times).
     """
     wanted, found = _timed(reference), _timed(predicted)
     rows, columns = list(wanted), list(found)
@@ -52,11 +52,11 @@ def mark_entities(
 
 
 def differing_tokens(reference: str, answer: str) -> tuple[list[Place], list[Place]]:
-    """Compare two transcripts by their mixed tokens, each normalised, along the fewest edits.
+    """Compare the normalised mixed tokens of two transcripts by their Levenshtein alignment.
 
     Returns:
-        The places of the tokens that were substituted or deleted, in the reference, and of those that stand in their
-        place or were inserted, in the answer.
+        Places of the substituted or deleted tokens in the reference, and of the substituted or inserted tokens in
+        the answer.
     """
     of_reference, of_answer = _tokens(reference), _tokens(answer)
     edits = Levenshtein.editops([token for token, _ in of_reference], [token for token, _ in of_answer])
@@ -71,6 +71,8 @@ def _tokens(text: str) -> list[tuple[str, Place]]:
     return [(token, place) for token, place in found if token]
 
 
-def _timed(rows: Sequence[Mapping[str, Any]]) -> dict[int, Entity]:
-    """Return the entities that task 2 would hold, by their places."""
-    return {place: Entity.from_row(row) for place, row in enumerate(rows) if row["kept"] and row["start_s"] is not None}
+def _timed(rows: Sequence[Mapping[str, Any]]) -> dict[int, TimedEntity]:
+    """Return the entities that are part of task 2, by their indices."""
+    return {
+        place: TimedEntity.from_row(row) for place, row in enumerate(rows) if row["kept"] and row["start_s"] is not None
+    }

@@ -1,25 +1,24 @@
-"""How well sensitive entities were found: their texts, their types and their times.
+"""Scores of predicted entities: their texts, types and times.
 
-The recordings that count are those of the reference; entities of others are not scored. Each measure counts, for each
-recording and type, the entities (or time slots) of the reference, those predicted, and those predicted rightly:
+Only recordings of the reference are scored. Each measure counts, for each recording and type, the entities (or time
+slots) of the reference, the predicted ones, and the right ones:
 
-* ``strict``: type and text, without spaces at the edges, are the same. Recordings hold multisets: what the reference
-  has twice has to be predicted twice.
-* ``strict_norm``: the same on texts as :func:`pipeline.scoring.normalise.normalise_entity` writes them.
-* ``overlap``: the type is the same and the times overlap, one to one (:func:`pipeline.scoring.matching.match`).
-* ``iou50``: of these matches, those whose intersection is at least half of their union.
-* ``overlap_untyped``, ``iou50_untyped``: the same as if all entities had one and the same type, so that micro and macro
-  are equal.
-* ``duration``: slots of 10 ms, from round(100 · start) up to round(100 · end), that entities of a type cover in the
-  reference and in the prediction. What several entities of a type cover counts once.
+* ``strict``: same type and text, without spaces at the edges. Entities are compared as multisets: an entity that the
+  reference has twice must be predicted twice.
+* ``strict_norm``: the same on texts normalised by :func:`pipeline.scoring.normalise.normalise_entity`.
+* ``overlap``: same type and overlapping times, matched one to one (:func:`pipeline.scoring.matching.match`).
+* ``iou50``: matches of ``overlap`` with an intersection of at least half of their union.
+* ``overlap_untyped``, ``iou50_untyped``: the same, as if all entities had the same type. Micro and macro are equal.
+* ``duration``: slots of 10 ms, from round(100 · start) up to round(100 · end), that the entities of a type cover in the
+  reference and in the prediction. A slot that several entities of a type cover counts once.
 
-Precision is right / predicted, recall right / reference, F1 and F2 their weighted harmonic means; F2 weighs recall four
-times as much as precision. Where nothing divides nothing the score is 1 if both sides are empty (there was nothing to
-find, and nothing was predicted), and 0 if only one is. *Micro* scores are those of the counts of all types together,
-*macro* scores the mean over the types that the reference has; where it has none, they are the micro scores.
+Precision is right / predicted, recall is right / reference, and F1 and F2 are their weighted harmonic means, where F2
+weighs recall four times as much as precision. If a denominator is 0, the score is 1 if both reference and prediction
+are empty, else 0. *Micro* scores are computed from the counts of all types together. *Macro* scores are means over the
+types in the reference, or the micro scores if it has none.
 
-``leak_recall`` is the share of the reference entities' time (in ms, what several cover counts once) that predicted
-entities of any type cover: 1 where there is no such time.
+``leak_recall`` is the share of the reference entities' time that predicted entities of any type cover. Time in several
+entities counts once. The score is 1 if the reference has no such time.
 """
 
 from collections import Counter, defaultdict
@@ -30,10 +29,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline import answers
+from pipeline import submission
 from pipeline.intervals import covered, shared
 from pipeline.scoring import bootstrap
-from pipeline.scoring.matching import Entity, match, match_typed_first
+from pipeline.scoring.matching import TimedEntity, match, match_typed_first
 from pipeline.scoring.normalise import normalise_entity
 
 MEASURES = ("strict", "strict_norm", "iou50", "overlap", "iou50_untyped", "overlap_untyped", "duration")
@@ -43,26 +42,25 @@ MISSED, SPURIOUS = "missed", "spurious"
 _SCORES = ("precision", "recall", "f1", "f2")
 _RIGHT, _PREDICTED, _REFERENCE = range(3)
 _STRICT, _STRICT_NORM, _IOU50, _OVERLAP, _IOU50_UNTYPED, _OVERLAP_UNTYPED, _DURATION = range(len(MEASURES))
-_ANY = 0  # the place of untyped counts among those of the types
+_ANY = 0  # index of the untyped counts among those of the types
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What the scores are made of, recording by recording.
+    """Counts for each recording from which the scores are computed.
 
     Attributes:
-        ids: Recordings of the reference, sorted.
-        languages: ``en`` or ``zh`` of each, shape (recordings,).
-        types: Types that the reference or the prediction has, sorted.
-        entities: Right, predicted and reference numbers, shape (recordings, measures, types, 3). Untyped measures have
+        ids: Sorted ids of the recordings of the reference.
+        languages: ``en`` or ``zh`` of each recording, shape (recordings,).
+        types: Sorted types in the reference or the prediction.
+        entities: Right, predicted and reference counts, shape (recordings, measures, types, 3). Untyped measures have
             all their counts at the first type.
-        leaks: Milliseconds of the reference's entities that predicted ones cover, and all of them, for all entities
-            and for each type, shape (recordings, 1 + types, 2).
-        confusion: How many entities of a reference type were matched with one of a predicted type, by overlap: first
-            those of equal types, then of what is left any two. Entities without a match are in the column ``missed``
-            or the row ``spurious``.
-        extra_recordings: How many recordings only the answers have entities of.
-        extra_entities: How many entities these are; they are not scored.
+        leaks: Milliseconds of the reference entities that predicted ones cover, and their total, for all entities and
+            for each type, shape (recordings, 1 + types, 2).
+        confusion: Number of matches by reference type and predicted type, see ``match_typed_first``. Entities without
+            a match are in the column ``missed`` or the row ``spurious``.
+        extra_recordings: Number of recordings with entities that only the submission has.
+        extra_entities: Number of their entities, which are not scored.
     """
 
     ids: list[str]
@@ -76,14 +74,14 @@ class Counts:
 
 
 def count(languages: Mapping[str, str], reference: pa.Table, predicted: pa.Table) -> Counts:
-    """Compare the entities of all recordings of the reference; of both tables, those that task 2 would hold count.
+    """Compare the entities of all recordings of the reference. Only entities that are part of task 2 count.
 
     Args:
         languages: ``en`` or ``zh`` of each recording of the reference, by id.
-        reference: Entities of people.
-        predicted: Entities to judge.
+        reference: Table of the reference entities.
+        predicted: Table of the predicted entities.
     """
-    ids = sorted(languages, key=answers.id_order)
+    ids = sorted(languages, key=submission.id_order)
     wanted, found = timed(reference), timed(predicted)
     extra = [entities for recording_id, entities in found.items() if recording_id not in languages]
     pairs = [(wanted.get(i, []), found.get(i, [])) for i in ids]
@@ -100,14 +98,14 @@ def count(languages: Mapping[str, str], reference: pa.Table, predicted: pa.Table
 
 
 def scores(counts: Counts) -> dict[str, Any]:
-    """Return all scores, with 95 % bootstrap intervals over recordings.
+    """Compute all scores, with 95 % bootstrap intervals over recordings.
 
     Returns:
-        The measures, each with ``micro`` and ``macro``, and each of these with ``precision``, ``recall`` and ``f1``;
-        ``leak_recall``; ``f2`` by measure, micro and macro; the same ``by_language``; the typed measures and
-        ``leak_recall`` ``by_type``; ``confusion``, the predicted types of each reference type; ``intervals``, lower and
-        upper end for each score; and how many ``recordings``, ``reference`` and ``predicted`` entities there were, and
-        ``not_scored`` ones, of recordings that the reference lacks.
+        The measures, each with ``precision``, ``recall`` and ``f1`` as ``micro`` and ``macro``; ``leak_recall``; ``f2``
+        by measure, micro and macro; the same ``by_language``; the typed measures and ``leak_recall`` ``by_type``;
+        ``confusion``, the predicted types of each reference type; ``intervals``, lower and upper end of each score; the
+        numbers of ``recordings``, of ``reference`` and ``predicted`` entities; and ``not_scored``, those of recordings
+        that the reference lacks.
     """
     found = _numbers(counts.entities) | _summary(counts.entities, counts.leaks)
     found["not_scored"] = {"recordings": counts.extra_recordings, "entities": counts.extra_entities}
@@ -124,11 +122,11 @@ def scores(counts: Counts) -> dict[str, Any]:
 
 
 def by_recording(counts: Counts) -> list[dict[str, Any]]:
-    """Return what is wrong with each recording.
+    """Count the errors of each recording.
 
     Returns:
-        ``recording_id``, ``leaked_s`` (seconds of the reference's entities that nothing covers), ``missed`` and
-        ``spurious`` entities (by ``strict``) of each.
+        For each: ``recording_id``, ``leaked_s`` (seconds of the reference entities that no predicted one covers), and
+        the numbers of ``missed`` and ``spurious`` entities by ``strict``.
     """
     leaked = counts.leaks[:, 0, 1] - counts.leaks[:, 0, 0]
     right, predicted, reference = counts.entities[:, _STRICT].sum(axis=1).T
@@ -140,28 +138,28 @@ def by_recording(counts: Counts) -> list[dict[str, Any]]:
 
 
 def worst(counts: Counts, most: int = 10) -> list[dict[str, Any]]:
-    """Return the recordings that leak the longest, then those with the most wrong entities; none without a fault."""
+    """Return the recordings with errors that leak the longest or, if equal, have the most wrong entities."""
     wrong = [row for row in by_recording(counts) if row["leaked_s"] or row["missed"] or row["spurious"]]
     return sorted(wrong, key=lambda row: (-row["leaked_s"], -row["missed"] - row["spurious"]))[:most]
 
 
-def timed(entities: pa.Table) -> dict[str, list[Entity]]:
-    """Return the entities of a table that task 2 would hold, by recording id."""
-    found: dict[str, list[Entity]] = defaultdict(list)
+def timed(entities: pa.Table) -> dict[str, list[TimedEntity]]:
+    """Return the entities of a table that are part of task 2, by recording id."""
+    found: dict[str, list[TimedEntity]] = defaultdict(list)
     for row in entities.select(["recording_id", "type", "text", "start_s", "end_s", "kept"]).to_pylist():
         if row["kept"] and row["start_s"] is not None:
-            found[row["recording_id"]].append(Entity.from_row(row))
+            found[row["recording_id"]].append(TimedEntity.from_row(row))
     return found
 
 
 def _count_entities(
-    reference: Sequence[Entity],
-    predicted: Sequence[Entity],
+    reference: Sequence[TimedEntity],
+    predicted: Sequence[TimedEntity],
     types: Sequence[str],
     counts: np.ndarray,
     confusion: Counter[tuple[str, str]],
 ) -> None:
-    """Add the counts of one recording; ``counts`` has the shape (measures, types, 3)."""
+    """Add the entities of one recording to ``counts``, shape (measures, types, 3), and to ``confusion``."""
     place = {kind: index for index, kind in enumerate(types)}
     for column, entities in ((_REFERENCE, reference), (_PREDICTED, predicted)):
         for entity in entities:
@@ -182,9 +180,9 @@ def _count_entities(
         if kind == predicted[pair.predicted].type:
             counts[_OVERLAP, place[kind], _RIGHT] += 1
             counts[_IOU50, place[kind], _RIGHT] += pair.iou >= 0.5
-    matched, answered = {pair.reference for pair in pairs}, {pair.predicted for pair in pairs}
-    confusion.update((entity.type, MISSED) for row, entity in enumerate(reference) if row not in matched)
-    confusion.update((SPURIOUS, entity.type) for column, entity in enumerate(predicted) if column not in answered)
+    rows, columns = {pair.reference for pair in pairs}, {pair.predicted for pair in pairs}
+    confusion.update((entity.type, MISSED) for row, entity in enumerate(reference) if row not in rows)
+    confusion.update((SPURIOUS, entity.type) for column, entity in enumerate(predicted) if column not in columns)
     untyped = match(reference, predicted, typed=False)
     counts[_OVERLAP_UNTYPED, _ANY, _RIGHT] = len(untyped)
     counts[_IOU50_UNTYPED, _ANY, _RIGHT] = sum(pair.iou >= 0.5 for pair in untyped)
@@ -195,9 +193,9 @@ def _count_entities(
 
 
 def _count_leaks(
-    reference: Sequence[Entity], predicted: Sequence[Entity], types: Sequence[str], leaks: np.ndarray
+    reference: Sequence[TimedEntity], predicted: Sequence[TimedEntity], types: Sequence[str], leaks: np.ndarray
 ) -> None:
-    """Set the milliseconds of one recording; ``leaks`` has the shape (1 + types, 2)."""
+    """Set the milliseconds of one recording in ``leaks``, shape (1 + types, 2)."""
     cover = [entity[:2] for entity in predicted]
     for row, kind in enumerate((None, *types)):
         times = [entity[:2] for entity in reference if kind in (None, entity.type)]
@@ -206,7 +204,7 @@ def _count_leaks(
 
 
 def _score(counts: np.ndarray) -> np.ndarray:
-    """Turn counts of shape (…, 3) into precision, recall, F1 and F2, shape (…, 4)."""
+    """Compute precision, recall, F1 and F2, shape (..., 4), from counts of shape (..., 3)."""
     right, predicted, reference = np.moveaxis(counts.astype(np.float64), -1, 0)
     empty = ((predicted == 0) & (reference == 0)).astype(np.float64)
     wholes = (predicted, reference, (reference + predicted) / 2, (4 * reference + predicted) / 5)
@@ -214,7 +212,7 @@ def _score(counts: np.ndarray) -> np.ndarray:
 
 
 def _micro_macro(counts: np.ndarray) -> np.ndarray:
-    """Turn counts of shape (…, measures, types, 3) into micro and macro scores, shape (…, measures, 2, 4)."""
+    """Compute micro and macro scores, shape (..., measures, 2, 4), from counts of shape (..., measures, types, 3)."""
     micro = _score(counts.sum(axis=-2))
     in_reference = counts[..., _REFERENCE, None] > 0
     in_reference[..., _DURATION, :, :] = in_reference[..., _STRICT, :, :]  # an entity may be too short for a slot
@@ -264,7 +262,7 @@ def _intervals(counts: Counts) -> dict[str, Any]:
 
 
 def _named(values: np.ndarray, form: Callable[[Any], Any]) -> dict[str, Any]:
-    """Name scores of shape (measures, 2, 4, …); ``form`` makes of each what is to stand there."""
+    """Return scores of shape (measures, 2, 4, ...) by name, each converted by ``form``."""
     named: dict[str, Any] = {}
     f2: dict[str, Any] = {}
     for measure, of_measure in zip(MEASURES, values, strict=True):

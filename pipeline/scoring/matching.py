@@ -1,4 +1,4 @@
-"""Which predicted entity stands for which of the reference, by time."""
+"""Match predicted entities with those of the reference by time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,15 +8,15 @@ import numpy as np
 from pipeline.intervals import Interval, iou, milliseconds
 
 
-class Entity(NamedTuple):
+class TimedEntity(NamedTuple):
     """A timed entity of one recording. Entities sort by time, then type, then text.
 
     Attributes:
-        start_ms: Milliseconds.
-        end_ms: Milliseconds.
-        type: PATIENT, DATE, …
-        text: As written.
-        slots: First 10 ms slot, and the one behind the last.
+        start_ms: Start in milliseconds.
+        end_ms: End in milliseconds.
+        type: The type, such as DATE.
+        text: The text as written.
+        slots: Index of the first 10 ms slot and index after the last.
     """
 
     start_ms: int
@@ -26,35 +26,35 @@ class Entity(NamedTuple):
     slots: Interval
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> "Entity":
-        """Make one of a row of the table that has times."""
+    def from_row(cls, row: Mapping[str, Any]) -> "TimedEntity":
+        """Create an entity from a table row with times."""
         start, end = round(row["start_s"], 3), round(row["end_s"], 3)
         slots = (round(100 * start), round(100 * end))
         return cls(milliseconds(start), milliseconds(end), row["type"], row["text"], slots)
 
 
 class Pair(NamedTuple):
-    """An entity of the reference and the predicted one that stands for it, by their places, and their IoU."""
+    """Indices of a matched reference entity and predicted entity, and their IoU."""
 
     reference: int
     predicted: int
     iou: float
 
 
-def match(reference: Sequence[Entity], predicted: Sequence[Entity], typed: bool) -> list[Pair]:
-    """Match entities of one recording one to one: of all pairs that overlap, the one with the highest IoU comes first.
+def match(reference: Sequence[TimedEntity], predicted: Sequence[TimedEntity], typed: bool) -> list[Pair]:
+    """Match overlapping entities of one recording one to one, greedily by descending IoU.
 
-    An entity that is matched is out of the game. Of pairs with equal IoU, the one comes first whose reference entity
-    sorts first, then the one whose predicted entity does, so the order in which entities are given does not count.
-    Entities that only touch do not overlap; an entity without length overlaps only one with the same times.
+    Pairs with equal IoU are ordered by reference entity, then by predicted entity, so the result does not depend on the
+    order of the entities. Entities that only touch do not overlap. An entity without length overlaps only entities with
+    the same times.
 
     Args:
-        reference: Entities of people.
-        predicted: Entities to judge.
-        typed: Match entities of the same type only.
+        reference: The reference entities.
+        predicted: The predicted entities.
+        typed: Only match entities of the same type.
 
     Returns:
-        Pairs by falling IoU, so that those above a threshold are the matches at that threshold.
+        Pairs by descending IoU. Those above a threshold are the matches at that threshold.
     """
     ious = iou([entity[:2] for entity in reference], [entity[:2] for entity in predicted])
     if typed:
@@ -72,10 +72,10 @@ def match(reference: Sequence[Entity], predicted: Sequence[Entity], typed: bool)
     return list(pairs.values())
 
 
-def match_typed_first(reference: Sequence[Entity], predicted: Sequence[Entity]) -> list[Pair]:
-    """Match entities of the same type, and then of what is left any two; see ``match``.
+def match_typed_first(reference: Sequence[TimedEntity], predicted: Sequence[TimedEntity]) -> list[Pair]:
+    """Match entities of the same type first, then the remaining ones of any type; see ``match``.
 
-    Pairs of the same type are those that ``match`` finds with ``typed``; the others have found a wrong type.
+    Pairs of the same type are equal to those of ``match`` with ``typed``. The other pairs have different types.
     """
     pairs = match(reference, predicted, typed=True)
     rows = sorted(set(range(len(reference))) - {pair.reference for pair in pairs})

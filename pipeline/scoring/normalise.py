@@ -1,9 +1,10 @@
-"""The forms in which texts are compared: as they are, normalised, and split into mixed tokens."""
+"""Normalise texts and split them into mixed tokens for comparison."""
 
 import re
 import unicodedata
 
-from pipeline.speech.words import CJK, WORD
+from pipeline.speech.language import CJK
+from pipeline.speech.words import WORD
 
 _LETTER = r"[^\W\d_]"
 _KEPT = re.compile(rf"[^\W_]+(?:(?<={_LETTER})'(?={_LETTER})[^\W_]+)*")
@@ -11,22 +12,22 @@ _IDEOGRAPH = re.compile(rf"[{CJK}]")
 
 
 def normalise(text: str) -> str:
-    """Take away what two careful writers of one sentence may do differently.
+    """Remove differences between texts that do not change what was said.
 
-    The text becomes NFKC in lower case, and 臺 becomes 台. Every character but letters, digits (numerals such as 〇
-    too) and apostrophes between letters becomes a space; runs of spaces become one, and none is left at an edge. A
-    typographic apostrophe is an apostrophe.
+    The text becomes NFKC in lower case, 臺 becomes 台, and typographic apostrophes become plain ones. All characters
+    except letters, digits (including numerals such as 〇) and apostrophes between letters become spaces. Runs of spaces
+    become one space, and spaces at the edges are removed.
     """
     text = unicodedata.normalize("NFKC", text).lower().replace("臺", "台").replace("’", "'")
     return " ".join(_KEPT.findall(text))
 
 
 def normalise_entity(text: str) -> str:
-    """Normalise the text of an entity; one with a CJK ideograph loses all its spaces, which mean nothing there."""
+    """Normalise the text of an entity; if it has a CJK ideograph, also remove spaces, which have no meaning there."""
     text = normalise(text)
     return text.replace(" ", "") if _IDEOGRAPH.search(text) else text
 
 
 def mixed_tokens(text: str) -> str:
-    """Put single spaces between a text's tokens: each CJK ideograph is one, and so is each run of other characters."""
+    """Put single spaces between the tokens of a text: CJK ideographs, and runs of other characters."""
     return " ".join(WORD.findall(text))

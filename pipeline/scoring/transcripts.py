@@ -1,17 +1,17 @@
-"""How well recordings were transcribed: word, character and mixed error rates.
+"""Word, character and mixed error rates of transcripts.
 
-The recordings that count are those with a transcript in the reference. One that the answers lack is judged as if its
-transcript were empty. A rate is the number of all edits (substitutions, deletions and insertions) divided by the number
-of all tokens of the reference, so it may be above 1; without any token in the reference there is no rate (None).
+Only recordings with a transcript in the reference are scored. If the submission lacks one, its transcript counts as
+empty. A rate is the number of edits (substitutions, deletions and insertions) divided by the number of tokens in the
+reference. It can be above 1, and it is undefined (None) if the reference has no tokens.
 
-* ``wer``: tokens are words, as spaces part them.
-* ``cer``: tokens are characters, spaces between words among them, as jiwer has it.
+* ``wer``: tokens are words separated by spaces.
+* ``cer``: tokens are characters, including the spaces between words, as in jiwer.
 * ``mer``: tokens are CJK ideographs and the words between them.
-* ``mer_per_file``: the mean of each recording's edits divided by its hits and edits together, in the tokens of ``mer``;
-  1 for a missing recording, 0 where reference and answer are both empty.
+* ``mer_per_file``: mean over recordings of edits / (hits + edits), in tokens of ``mer``. It is 1 for a missing
+  recording, and 0 if reference and submission are both empty.
 
-Each also exists with ``_norm``, on texts as :func:`pipeline.scoring.normalise.normalise` writes them. A recording
-is ``zh`` if its reference holds a CJK ideograph, else ``en``.
+Each rate also exists with ``_norm``, on texts normalised by :func:`pipeline.scoring.normalise.normalise`. A recording
+is ``zh`` if its reference contains a CJK ideograph, else ``en``.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from typing import Any
 import jiwer
 import numpy as np
 
-from pipeline import answers
+from pipeline import submission
 from pipeline.scoring.bootstrap import interval, resample
 from pipeline.scoring.normalise import mixed_tokens, normalise
 from pipeline.speech.language import language_of
@@ -34,15 +34,15 @@ _FORMS: dict[str, Callable[[str], str]] = {"": str, "_norm": normalise}
 
 @dataclass(frozen=True)
 class Counts:
-    """What the rates are made of, recording by recording.
+    """Counts for each recording from which the rates are computed.
 
     Attributes:
-        ids: Recordings of the reference, sorted.
-        languages: ``en`` or ``zh`` of each, shape (recordings,).
-        missing: Whether the answers lack it, shape (recordings,).
-        edits: Hits, substitutions, deletions and insertions by measure (``wer``, ``wer_norm``, …), each of shape
-            (recordings, 4). ``wer`` is counted for English and ``cer`` for Mandarin alone, the other rows are 0.
-        extra: How many recordings only the answers have.
+        ids: Sorted ids of the recordings of the reference.
+        languages: ``en`` or ``zh`` of each recording, shape (recordings,).
+        missing: Whether the submission lacks each recording, shape (recordings,).
+        edits: Hits, substitutions, deletions and insertions by measure (``wer``, ``wer_norm``, ...), each of shape
+            (recordings, 4). ``wer`` is counted only for English and ``cer`` only for Mandarin; other rows are 0.
+        extra: Number of recordings that only the submission has.
     """
 
     ids: list[str]
@@ -57,8 +57,8 @@ def count_edits(measure: str, reference: str, answer: str) -> list[int]:
 
     Args:
         measure: ``wer``, ``cer`` or ``mer``.
-        reference: What was said.
-        answer: What was recognised.
+        reference: The reference transcript.
+        answer: The transcript to score.
     """
     found: jiwer.WordOutput | jiwer.CharacterOutput
     if measure == "cer":
@@ -74,10 +74,10 @@ def count(reference: Mapping[str, str], answered: Mapping[str, str]) -> Counts:
     """Compare the transcripts of all recordings of the reference.
 
     Args:
-        reference: What was said, by recording id.
-        answered: What was recognised, by recording id.
+        reference: Reference transcripts by recording id.
+        answered: Transcripts of the submission by recording id.
     """
-    ids = sorted(reference, key=answers.id_order)
+    ids = sorted(reference, key=submission.id_order)
     languages = np.array([language_of(reference[i]) for i in ids], dtype="U2")
     edits = {}
     for suffix, form in _FORMS.items():
@@ -95,20 +95,20 @@ def count(reference: Mapping[str, str], answered: Mapping[str, str]) -> Counts:
 
 
 def scores(counts: Counts) -> dict[str, dict[str, Any]]:
-    """Return all rates of English (``en``), Mandarin (``zh``) and all recordings, with 95 % bootstrap intervals.
+    """Compute the rates of English (``en``), Mandarin (``zh``) and ``all`` recordings, with 95 % bootstrap intervals.
 
     Returns:
-        For each: ``clips``, ``missing``, ``wer`` (en), ``cer`` (zh), ``mer`` and ``mer_per_file``, each with its
-        ``_norm``, and ``intervals``: lower and upper end for each rate. Undefined values are None.
+        For each: ``clips``, ``missing``; ``wer`` (en), ``cer`` (zh), ``mer`` and ``mer_per_file``, also with ``_norm``;
+        and ``intervals``, lower and upper end of each rate. Undefined values are None.
     """
     return {language: _scores_of(counts, language) for language in _MEASURES}
 
 
 def by_recording(counts: Counts) -> list[dict[str, Any]]:
-    """Return what is wrong with each recording, in normalised mixed tokens.
+    """Count the errors of each recording, in normalised mixed tokens.
 
     Returns:
-        ``recording_id``, ``language``, ``missing``, ``edits``, ``tokens`` of the reference and ``mer_norm`` of each.
+        For each: ``recording_id``, ``language``, ``missing``, ``edits``, ``tokens`` (of the reference), ``mer_norm``.
     """
     return [
         {
@@ -126,7 +126,7 @@ def by_recording(counts: Counts) -> list[dict[str, Any]]:
 
 
 def worst(counts: Counts, most: int = 10) -> list[dict[str, Any]]:
-    """Return the recordings with the most edits, see ``by_recording``; those without any are left out."""
+    """Return the recordings with the most edits, without those that have none; see ``by_recording``."""
     wrong = [row for row in by_recording(counts) if row["edits"]]
     return sorted(wrong, key=lambda row: -row["edits"])[:most]
 
@@ -149,7 +149,7 @@ def _scores_of(counts: Counts, language: str) -> dict[str, Any]:
 
 
 def _rate(edits: np.ndarray) -> np.ndarray:
-    """Divide edits by tokens of the reference; the last axis goes, and NaN is where there are no tokens."""
+    """Divide edits by the tokens of the reference, over the last axis; NaN if there are no tokens."""
     tokens = edits[..., HITS:INSERTIONS].sum(axis=-1)
     wrong = edits[..., SUBSTITUTIONS:].sum(axis=-1)
     return np.divide(wrong, tokens, out=np.full(wrong.shape, np.nan), where=tokens > 0)

@@ -1,4 +1,4 @@
-"""Audio files: finding them, and decoding them to what recognisers take (mono, 16 kHz, float32)."""
+"""Find audio files and decode them to mono float32 samples at 16 kHz, the input of the ASR models."""
 
 import io
 import os
@@ -13,7 +13,7 @@ import soxr
 
 from pipeline.errors import UserError
 from pipeline.files import write_bytes
-from pipeline.settings import Decoding
+from pipeline.settings import DecodingSettings
 
 SAMPLE_RATE = 16_000
 """Sample rate of decoded audio, in Hz."""
@@ -21,16 +21,16 @@ SAMPLE_RATE = 16_000
 SUFFIXES = frozenset(
     ["wav", "flac", "mp3", "ogg", "oga", "opus", "aif", "aiff", "au", "snd", "sph", "w64", "rf64", "caf", "raw", "pcm"]
 )
-"""File name suffixes taken as audio."""
+"""File name suffixes of audio files."""
 
 _HEADERLESS = frozenset(("raw", "pcm"))
 _POSSIBLE_SAMPLE_RATES = range(4_000, 384_001)
-_BREAKS_LINES = ("Cc", "Cs", "Zl", "Zp")
+_LINE_BREAKING_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 _FRAMES_PER_READ = 1 << 20
 
 
 class AudioError(Exception):
-    """A recording that cannot be speech input; the message is the reason, without what was said in it."""
+    """A recording that cannot be transcribed. The message gives the reason and contains no patient text."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Audio:
     """A decoded recording.
 
     Attributes:
-        samples: Mono samples at 16 kHz, float32, shape (samples,), full scale at 1.
-        duration_s: Length of the file in seconds.
-        sample_rate: The file's own sample rate in Hz.
-        channels: The file's own number of channels.
+        samples: Mono samples at 16 kHz, float32, shape (samples,), with full scale at 1.
+        duration_s: Duration of the file in seconds.
+        sample_rate: Original sample rate of the file in Hz.
+        channels: Original number of channels.
     """
 
     samples: np.ndarray
@@ -51,18 +51,18 @@ class Audio:
 
 
 def find_recordings(folder: str, option: str = "--audio") -> dict[str, str]:
-    """Find the audio files of a folder and its subfolders.
+    """Find the audio files in a folder and its subfolders.
 
     Args:
         folder: A local path or an fsspec URI.
-        option: What the user gave it as, for the sentence about a bad one.
+        option: Command-line option that gave the folder, for error messages.
 
     Returns:
-        Paths (or URIs) by recording id, which is the file's stem; sorted by path.
+        Paths or URIs by recording id (the file's stem), sorted by path.
 
     Raises:
-        UserError: There is no such folder, no audio in it, two files have one stem, or a stem cannot stand in a
-            line of an answer file.
+        UserError: The folder does not exist or contains no audio, two files have the same stem, or a stem has a
+            character that would break a line of a submission file.
     """
     fs, root = fsspec.url_to_fs(folder)
     if not fs.isdir(root):
@@ -74,7 +74,7 @@ def find_recordings(folder: str, option: str = "--audio") -> dict[str, str]:
         if name.suffix.lower().removeprefix(".") not in SUFFIXES or name.name.startswith("."):
             continue
         path = file if local else fs.unstrip_protocol(file)
-        if any(unicodedata.category(character) in _BREAKS_LINES for character in name.stem):
+        if any(unicodedata.category(character) in _LINE_BREAKING_CATEGORIES for character in name.stem):
             raise UserError(f"{path!r}: a file name with a tab or a line end cannot be a recording's id; rename it.")
         if name.stem in recordings:
             raise UserError(
@@ -87,20 +87,20 @@ def find_recordings(folder: str, option: str = "--audio") -> dict[str, str]:
 
 
 def _files_below(folder: str) -> list[str]:
-    """List local files as fsspec's find does, but in linked folders too."""
+    """List local files as fsspec's ``find`` does, but follow linked folders too."""
     return [str(Path(at) / name) for at, _, names in os.walk(folder, followlinks=True) for name in names]
 
 
-def decode(path: str, settings: Decoding) -> Audio:
-    """Decode a file with libsndfile, mix its channels by their mean, and resample with soxr.
+def decode(path: str, settings: DecodingSettings) -> Audio:
+    """Decode an audio file with libsndfile, average its channels, and resample it with soxr.
 
     Args:
         path: A local path or an fsspec URI.
-        settings: The limits on duration.
+        settings: Minimum and maximum duration.
 
     Raises:
-        AudioError: The file is headerless, unreadable or without samples, holds values that are not finite, has an
-            impossible sample rate, or is shorter or longer than the settings allow.
+        AudioError: The file is headerless, unreadable or empty, has non-finite samples or an impossible sample rate,
+            or is shorter or longer than the settings allow.
     """
     if path.rpartition(".")[2].lower() in _HEADERLESS:
         raise AudioError("raw PCM has no header, so its sample rate and format are unknown: convert it to WAV")
@@ -131,11 +131,11 @@ def decode(path: str, settings: Decoding) -> Audio:
 
 
 def write_wav(path: str, samples: np.ndarray) -> None:
-    """Write samples (mono, 16 kHz, float32) as a WAV file with 16 bits, clipped at full scale.
+    """Write mono samples at 16 kHz atomically as a 16-bit WAV file, clipped at full scale.
 
     Args:
-        path: A local path or an fsspec URI in a folder that exists; the file appears whole or not at all.
-        samples: Shape (samples,).
+        path: A local path or an fsspec URI in an existing folder.
+        samples: float32, shape (samples,).
     """
     content = io.BytesIO()
     soundfile.write(content, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
@@ -143,7 +143,7 @@ def write_wav(path: str, samples: np.ndarray) -> None:
 
 
 def is_silent(samples: np.ndarray, threshold_dbfs: float) -> bool:
-    """Say whether no 50 ms of the samples (mono, 16 kHz) are louder than a level in dB of full scale (RMS)."""
+    """Return whether the RMS level of mono 16 kHz samples is below a threshold (dBFS) in all windows of 50 ms."""
     window = SAMPLE_RATE // 20
     padded = np.pad(samples, (0, -len(samples) % window))
     loudest = np.sqrt(np.square(padded.reshape(-1, window), dtype=np.float64).mean(axis=1).max())

@@ -1,4 +1,4 @@
-"""Whisper through CTranslate2, the format that cool-whisper is published in."""
+"""Whisper through CTranslate2, the format in which cool-whisper is published."""
 
 import ctypes
 from collections.abc import Iterable, Sequence
@@ -8,33 +8,33 @@ from site import getsitepackages as site_packages
 import numpy as np
 
 from pipeline.errors import UserError
-from pipeline.settings import Whisper
+from pipeline.settings import WhisperSettings
 from pipeline.speech.audio import SAMPLE_RATE
 from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
 
 _GAP_S = 30
-"""Silence before each recording of a joined batch. faster-whisper shortens a long first word after a pause; with
-a pause before every recording its times do not depend on the recording in front of it."""
+"""Silence in seconds before each recording of a joined batch. faster-whisper shortens a long first word after a pause.
+With a pause before every recording, its word times do not depend on the previous recording."""
 
 
 class FasterWhisper:
     """Whisper through faster-whisper: greedy or beam search without sampling, word times from cross-attention.
 
-    Recordings that fit the model's window go through together, longer ones one at a time, window by window. With
-    batches of one, every recording goes window by window, as in the reference method.
+    Recordings that fit the model's window are transcribed as one batch, longer ones one at a time, window by window.
+    With a batch size of 1, every recording is transcribed window by window, as in the reference method.
 
     Args:
-        model: A folder as the CTranslate2 converter makes it, with tokenizer.json beside.
-        settings: Language, beams, conditioning, and precision on a GPU; the CPU computes in float32.
-        device: ``cuda`` or ``cpu``; the GPU where there is one.
+        model: A folder written by the CTranslate2 converter, with tokenizer.json in it.
+        settings: Language, beams, conditioning, and precision on a GPU. The CPU computes in float32.
+        device: ``cuda`` or ``cpu``. By default, the GPU if there is one.
 
     Raises:
-        UserError: The model cannot be told to write the language.
+        UserError: The model cannot write the language.
     """
 
     name = "whisper"
 
-    def __init__(self, model: str, settings: Whisper, device: str | None = None):
+    def __init__(self, model: str, settings: WhisperSettings, device: str | None = None):
         _load_cublas()
         import ctranslate2
         from faster_whisper import BatchedInferencePipeline, WhisperModel
@@ -43,8 +43,8 @@ class FasterWhisper:
         self._settings = settings
         self._model = WhisperModel(model, device=device, compute_type=settings.dtype if device == "cuda" else "float32")
         self._batches = BatchedInferencePipeline(self._model)
-        # CTranslate2 takes a model for multilingual if its vocabulary holds the empty token, as OpenAI's does; any
-        # other would write English, with no more than a warning of faster-whisper.
+        # CTranslate2 treats a model as multilingual only if its vocabulary has the empty token, as OpenAI's does.
+        # For any other model, faster-whisper only logs a warning and writes English.
         if not self._model.model.is_multilingual and settings.language != "en":
             raise UserError(
                 f"--whisper {model} is for English alone (CTranslate2 finds no empty token in its vocabulary.json), so "
@@ -57,15 +57,15 @@ class FasterWhisper:
         """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
         window = self._model.feature_extractor.n_samples
         short = [i for i, audio in enumerate(batch) if len(audio) <= window and self._settings.batch_size > 1]
-        pieces = dict(zip(short, self._hear_together([batch[i] for i in short]), strict=True)) if short else {}
+        pieces = dict(zip(short, self._transcribe_joined([batch[i] for i in short]), strict=True)) if short else {}
         return [
             transcript_from_pieces(
-                pieces[i] if i in pieces else self._hear_windows(audio), len(audio) / SAMPLE_RATE, self.name
+                pieces[i] if i in pieces else self._transcribe_windows(audio), len(audio) / SAMPLE_RATE, self.name
             )
             for i, audio in enumerate(batch)
         ]
 
-    def _hear_together(self, batch: list[np.ndarray]) -> list[list[Piece]]:
+    def _transcribe_joined(self, batch: list[np.ndarray]) -> list[list[Piece]]:
         joined: list[np.ndarray] = []
         clips: list[dict[str, float]] = []
         end_s = 0
@@ -86,7 +86,7 @@ class FasterWhisper:
             pieces[start_s] += self._pieces([segment], start_s)
         return list(pieces.values())
 
-    def _hear_windows(self, audio: np.ndarray) -> list[Piece]:
+    def _transcribe_windows(self, audio: np.ndarray) -> list[Piece]:
         segments, _ = self._model.transcribe(
             audio, condition_on_previous_text=self._settings.condition_on_previous_text, **self._options()
         )
@@ -106,7 +106,7 @@ class FasterWhisper:
         return [
             Piece(word.word.replace("\ufffd", ""), word.start - offset_s, word.end - offset_s, word.probability)
             for segment in segments
-            # Batches in faster-whisper do not look at these; window by window, it has left such segments out already.
+            # faster-whisper ignores these thresholds in batches; window by window, it has already applied them.
             if segment.no_speech_prob <= self._settings.no_speech_threshold
             or segment.avg_logprob >= self._settings.log_prob_threshold
             for word in segment.words
@@ -114,7 +114,7 @@ class FasterWhisper:
 
 
 def _load_cublas() -> None:
-    """Load CUDA 12's cuBLAS from its Python package, where that is installed: CTranslate2 looks for no folder."""
+    """Load CUDA 12's cuBLAS from its Python package, if installed: CTranslate2 does not search there."""
     for site in map(Path, site_packages()):
         for library in ("libcublasLt.so.12", "libcublas.so.12"):
             path = site / "nvidia" / "cublas" / "lib" / library

@@ -1,9 +1,10 @@
-"""The language of a recording, and with it the recogniser whose transcript counts."""
+"""The language of a text, detected from its script."""
 
 import re
 from typing import Literal
 
-from pipeline.speech.words import CJK
+CJK = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+"""CJK ideographs, for use inside a character class of a regular expression."""
 
 Language = Literal["en", "zh"]
 
@@ -11,8 +12,8 @@ _IDEOGRAPH = re.compile(rf"[{CJK}]")
 
 
 def language_of(text: str) -> Language:
-    """Tell the language of a transcript by the reference's rule: a CJK ideograph makes it Mandarin, else English.
+    """Return ``zh`` (Mandarin) if a transcript contains a CJK ideograph, else ``en``.
 
-    The two may mix in one transcript; a single ideograph is enough. Text without any letter counts as English.
+    This is the rule of the reference method. Mixed text counts as Mandarin, and text without letters as English.
     """
     return "zh" if _IDEOGRAPH.search(text) else "en"

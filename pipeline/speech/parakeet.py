@@ -1,25 +1,25 @@
-"""Parakeet, NVIDIA's FastConformer-TDT for English, through NeMo."""
+"""Parakeet, NVIDIA's FastConformer-TDT model for English, through NeMo."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.settings import Parakeet as ParakeetSettings
+from pipeline.settings import ParakeetSettings
 from pipeline.speech.audio import SAMPLE_RATE
 from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
 
 _LONG_S = 60
-"""Recordings longer than this (seconds) go alone: the memory of attention grows with the square of the length, for
-every recording of a batch with the longest."""
+"""Recordings longer than this (seconds) are transcribed alone: the attention of every recording in a batch takes
+memory that grows with the square of the longest recording's length."""
 
 
 class Parakeet:
-    """Parakeet with greedy decoding; NeMo is imported here, which takes some 20 s.
+    """Parakeet with greedy decoding. Creating it imports NeMo, which takes about 20 s.
 
     Args:
         model: A .nemo file.
         settings: Precision.
-        device: ``cuda`` or ``cpu``; the GPU where there is one.
+        device: ``cuda`` or ``cpu``. By default, the GPU if there is one.
     """
 
     name = "parakeet"
@@ -38,13 +38,13 @@ class Parakeet:
         """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
         short = [i for i, audio in enumerate(batch) if len(audio) <= _LONG_S * SAMPLE_RATE]
         long = [[i] for i, audio in enumerate(batch) if len(audio) > _LONG_S * SAMPLE_RATE]
-        heard: dict[int, Transcript] = {}
-        for some in [short, *long] if short else long:
-            heard |= zip(some, self._hear([batch[i] for i in some]), strict=True)
-        return [heard[i] for i in range(len(batch))]
+        transcripts: dict[int, Transcript] = {}
+        for indices in [short, *long] if short else long:
+            transcripts |= zip(indices, self._transcribe([batch[i] for i in indices]), strict=True)
+        return [transcripts[i] for i in range(len(batch))]
 
-    def _hear(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
-        # NeMo pads what is shorter than a second on both sides, which would move the words: pad behind first.
+    def _transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
+        # NeMo pads recordings shorter than a second on both sides, which would shift the words. So pad the end first.
         padded = [np.pad(audio, (0, max(SAMPLE_RATE - len(audio), 0))) for audio in batch]
         hypotheses = self._model.transcribe(padded, batch_size=len(padded), timestamps=True, verbose=False)
         return [
@@ -56,14 +56,14 @@ class Parakeet:
 
 
 def pieces_of(text: str, words: Sequence[dict]) -> list[Piece]:
-    """Give each word of a hypothesis its time, without changing the text.
+    """Split the text of a hypothesis into pieces with NeMo's word times, without changing the text.
 
-    NeMo builds the words from the tokens once more, and around punctuation they can differ from the text by a
-    space: so words are counted off along the text by their characters that are not spaces.
+    NeMo rebuilds the words from the tokens, and their spaces around punctuation can differ from those of the text.
+    Words are therefore matched to the text by counting the characters that are not spaces.
 
     Args:
-        text: The hypothesis' text.
-        words: NeMo's words, in order: ``word``, ``start`` and ``end`` in seconds.
+        text: Text of the hypothesis.
+        words: NeMo's words in order: ``word``, and ``start`` and ``end`` in seconds.
     """
     pieces: list[Piece] = []
     position = 0

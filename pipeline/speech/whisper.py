@@ -1,4 +1,4 @@
-"""Whisper through Transformers, and the choice between it and CTranslate2."""
+"""Whisper through Transformers, and the choice between Transformers and CTranslate2."""
 
 import codecs
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from pipeline.errors import UserError
-from pipeline.settings import Whisper
+from pipeline.settings import WhisperSettings
 from pipeline.speech.audio import SAMPLE_RATE
-from pipeline.speech.words import Piece, Recognizer, Transcript, transcript_from_pieces
+from pipeline.speech.words import Piece, Transcriber, Transcript, transcript_from_pieces
 
-_STAMP_S = 0.02
-"""Seconds between Whisper's timestamps."""
+_TIMESTAMP_S = 0.02
+"""Resolution of Whisper's timestamp tokens in seconds."""
 
 _BYTE_OF = {character: byte for byte, character in bytes_to_unicode().items()}
 
@@ -24,21 +24,21 @@ _BYTE_OF = {character: byte for byte, character in bytes_to_unicode().items()}
 class TransformersWhisper:
     """Whisper through Transformers: greedy or beam search without sampling, word times from cross-attention.
 
-    Recordings go one at a time. In a batch, Transformers aligns over the padding behind the shorter texts, so that
-    batch mates would move a recording's words.
+    Recordings are transcribed one at a time. In a batch, Transformers also aligns the padding after the shorter texts,
+    so the word times of a recording would depend on the other recordings.
 
     Args:
         model: A Transformers folder or hub name.
         settings: Language, beams, conditioning and precision.
-        device: ``cuda`` or ``cpu``; the GPU where there is one.
+        device: ``cuda`` or ``cpu``. By default, the GPU if there is one.
 
     Raises:
-        UserError: The model cannot be told to write the language, or gives words no times.
+        UserError: The model cannot write the language, or has no alignment heads for word times.
     """
 
     name = "whisper"
 
-    def __init__(self, model: str, settings: Whisper, device: str | None = None):
+    def __init__(self, model: str, settings: WhisperSettings, device: str | None = None):
         self._settings = settings
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         processor = WhisperProcessor.from_pretrained(model)
@@ -56,14 +56,14 @@ class TransformersWhisper:
                 f"--whisper {model} gives words no times: its generation_config.json lacks alignment_heads; "
                 "copy them from the model that it was fine-tuned from."
             )
-        self._first_stamp: int = generation.no_timestamps_token_id + 1
+        self._first_timestamp: int = generation.no_timestamps_token_id + 1
 
     def transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
         """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
-        return [self._hear(audio) for audio in batch]
+        return [self._transcribe(audio) for audio in batch]
 
     @torch.inference_mode()
-    def _hear(self, audio: np.ndarray) -> Transcript:
+    def _transcribe(self, audio: np.ndarray) -> Transcript:
         windows = len(audio) > self._features.n_samples
         inputs = self._features(
             audio,
@@ -94,10 +94,10 @@ class TransformersWhisper:
         return replace(transcript, confidence=self._confidence(segments))
 
     def _pieces(self, segment: dict) -> list[Piece]:
-        """Turn a segment's text tokens into pieces.
+        """Convert a segment's text tokens to pieces.
 
-        Transformers says where the decoder looks after each token: there the next one starts. What comes first would
-        start with its window, however long the silence before it; there the model's own timestamp counts.
+        Transformers gives the end of each token, where the next one starts. The first text token would therefore start
+        with its window, even after a long silence. The model's own timestamp is used for it instead.
         """
         tokens, ends = segment["tokens"].tolist(), segment["token_timestamps"].tolist()
         starts = [float(segment["start"]), *ends[:-1]]
@@ -111,13 +111,13 @@ class TransformersWhisper:
         )
 
     def _confidence(self, segments: Sequence[dict]) -> float | None:
-        """Return the mean probability of the text tokens; Transformers has their scores at hand for its thresholds."""
+        """Return the mean probability of the text tokens, from the scores that Transformers uses for its thresholds."""
         found: list[float] = []
         window, prompt = None, 0
         for segment in segments:
-            if segment["result"] is not window:  # a window's first segment begins behind its prompt
+            if segment["result"] is not window:  # a window's first segment starts after its prompt
                 window, prompt = segment["result"], segment["idxs"][0]
-            first, end = (place - prompt for place in segment["idxs"])
+            first, end = (index - prompt for index in segment["idxs"])
             tokens = segment["tokens"].cpu()
             probabilities = torch.stack(segment["result"]["scores"][first:end]).float().softmax(-1)
             own = probabilities.gather(-1, tokens[:, None]).squeeze(-1)
@@ -125,27 +125,28 @@ class TransformersWhisper:
         return sum(found) / len(found) if found else None
 
     def _start_s(self, segment: dict, tokens: list[int], text: list[int]) -> float:
-        """Return the second at which a segment starts by the timestamp in front of its text.
+        """Return the start of a segment's text in seconds, from the timestamp token before it.
 
-        Transformers gives a window's only segment the start of the window, but each segment its own end: the timestamp
-        behind its text. Where there is none, the text was cut off, and the segment is its window's only one.
+        Transformers sets the start of a window's only segment to that of the window, but the end of every segment to
+        the timestamp after its text. Without that timestamp, the text was cut off, and the segment is the only one.
         """
         start_s, *end_s = [
-            _STAMP_S * (token - self._first_stamp) for token in (tokens[text[0] - 1], *tokens[text[-1] + 1 :][:1])
+            _TIMESTAMP_S * (token - self._first_timestamp)
+            for token in (tokens[text[0] - 1], *tokens[text[-1] + 1 :][:1])
         ]
         return start_s + (float(segment["end"]) - end_s[0] if end_s else float(segment["start"]))
 
 
 def token_to_bytes(token: str) -> bytes:
-    """Turn a token of a byte-level vocabulary, where each character stands for one byte, into its bytes."""
+    """Convert a token of a byte-level vocabulary, in which each character stands for one byte, to its bytes."""
     return bytes(_BYTE_OF[character] for character in token)
 
 
 def pieces_from_tokens(tokens: Sequence[tuple[bytes, float, float]]) -> list[Piece]:
-    """Join tokens until their bytes are whole UTF-8 characters; bytes that never become whole are dropped.
+    """Join tokens into pieces of whole UTF-8 characters; bytes that form no character are dropped.
 
     Args:
-        tokens: Bytes, start and end in seconds of each token. Rare Chinese characters are split over several.
+        tokens: Bytes, start and end (seconds) of each token. A rare Chinese character can take several tokens.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("ignore")
     pieces: list[Piece] = []
@@ -160,11 +161,11 @@ def pieces_from_tokens(tokens: Sequence[tuple[bytes, float, float]]) -> list[Pie
     return pieces
 
 
-def load_whisper(model: str, settings: Whisper, device: str | None = None) -> Recognizer:
-    """Load Whisper with the library that the settings name.
+def load_whisper(model: str, settings: WhisperSettings, device: str | None = None) -> Transcriber:
+    """Load Whisper with the library that the settings choose.
 
     Raises:
-        UserError: The model cannot write the language.
+        UserError: The model cannot be used with these settings.
     """
     if settings.backend == "transformers":
         return TransformersWhisper(model, settings, device)

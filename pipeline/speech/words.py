@@ -1,32 +1,31 @@
-"""Timed words, and how they are made from whatever timed pieces a recogniser gives."""
+"""Transcripts with timed words, built from the timed output of any ASR model."""
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-CJK = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
-"""CJK ideographs, as the inside of a regular expression's character class."""
+from pipeline.speech.language import CJK, Language, language_of
 
-_SPACES = ("Cc", "Zl", "Zp", "Zs")
+_SPACE_CATEGORIES = ("Cc", "Zl", "Zp", "Zs")
 WORD = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
-"""A CJK ideograph, or a run of other characters without a space."""
+"""A CJK ideograph, or a run of other characters without spaces."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of recognised text with its time: a token, a word or a character, as the model has it.
+    """A timed part of the text that an ASR model writes: a token, a word or a character.
 
-    The texts of a recording's pieces, joined as they are, are its raw text: a piece brings its own spaces.
+    The concatenated texts of all pieces are the raw text of the recording, so pieces include the spaces.
 
     Attributes:
-        text: Characters, spaces included.
+        text: Characters, including spaces.
         start_s: Start in seconds from the beginning of the recording.
         end_s: End in seconds.
-        confidence: Probability in 0..1, where the recogniser gives one.
+        confidence: Probability in 0..1, or None if the model gives none.
     """
 
     text: str
@@ -37,12 +36,12 @@ class Piece:
 
 @dataclass(frozen=True)
 class Word:
-    """One word with its characters in the transcript and its time.
+    """A word of a transcript with its position and time.
 
-    A CJK ideograph is a word; other characters between spaces or ideographs make one, punctuation included.
+    A CJK ideograph is a word, and so is a run of other characters, including punctuation, without spaces.
 
     Attributes:
-        text: The transcript's characters ``char_start`` to ``char_end``, half open.
+        text: The transcript's characters from ``char_start`` up to ``char_end``.
         char_start: Index of the first character.
         char_end: Index after the last character.
         start_s: Start in seconds.
@@ -57,16 +56,25 @@ class Word:
     end_s: float
     confidence: float | None = None
 
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Word":
+        """Create a word from a struct of type ``tables.WORD``."""
+        return cls(**row)
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the word as a struct of type ``tables.WORD``."""
+        return dict(vars(self))
+
 
 @dataclass(frozen=True)
 class Transcript:
-    """What a recogniser heard in one recording.
+    """The transcript of one recording.
 
     Attributes:
-        text: The transcript on one line, without space at its ends; empty where there is no speech.
-        words: Its words in order; every character that is not a space belongs to exactly one.
-        recognizer: The recogniser's name.
-        confidence: Mean probability of its tokens in 0..1, where the recogniser gives one.
+        text: The text on one line, without leading or trailing spaces; empty if there is no speech.
+        words: Timed words in order; each non-space character is in exactly one. Empty if the times are unknown.
+        recognizer: Name of the ASR model, or another source of the text, such as ``gold``.
+        confidence: Mean token probability in 0..1, or None if the model gives none.
     """
 
     text: str
@@ -74,9 +82,24 @@ class Transcript:
     recognizer: str = ""
     confidence: float | None = None
 
+    @property
+    def language(self) -> Language:
+        """The language of the text, ``en`` or ``zh``."""
+        return language_of(self.text)
 
-class Recognizer(Protocol):
-    """Turns recordings into transcripts; models load in ``__init__`` and stay resident."""
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Transcript":
+        """Create a transcript from a row of the table ``transcripts``."""
+        return cls(row["text"], [Word.from_row(word) for word in row["words"]], row["recognizer"])
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the row of the table ``transcripts``, without the recording's id."""
+        words = [word.to_row() for word in self.words]
+        return {"language": self.language, "text": self.text, "words": words, "recognizer": self.recognizer}
+
+
+class Transcriber(Protocol):
+    """An ASR model, which is loaded in ``__init__`` and kept in memory."""
 
     name: str
 
@@ -86,24 +109,24 @@ class Recognizer(Protocol):
 
 
 def transcript_from_pieces(pieces: Sequence[Piece], duration_s: float, recognizer: str) -> Transcript:
-    """Join timed pieces into a transcript whose words know their characters and times.
+    """Join timed pieces into a transcript with timed words.
 
-    Control characters and Unicode line or paragraph separators become spaces, runs of spaces one space, so that
-    a transcript is one line. Inside a piece time runs evenly over the characters that are not spaces. Times are
-    kept within the recording and rounded to milliseconds, and no word starts before the one in front of it.
+    Control characters and Unicode line or paragraph separators become spaces, and runs of spaces one space, so the
+    transcript is a single line. The time of a piece is divided evenly among its non-space characters. Times are
+    limited to the recording and rounded to milliseconds, and no word starts before the previous one.
 
     Args:
-        pieces: The recogniser's pieces, in the order of the text.
-        duration_s: Length of the recording in seconds.
-        recognizer: The recogniser's name.
+        pieces: The ASR model's pieces, in text order.
+        duration_s: Duration of the recording in seconds.
+        recognizer: Name of the ASR model.
 
     Returns:
-        The transcript; without pieces, one with empty text.
+        The transcript. Without pieces, its text is empty.
     """
     text: list[str] = []
     times: list[tuple[float, float, float | None]] = []
     for piece in pieces:
-        line = "".join(" " if unicodedata.category(c) in _SPACES else c for c in piece.text)
+        line = "".join(" " if unicodedata.category(c) in _SPACE_CATEGORIES else c for c in piece.text)
         step = (piece.end_s - piece.start_s) / max(len(line.replace(" ", "")), 1)
         start = piece.start_s
         for character in line:

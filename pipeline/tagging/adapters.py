@@ -1,7 +1,7 @@
-"""The base model and the adapter folders that go with it.
+"""The base model and its adapter folders.
 
-An adapter folder holds the files of PEFT and ``tagging.json``: what the adapter was trained to be told, and what
-identifies its base model. Inference tells it the same and refuses another base.
+An adapter folder holds the files of PEFT and ``tagging.json``: the prompt that the adapter was trained with, and what
+identifies its base model. Inference uses the same prompt and refuses another base model.
 """
 
 import hashlib
@@ -21,9 +21,9 @@ from transformers import (
 )
 
 from pipeline.errors import UserError
-from pipeline.settings import NO_ADAPTERS
-from pipeline.settings import Tagger as TaggerSettings
-from pipeline.tagging.groups import Group
+from pipeline.files import write_json
+from pipeline.settings import NO_ADAPTERS, TaggerSettings
+from pipeline.tagging.entity_groups import EntityGroup
 from pipeline.tagging.prompts import Prompt, render
 
 
@@ -63,24 +63,24 @@ def load_adapters(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     adapters: str,
-    groups: Sequence[Group],
+    groups: Sequence[EntityGroup],
     skip_missing: bool = False,
 ) -> tuple[PreTrainedModel | PeftModel, list[Prompt]]:
-    """Put the adapters of all groups on one base model, each under its group's name.
+    """Put the adapters of all entity groups on one base model, each under the name of its group.
 
     Args:
         model: The base model.
         tokenizer: Its tokenizer.
-        adapters: Folder with one adapter folder for each group, or ``none``.
-        groups: The groups to tag.
-        skip_missing: Leave out the groups that have no folder, as long as one has.
+        adapters: Folder with one adapter folder for each entity group, or ``none``.
+        groups: The entity groups to tag.
+        skip_missing: Leave out entity groups without a folder, unless all lack one.
 
     Returns:
-        The model with its adapters, and each group's prompt from its ``tagging.json``. With ``none``: the base
-        model as it is, and the groups' own prompts.
+        The model with its adapters, and each adapter's prompt from its ``tagging.json``. With ``none``: the base
+        model as it is, and the prompts of the entity groups.
 
     Raises:
-        UserError: An adapter is missing or damaged, or was trained on another base.
+        UserError: An adapter is missing or damaged, or was trained on another base model.
     """
     if adapters == NO_ADAPTERS:
         return model, [Prompt.of(group) for group in groups]
@@ -103,9 +103,9 @@ def load_adapters(
 
 
 def identify(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
-    """Return what tells base models apart: a hash of the tokenizer with its template, and one of a few weights.
+    """Return what tells base models apart: a hash of the tokenizer with its chat template, and one of a few weights.
 
-    The weights are those of the last norm in bfloat16: few, and the same under 4 bits or with adapters around them.
+    The weights are those of the last norm in bfloat16: they are few, and neither 4 bits nor adapters change them.
     """
     sample = Prompt("sample", {}, "system", ("question",))
     spoken = json.dumps([sorted(tokenizer.get_vocab().items()), render(tokenizer, sample, "question")])
@@ -124,21 +124,13 @@ def write_tagging_json(
 
     Args:
         folder: The adapter folder, which exists.
-        prompt: What the adapter was told in training.
-        base_model: Folder or hub name of the base, for people to read.
-        model: The base model, with or without adapters around it.
+        prompt: The prompt of the training.
+        base_model: Folder or hub name of the base model, for people to read.
+        model: The base model, with or without adapters.
         tokenizer: Its tokenizer.
     """
-    content = {
-        "group": prompt.group,
-        "types": prompt.types,
-        "system": prompt.system,
-        "few_shot": list(prompt.examples),
-        "base_model": base_model,
-        **identify(model, tokenizer),
-    }
-    text = json.dumps(content, ensure_ascii=False, indent=2)
-    (folder / "tagging.json").write_text(text + "\n", encoding="utf-8")
+    content = {**prompt.to_json(), "base_model": base_model, **identify(model, tokenizer)}
+    write_json(str(folder / "tagging.json"), content)
 
 
 def read_tagging_json(folder: Path, identity: dict[str, str]) -> Prompt:
@@ -146,10 +138,10 @@ def read_tagging_json(folder: Path, identity: dict[str, str]) -> Prompt:
 
     Args:
         folder: The adapter folder.
-        identity: What ``identify`` says of the base model in use.
+        identity: What ``identify`` returns for the base model in use.
 
     Raises:
-        UserError: The folder or its ``tagging.json`` is missing or damaged, or was made for another base.
+        UserError: The folder or its ``tagging.json`` is missing or damaged, or was made for another base model.
     """
     if not folder.is_dir():
         raise UserError(
@@ -159,7 +151,7 @@ def read_tagging_json(folder: Path, identity: dict[str, str]) -> Prompt:
     file = folder / "tagging.json"
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        prompt = Prompt(content["group"], content["types"], content["system"], tuple(content["few_shot"]))
+        prompt = Prompt.from_json(content)
         trained_on, expected = content["base_model"], {key: content[key] for key in identity}
     except FileNotFoundError as error:
         raise UserError(f"{file} is missing: copy the adapter folder whole, or train it again.") from error

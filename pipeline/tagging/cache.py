@@ -1,7 +1,8 @@
 """A key-value cache for rows of different lengths.
 
-Nothing is ever cropped. A row knows how many of its slots count; new keys are written from there on, over those of
-rejected drafts, and a query sees the slots up to its own. A token's slot is its position.
+The slot of a token in its row is its position. The caller keeps the number of valid slots of each row. New keys are
+written after them, over those of rejected drafts, and a query attends to the slots up to its own. So the cache is
+never cropped.
 """
 
 from collections.abc import Sequence
@@ -17,11 +18,11 @@ _STEP = 256  # slots by which the cache grows
 
 @dataclass(frozen=True)
 class KeyValues:
-    """Keys and values of tokens with which many rows begin.
+    """Keys and values of a prefix that many rows share.
 
     Attributes:
-        keys: For each layer, slots × heads × head size.
-        values: Likewise.
+        keys: For each layer, shape (slots, heads, head size).
+        values: Like ``keys``.
     """
 
     keys: list[torch.Tensor]
@@ -30,12 +31,12 @@ class KeyValues:
 
 @dataclass(frozen=True)
 class Plan:
-    """Where one forward pass reads and writes.
+    """Which slots one forward pass reads and writes.
 
     Attributes:
-        rows: Index of each row of the batch in the cache; None where they are all rows in order.
-        places: For each new token its place among all slots of all rows, flat.
-        visible: Slots of a row that the pass sees.
+        rows: Cache row of each row of the batch, or None if the batch has all rows in order.
+        places: Index of each new token among the slots of all rows, flat.
+        visible: Number of slots of a row that the pass can read.
     """
 
     rows: torch.Tensor | None
@@ -44,11 +45,11 @@ class Plan:
 
 
 class RaggedCache(Cache):
-    """Keys and values of all layers, in buffers that are kept from batch to batch and grow in steps.
+    """Keys and values of all layers, in buffers that are reused for the next batch and grow in steps.
 
     Attributes:
-        rows: How many rows there are.
-        slots: How many slots each row has; the last is for padding and never seen by a token that counts.
+        rows: Number of rows.
+        slots: Number of slots of each row. The last slot is for padding, and no other token attends to it.
     """
 
     def __init__(self, layers: int):
@@ -59,18 +60,18 @@ class RaggedCache(Cache):
         self.plan: Plan | None = None
 
     def shape(self, rows: int, slots: int) -> None:
-        """Divide the buffers anew; what they held is lost.
+        """Set the shape of the cache and discard its contents.
 
         Args:
-            rows: How many rows.
-            slots: How many slots each has at least.
+            rows: Number of rows.
+            slots: Minimum number of slots of each row.
         """
         self.rows, self.slots = rows, _round_up(slots + 1)
         for layer in self._own:
             layer.divide()
 
     def grow(self, slots: int) -> None:
-        """Make room for ``slots`` slots in each row and keep what is there."""
+        """Make room for at least ``slots`` slots in each row and keep the contents."""
         if slots < self.slots:
             return
         before, self.slots = self.slots, _round_up(slots + 1)
@@ -78,12 +79,12 @@ class RaggedCache(Cache):
             layer.extend(before)
 
     def aim(self, rows: Sequence[int], slots: torch.Tensor, visible: int) -> None:
-        """Say where the next forward pass writes.
+        """Set where the next forward pass reads and writes.
 
         Args:
-            rows: Index of each row of the batch, ascending.
-            slots: Slot of each token, batch × tokens.
-            visible: One more than the last slot that a token of the batch may see.
+            rows: Cache row of each row of the batch, ascending.
+            slots: Slot of each token, shape (batch, tokens).
+            visible: Number of slots of a row that the pass can read.
         """
         device = slots.device
         index = torch.tensor(rows, device=device)
@@ -91,14 +92,14 @@ class RaggedCache(Cache):
         self.plan = Plan(None if list(rows) == list(range(self.rows)) else index, places, visible)
 
     def copy(self, row: int, length: int) -> KeyValues:
-        """Copy the first ``length`` slots of a row out."""
+        """Return a copy of the first ``length`` slots of a row."""
         return KeyValues(
             [layer.rows_of(layer.keys)[row, :length].clone() for layer in self._own],
             [layer.rows_of(layer.values)[row, :length].clone() for layer in self._own],
         )
 
     def paste(self, prefix: KeyValues, rows: Sequence[int]) -> None:
-        """Write a prefix into the first slots of rows."""
+        """Write a prefix to the first slots of rows."""
         everywhere = list(rows) == list(range(self.rows))
         for layer, keys, values in zip(self._own, prefix.keys, prefix.values, strict=True):
             layer.allocate(keys)
@@ -110,14 +111,14 @@ class RaggedCache(Cache):
                     place[torch.tensor(rows, device=new.device)] = new
 
     def clear(self, row: int) -> None:
-        """Zero a row: a masked slot weighs nothing, but nothing times NaN is NaN."""
+        """Zero a row. Masked slots have an attention weight of 0, but 0 times NaN is NaN."""
         for layer in self._own:
             layer.rows_of(layer.keys)[row] = 0
             layer.rows_of(layer.values)[row] = 0
 
 
 class _Layer(CacheLayerMixin):
-    """Keys and values of one layer: a flat pool of slots, divided into rows."""
+    """Keys and values of one layer: a flat pool of slots that is divided into rows."""
 
     is_sliding = False
 
@@ -126,7 +127,7 @@ class _Layer(CacheLayerMixin):
         self.cache = cache
 
     def allocate(self, like: torch.Tensor) -> None:
-        """Take memory for heads like those of ``like``, ... × heads × head size; zeros, as stale slots are read."""
+        """Allocate buffers for tensors with the shape (..., heads, head size), zeroed as unused slots are read too."""
         if not self.is_initialized:
             size = (self.cache.rows * self.cache.slots, *like.shape[-2:])
             self.keys = torch.zeros(size, dtype=like.dtype, device=like.device)
@@ -134,13 +135,13 @@ class _Layer(CacheLayerMixin):
             self.is_initialized = True
 
     def divide(self) -> None:
-        """Drop the buffers where they are too small for the cache's new shape."""
+        """Drop the buffers if they are too small for the new shape of the cache."""
         if self.keys is not None and len(self.keys) < self.cache.rows * self.cache.slots:
             self.keys = self.values = None
             self.is_initialized = False
 
     def extend(self, before: int) -> None:
-        """Move the rows of ``before`` slots into larger buffers."""
+        """Move rows with ``before`` slots to larger buffers."""
         if not self.is_initialized:
             return
         for name in ("keys", "values"):
@@ -151,7 +152,7 @@ class _Layer(CacheLayerMixin):
             setattr(self, name, new)
 
     def rows_of(self, buffer: torch.Tensor | None) -> torch.Tensor:
-        """Return a buffer as rows × slots × heads × head size."""
+        """Return a view of a buffer with shape (rows, slots, heads, head size)."""
         assert buffer is not None
         rows, slots = self.cache.rows, self.cache.slots
         return buffer[: rows * slots].unflatten(0, (rows, slots))
@@ -162,7 +163,7 @@ class _Layer(CacheLayerMixin):
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write new keys and values, batch × heads × tokens × head size, and return all that the pass may see."""
+        """Write keys and values, shape (batch, heads, tokens, head size), and return all that the pass can read."""
         plan = self.cache.plan
         assert plan is not None
         seen = []

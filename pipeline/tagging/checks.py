@@ -1,4 +1,4 @@
-"""What a number has to pass besides its form: a check digit, a numbering plan."""
+"""Checks of a number beyond its form: check digits and numbering plans."""
 
 import importlib
 import ipaddress
@@ -22,7 +22,7 @@ def check_by_name(name: str) -> Check:
             (``stdnum us.ssn``), ``ip``, ``taiwan-id`` or ``medicare-card``.
 
     Returns:
-        A function that tells a real number from one that only looks like it.
+        A function that returns whether a text is a valid number.
 
     Raises:
         ValueError: No check has this name.
@@ -50,7 +50,7 @@ def _is_phone_number(regions: Sequence[str], text: str) -> bool:
     number = re.match(r"[+0-9 ().-]*", text)
     digits = re.sub(r"[^0-9]", "", number[0]) if number else ""
     if digits in _COUNTING or digits in _COUNTING[::-1]:
-        return False  # somebody counts
+        return False  # counting, such as "one two three"
     for region in regions:
         try:
             if phonenumbers.is_valid_number(phonenumbers.parse(number[0] if number else "", region)):
@@ -73,7 +73,7 @@ def _is_ip_address(text: str) -> bool:
 
 
 def _is_taiwanese_id(text: str) -> bool:
-    """Check a national identity number (A123456789) or a resident certificate of either form (AB12345678)."""
+    """Check a national identity number (A123456789) or a resident certificate number (AB12345678, A812345678)."""
     text = re.sub(r"[ -]", "", text).upper()
     if not re.fullmatch(r"[A-Z][A-D1289][0-9]{8}", text):
         return False
@@ -86,7 +86,7 @@ def _is_taiwanese_id(text: str) -> bool:
 
 
 def _is_medicare_card(text: str) -> bool:
-    """Check an Australian Medicare number: eight digits, their check digit, the issue and perhaps the person."""
+    """Check an Australian Medicare number: eight digits, a check digit, the issue and optionally the person."""
     digits = [int(character) for character in text if character.isdigit()]
     if len(digits) not in (10, 11):
         return False

@@ -1,7 +1,7 @@
-"""Which tokens may come next when an answer has to be a text with inline tags.
+"""Constrained decoding: which tokens may come next if an answer must be a given text with inline tags.
 
-A byte automaton knows the text; a trie of the vocabulary's bytes turns its legal bytes into legal tokens. Tokens that
-join a tag and text therefore need no care, and whatever a model prefers, the answer without its tags is the text.
+A byte automaton defines the legal bytes, and a trie of the vocabulary's bytes converts them to legal tokens. So tokens
+that join a tag and text need no special case, and without its tags every answer is exactly the text.
 """
 
 import re
@@ -20,28 +20,28 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 _CLOSED = -1
 _LETTER = "[A-Za-zÀ-ÖØ-öø-ɏ\u1e00-\u1effＡ-Ｚａ-ｚ]"
 _WORD = re.compile(rf"{_LETTER}(?:[\u0300-\u036f]*{_LETTER})+|\d\d+")  # a Latin word, or a number
-_IDEOGRAPHS = "\u2e80"  # from here on scripts put no space between words
+_IDEOGRAPHS = "\u2e80"  # scripts from here on have no spaces between words
 
 
 class Vocabulary:
     """The bytes of a tokenizer's tokens, as a trie.
 
     Attributes:
-        ids: Token id of each byte string; the lowest where several tokens are the same bytes.
-        prefixes: Every proper beginning of a token: the inner nodes of the trie.
-        end: Token id that ends a turn.
-        most_tags: The most tags that one token writes a byte of.
+        ids: Token id of each byte string; the lowest one if several tokens have the same bytes.
+        prefixes: All proper prefixes of tokens: the inner nodes of the trie.
+        end: Id of the token that ends a turn.
+        most_tags: Maximum number of tags of which one token contains bytes.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, end_of_turn: str):
-        """Read the vocabulary of a byte-level BPE tokenizer (Llama 3, Qwen, GPT-2 and their like).
+        """Read the vocabulary of a byte-level BPE tokenizer, such as that of Llama 3, Qwen or GPT-2.
 
         Args:
             tokenizer: The model's tokenizer.
             end_of_turn: The special token that ends an answer.
 
         Raises:
-            ValueError: A byte has no token of its own, or the end of a turn is not one token.
+            ValueError: A byte has no token of its own, or ``end_of_turn`` is not a single token.
         """
         alphabet = {character: byte for byte, character in bytes_to_unicode().items()}
         added = set(tokenizer.added_tokens_decoder)
@@ -64,12 +64,12 @@ class Vocabulary:
         self._backend = tokenizer.backend_tokenizer  # type: ignore[attr-defined]
 
     def tags(self, written: bytes, half: bytes, tags: tuple[bytes, ...]) -> "TagTokens":
-        """Return how a token that has begun can go on with a tag.
+        """Return the tokens that continue a half-written tag.
 
         Args:
-            written: Bytes of the token so far, which end with ``half`` or the end of it.
-            half: Bytes of the half-written tag.
-            tags: The tags that it may become.
+            written: Bytes of the token so far, which end with ``half`` or with the last bytes of it.
+            half: Bytes of the tag so far.
+            tags: The tags that it can become.
         """
         key = (written, half, tags)
         if key not in self._tags:
@@ -77,10 +77,10 @@ class Vocabulary:
         return self._tags[key]
 
     def _walk_tags(self, written: bytes, half: bytes, tags: tuple[bytes, ...]) -> "TagTokens":
-        going_on: list[tuple[int, bytes]] = []
+        unfinished: list[tuple[int, bytes]] = []
         complete: list[tuple[bytes, int]] = []
         if written in self.ids:
-            going_on.append((self.ids[written], half))
+            unfinished.append((self.ids[written], half))
         walk = [(written, half)]
         while walk:
             written, half = walk.pop()
@@ -92,13 +92,13 @@ class Vocabulary:
                     complete.append((longer, tags.index(tag)))
                     continue
                 if longer in self.ids:
-                    going_on.append((self.ids[longer], tag))
+                    unfinished.append((self.ids[longer], tag))
                 if longer in self.prefixes:
                     walk.append((longer, tag))
-        return TagTokens(tuple(going_on), tuple(complete))
+        return TagTokens(tuple(unfinished), tuple(complete))
 
     def splits(self, word: str) -> set[int]:
-        """Return where, in bytes, the tokenizer itself parts a word: by itself, behind a space or behind a tag."""
+        """Return the byte positions where the tokenizer splits a word: alone, after a space or after a tag."""
         if word not in self._splits:
             self._splits[word] = {
                 place - len(before)
@@ -109,10 +109,10 @@ class Vocabulary:
         return self._splits[word]
 
     def ends(self, text: str) -> set[int]:
-        """Return where, in bytes, the tokens end in which the tokenizer itself writes a text.
+        """Return the byte positions where tokens end if the tokenizer encodes a text.
 
-        A tokenizer that writes another text, in composed characters or with a space in front, tells nothing: then these
-        are all places.
+        If the tokens spell another text (a tokenizer may compose characters or prepend a space), all positions are
+        returned.
         """
         pieces = [self.bytes.get(token, b"") for token in self.encode(text)]
         if b"".join(pieces) != text.encode():
@@ -120,16 +120,16 @@ class Vocabulary:
         return set(accumulate(map(len, pieces)))
 
     def encode(self, text: str) -> list[int]:
-        """Return the tokens in which the tokenizer itself writes a text."""
+        """Return the token ids of a text, as encoded by the tokenizer."""
         return list(self._backend.encode(text, add_special_tokens=False).ids)
 
 
 class TagTokens(NamedTuple):
-    """How tokens go on with a tag.
+    """Tokens that continue a tag.
 
     Attributes:
-        half: Tokens that end within the tag, each with the bytes of the tag that are then written.
-        whole: The bytes of tokens up to the end of the tag, whether they end there or go on, each with its index.
+        half: Tokens that end inside the tag, each with the bytes of the tag so far.
+        whole: Bytes of tokens up to the end of the tag, each with the tag's index. The tokens may go on after them.
     """
 
     half: tuple[tuple[int, bytes], ...]
@@ -137,14 +137,14 @@ class TagTokens(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where in an answer we are.
+    """A state of the automaton: a position in an answer.
 
     Attributes:
-        position: Bytes of the text that are copied.
-        type: Index of the open entity's type, or -1 outside an entity.
+        position: Number of bytes of the text that have been copied.
+        type: Index of the open entity's type, or -1 outside of entities.
         opened: Position where the open entity starts, or -1.
         tag: Bytes of a half-written tag.
-        entities: Entities opened so far, a half-written opening tag not counted.
+        entities: Number of entities opened so far, without a half-written opening tag.
     """
 
     position: int = 0
@@ -159,9 +159,9 @@ class Legal:
     """The legal tokens of a state.
 
     Attributes:
-        ids: Token ids, ascending, at least one.
-        bias: What is added to the logit of each.
-        states: The state after each, counting entities from the state they are memoised for.
+        ids: Token ids in ascending order, at least one.
+        bias: Values to add to the logits of these tokens, float32.
+        states: State after each token, None after the end. Entities are counted from the memoised state.
     """
 
     ids: np.ndarray
@@ -170,9 +170,9 @@ class Legal:
 
 
 class Constraint:
-    """The legal answers to one text: its copies with at most ``max_entities`` flat, non-empty tagged entities.
+    """The legal answers for one text: the text with at most ``max_entities`` flat, non-empty tagged entities.
 
-    None of them begins or ends within a Latin word or a number.
+    No entity starts or ends inside a Latin word or a number.
     """
 
     start = State()
@@ -189,13 +189,13 @@ class Constraint:
 
         Args:
             vocabulary: The model's vocabulary.
-            text: The text to copy, without a ``<``.
-            types: Names of the types, as they stand in tags.
-            max_entities: Entities after which the rest is copied without tags.
-            opening_bias: Added to the logits of tokens that begin an opening tag; above 0 finds more entities.
+            text: The text to copy, without ``<``.
+            types: Names of the types, as in the tags.
+            max_entities: Maximum number of entities; the text after them is copied without tags.
+            opening_bias: Value added to the logits of tokens that begin an opening tag; above 0 finds more entities.
 
         Raises:
-            ValueError: The text holds a ``<``.
+            ValueError: The text contains ``<``.
         """
         if "<" in text:
             raise ValueError("a text under the constraint holds no <: put a stand-in there")
@@ -206,20 +206,20 @@ class Constraint:
         self._text = text.encode()
         self._opening = tuple(f"<{type_}>".encode() for type_ in types)
         self._closing = tuple((f"</{type_}>".encode(),) for type_ in types)
-        self._last = len(text.rstrip().encode())  # an entity cannot go on after it
+        self._last = len(text.rstrip().encode())  # last position where an entity can end
         words = list(_words(text))
         within = {place for start, end, _ in words for place in range(start + 1, end)}
         opens, closes = _edges(text)
         self._opens, self._closes = opens - within, closes - within
-        # As there is nothing to decide within a word, it is written in the tokenizer's own tokens too: a model that
-        # once began it in another way would have to spell out the rest.
+        # There is no choice inside a word, so it is restricted to the tokenizer's own tokens. If a model began a word
+        # with another token, it would have to spell out the rest.
         own = {start + place for start, _, word in words for place in vocabulary.splits(word)}
         self._sealed = within - own - vocabulary.ends(text)
         self._last_open = max(self._opens & set(range(self._last)), default=-1)
         self._memo: dict[State, Legal] = {}
 
     def legal(self, state: State) -> Legal:
-        """Return the legal tokens of a state; there is always one, and every path is finite."""
+        """Return the legal tokens of a state. There is always at least one, and every path is finite."""
         state, _ = self._same(state)
         known = self._memo.get(state)
         if known is None:
@@ -227,7 +227,7 @@ class Constraint:
         return known
 
     def after(self, state: State, token: int) -> State | None:
-        """Return the state after a legal token, None after the end.
+        """Return the state after a legal token, or None after the end.
 
         Raises:
             KeyError: The token is not legal.
@@ -237,21 +237,21 @@ class Constraint:
         return after._replace(entities=after.entities + entities) if after is not None and entities else after
 
     def settled(self, state: State | None) -> bool:
-        """Say whether an answer can hold no entity beyond those it has: the rest of it decides nothing."""
+        """Return whether an answer can get no further entity, so that the rest of it is fixed."""
         if state is None:
             return True
         closed = state.type == _CLOSED and not state.tag
         return closed and (state.entities >= self.max_entities or state.position > self._last_open)
 
     def complete(self, state: State, types: Sequence[int] = ()) -> bytes:
-        """Guess the rest of an answer: close what is open, then copy everything that is left.
+        """Guess the rest of an answer: close an open entity, then copy the rest of the text.
 
-        An entity is guessed to close where its next word ends, or at once where one has just ended; after more than
-        three words, only after as many again, less three. So an entity of many words takes few guesses.
+        An open entity is guessed to end with its current word n or, if n > 3, after n - 3 more words. So a long entity
+        takes few guesses.
 
         Args:
-            state: Where the answer is.
-            types: Indices of types, the likeliest first, for a half-written opening tag.
+            state: State of the answer.
+            types: Type indices in order of likelihood, to complete a half-written opening tag.
         """
         rest = b""
         position, type_ = state.position, state.type
@@ -269,23 +269,22 @@ class Constraint:
         return rest + self._text[position:]
 
     def _same(self, state: State) -> tuple[State, int]:
-        """Return a state with the same legal tokens and how many more entities the given one has opened.
+        """Return an equivalent state and the number of entities that were subtracted from it.
 
-        Far from the limit the number of entities does not matter, so that what was found before an entity serves
-        again after it.
+        Far from the limit, the number of entities does not change the legal tokens, so memoised results can be reused.
         """
         if state.entities and state.entities + self.vocabulary.most_tags < self.max_entities:
             return state._replace(entities=0), state.entities
         return state, 0
 
     def _find(self, state: State) -> Legal:
-        """Walk the vocabulary's trie along the text and the tags."""
+        """Find the legal tokens of a state by walking the trie along the text and the tags."""
         vocabulary, text = self.vocabulary, self._text
         ids, prefixes = vocabulary.ids, vocabulary.prefixes
         found: dict[int, State | None] = {}
         biased = self.opening_bias != 0.0
-        opening: set[int] = set()  # looked for only where there is a bias
-        walk: list[tuple[bytes, State, bool]] = []  # bytes of a token, where they lead, whether they open a tag
+        opening: set[int] = set()  # filled only if there is a bias
+        walk: list[tuple[bytes, State, bool]] = []  # bytes of a token, state after them, whether they open a tag
 
         def write_tag(written: bytes, state: State, opens: bool) -> None:
             position, type_, opened, half, entities = state
@@ -333,7 +332,7 @@ class Constraint:
         return Legal(legal, bias.astype(np.float32), found)
 
     def _guess_end(self, opened: int, position: int) -> int:
-        """Return the byte position where an entity may end that was opened at one and goes up to the other."""
+        """Guess the byte position where an entity ends that starts at ``opened`` and reaches at least ``position``."""
         before, here = bisect_right(self._word_ends, opened), bisect_left(self._word_ends, max(position, opened + 1))
         place = here + max(here - before - 2, 0)
         return self._word_ends[place] if place < len(self._word_ends) else self._last
@@ -350,16 +349,16 @@ class Constraint:
 
 
 def _words(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield where each Latin word and each number starts and ends, in bytes, and itself."""
+    """Yield start and end (in bytes) and the text of each Latin word and each number."""
     offsets = [0, *accumulate(len(character.encode()) for character in text)]
     for word in _WORD.finditer(text):
         yield offsets[word.start()], offsets[word.end()], word[0]
 
 
 def _edges(text: str) -> tuple[set[int], set[int]]:
-    """Return the byte positions where an entity may open and where one may close.
+    """Return the byte positions where an entity may open and where it may close, apart from the rule about words.
 
-    Both are edges of characters with their combining marks; an entity has no space at its edges. Words are not minded.
+    Combining marks stay with their character, and an entity neither starts nor ends with a space.
     """
     opens, closes = set(), set()
     position, before = 0, " "

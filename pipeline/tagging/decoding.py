@@ -1,8 +1,8 @@
 """Greedy decoding under the constraint by draft and verify: the same tokens as one by one, in a few forward passes.
 
-An answer is its text with a few tags, so nearly all of it is known beforehand. Draft that the rest is copied without
-a further tag, let one forward pass say what the model would have written at every place of the draft, keep the draft
-up to the first place where another legal token is better, write that one, and draft again.
+This is speculative decoding without a draft model. An answer is its text with a few tags, so the draft is the rest of
+the text without further tags. One forward pass gives the scores at all positions of the draft. The draft is accepted up
+to the first position where another legal token has a higher score, that token is written, and the next draft follows.
 """
 
 import math
@@ -19,24 +19,24 @@ from pipeline.tagging.constraint import Constraint, Legal, State, Vocabulary
 from pipeline.tagging.entities import Span, parse
 
 Answer = list[tuple[int, float]]
-"""An answer's tokens, each with its log-probability among the legal tokens of its step. It ends where the rest of the
-text can hold no further entity."""
+"""Tokens of an answer, each with its log-probability among the legal tokens of its step. The answer stops where the
+rest of the text can get no further entity."""
 
-_LOWEST, _HIGHEST = -1e9, 1e9  # what a broken model's NaN and infinite logits count as
-_SLOTS = 2048  # slots of a row for which the memory of a batch is meant; longer ones go in smaller batches
-_TAGS = 64  # slots kept for an answer's tags before the cache has to grow
-_READS = 4096  # places of all drafts of a pass: each is a row of logits over the whole vocabulary
-_POOR = 4  # tokens; a pass that writes fewer was hardly worth its draft
-_PATIENCE, _SHORTEST = 8, 10  # after eight more poor passes than good ones drafts are halved, ten times at most
+_LOWEST, _HIGHEST = -1e9, 1e9  # replace NaN and infinite logits of a broken model
+_SLOTS = 2048  # slots of a row at full batch size; longer rows are decoded in smaller batches
+_TAGS = 64  # slots reserved for the tags of an answer before the cache has to grow
+_READS = 4096  # draft positions of a pass; each takes a row of logits over the whole vocabulary
+_POOR = 4  # tokens; a pass that writes fewer is poor, as its draft was hardly of use
+_PATIENCE, _SHORTEST = 8, 10  # after 8 more poor passes than good ones, drafts are halved, at most 10 times
 
 
 @dataclass(frozen=True, eq=False)
 class Prefix:
-    """What all prompts of a group begin with: its keys and values are computed once.
+    """The common beginning of all prompts of an entity group, whose keys and values are computed once.
 
     Attributes:
-        tokens: Token ids, perhaps none.
-        adapter: Name of the adapter that reads it, None without adapters.
+        tokens: Token ids; may be empty.
+        adapter: Name of the adapter to use, or None without adapters.
     """
 
     tokens: Sequence[int] = ()
@@ -49,8 +49,8 @@ class Request:
 
     Attributes:
         prompt: Token ids, at least one.
-        constraint: Which answers are legal.
-        prefix: What the prompt begins with; where it does not, only what both share is taken over.
+        constraint: The legal answers.
+        prefix: Expected beginning of the prompt. If the prompt differs from it, only their common part is reused.
     """
 
     prompt: Sequence[int]
@@ -60,11 +60,11 @@ class Request:
 
 @dataclass
 class Stats:
-    """What a decoder has done.
+    """Statistics of a decoder.
 
     Attributes:
-        passes: Forward passes of the model, those over prefixes not counted.
-        per_answer: How many answers took how many passes.
+        passes: Number of forward passes, without those over prefixes.
+        per_answer: Number of answers by the number of passes that they took part in.
     """
 
     passes: int = 0
@@ -72,25 +72,25 @@ class Stats:
 
     @property
     def mean_passes(self) -> float:
-        """Mean number of passes that an answer took part in."""
+        """Mean number of passes per answer."""
         return sum(passes * count for passes, count in self.per_answer.items()) / max(self.per_answer.total(), 1)
 
 
 @dataclass(slots=True)
 class _Row:
-    """An answer that is being written.
+    """An answer in progress.
 
     Attributes:
-        place: Its row in the cache.
-        index: Its place among the requests.
-        request: What it answers.
-        length: How many of its slots in the cache count.
-        pending: Tokens that are not in the cache: the rest of the prompt, later the last token written.
-        state: Where its answer is, None after its end.
-        answer: Its answer so far.
-        passes: How many passes it took part in.
-        poor: How many more passes than others wrote little.
-        broken: Whether the model gave it scores that are no finite numbers.
+        place: Row in the cache.
+        index: Index of the request.
+        request: The request that is answered.
+        length: Number of valid slots in the cache.
+        pending: Tokens that are not yet in the cache: the rest of the prompt, later the last token written.
+        state: State of the answer, None after its end.
+        answer: The answer so far.
+        passes: Number of passes that the row took part in.
+        poor: Number of passes that wrote few tokens, minus that of the other passes, at least 0.
+        broken: Whether the model gave a score that is not finite.
     """
 
     place: int
@@ -106,20 +106,20 @@ class _Row:
 
 
 class Decoder:
-    """Answers prompts with one model, which stays as it is but for the adapter that is set.
+    """Answers prompts with one model, of which only the active adapter is changed.
 
     Attributes:
-        rows: How many answers are written side by side.
-        stats: What was done so far.
+        rows: Maximum number of answers that are decoded in parallel.
+        stats: Statistics so far.
     """
 
     def __init__(self, model: torch.nn.Module, vocabulary: Vocabulary, rows: int):
-        """Prepare to decode; memory is taken when it is needed.
+        """Create a decoder; memory is allocated when it is needed.
 
         Args:
             model: A causal language model of Transformers, or a PEFT model around one.
-            vocabulary: That of its tokenizer.
-            rows: How many answers to write side by side.
+            vocabulary: Vocabulary of the model's tokenizer.
+            rows: Maximum number of answers that are decoded in parallel.
         """
         self.rows = rows
         self.stats = Stats()
@@ -130,23 +130,23 @@ class Decoder:
         self._seen = torch.zeros((), dtype=weights.dtype, device=self._device)
         self._masked = self._seen + torch.finfo(weights.dtype).min
         self._prefixes: dict[Prefix, KeyValues] = {}
-        self._found: dict[Prefix, Counter[int]] = {}  # how often each type was found
+        self._found: dict[Prefix, Counter[int]] = {}  # number of entities found by type
         self.release()
 
     def release(self) -> None:
-        """Give the memory of the rows back."""
+        """Free the memory of the cache."""
         self._cache = RaggedCache(self._model.config.num_hidden_layers)
-        self._holds: list[Prefix | None] = []  # the prefix in the first slots of each row
+        self._holds: list[Prefix | None] = []  # prefix in the first slots of each row
 
     def decode(self, requests: Sequence[Request], mixed: bool = False) -> list[list[Span]]:
-        """Answer prompts, each under its constraint, and read the spans.
+        """Answer prompts, each under its constraint, and read the spans from the answers.
 
-        The best legal token is taken at each step, the lowest id among equals. What the model does cannot alter a
-        text or end it early; it decides on the spans alone.
+        Each step takes the legal token with the highest score, and of equal scores the lowest id. The model cannot
+        change a text or end it early; it only decides on the spans.
 
         Args:
-            requests: Any number of prompts; more than ``rows`` wait until an answer is finished.
-            mixed: Let one batch hold rows of different adapters, each read by its own.
+            requests: Any number of prompts, of which at most ``rows`` are answered at a time.
+            mixed: Allow rows of different adapters in one batch.
 
         Returns:
             The spans of each text in order, half open in characters, with confidences.
@@ -155,7 +155,7 @@ class Decoder:
 
     @torch.inference_mode()
     def answers(self, requests: Sequence[Request], mixed: bool = False) -> list[Answer]:
-        """Return the greedy answer to each prompt; the arguments are those of ``decode``."""
+        """Return the greedy answer to each prompt. The arguments are the same as for ``decode``."""
         written: list[Answer] = [[] for _ in requests]
         for indices in _batches(requests, mixed):
             batch = [(index, requests[index]) for index in indices]
@@ -166,29 +166,27 @@ class Decoder:
         return written
 
     def _write(self, batch: Sequence[tuple[int, Request]], mixed: bool) -> Iterator[_Row]:
-        """Write answers and yield each when it is finished.
+        """Write answers and yield each row when it is finished.
 
-        Rows that begin and rows that go on take turns, the more numerous first: the former read a prompt and a whole
-        draft, the latter little, and a pass is as wide as its widest row.
+        New and continued rows are in separate passes, the more numerous first. A pass is as wide as its widest row, and
+        new rows read a prompt and a whole draft, continued rows only little.
         """
         longest = max(_need(request) for _, request in batch)
         rows = min(len(batch), max(1, self.rows * _SLOTS // longest), self.rows)
         self._make_room(rows, longest, [request.prefix for _, request in batch], mixed)
         queue = deque(batch)
         free = list(range(rows))
-        begins: list[_Row] = []
-        goes_on: list[_Row] = []
-        while queue or begins or goes_on:
+        new: list[_Row] = []
+        continued: list[_Row] = []
+        while queue or new or continued:
             while queue and free:
                 index, request = queue.popleft()
-                begins.append(self._begin(free.pop(), index, request))
-            self._paste(begins)
-            batch_rows, begins, goes_on = (
-                (begins, [], goes_on) if len(begins) >= len(goes_on) else (goes_on, begins, [])
-            )
-            unsettled = [row for row in batch_rows if not row.request.constraint.settled(row.state)]
-            if unsettled:
-                self._pass(sorted(unsettled, key=lambda row: row.place), mixed)
+                new.append(self._begin(free.pop(), index, request))
+            self._paste(new)
+            batch_rows, new, continued = (new, [], continued) if len(new) >= len(continued) else (continued, new, [])
+            unfinished = [row for row in batch_rows if not row.request.constraint.settled(row.state)]
+            if unfinished:
+                self._pass(sorted(unfinished, key=lambda row: row.place), mixed)
             for row in batch_rows:
                 if row.request.constraint.settled(row.state):
                     self.stats.per_answer[row.passes] += 1
@@ -198,10 +196,10 @@ class Decoder:
                     free.append(row.place)
                     yield row
                 else:
-                    goes_on.append(row)
+                    continued.append(row)
 
     def _make_room(self, rows: int, slots: int, prefixes: Sequence[Prefix], mixed: bool) -> None:
-        """Divide the cache into rows and compute the prefixes that are not known yet."""
+        """Shape the cache and compute the prefixes that are not known yet."""
         prefixes = list(dict.fromkeys(prefix for prefix in prefixes if prefix.tokens))
         slots = max(slots, *(len(prefix.tokens) for prefix in prefixes), 0)
         if rows != self._cache.rows or slots >= self._cache.slots or slots < self._cache.slots // 2:
@@ -218,7 +216,7 @@ class Decoder:
                 self._prefixes[prefix] = self._cache.copy(0, length)
 
     def _begin(self, place: int, index: int, request: Request) -> _Row:
-        """Give a request a row, behind what its prompt shares with its prefix."""
+        """Create the row of a request; the part of its prompt that equals its prefix is already computed."""
         prompt, tokens = list(request.prompt), request.prefix.tokens
         shared = len(tokens)
         if prompt[:shared] != list(tokens):
@@ -227,7 +225,7 @@ class Decoder:
         return _Row(place, index, request, shared, prompt[shared:], request.constraint.start)
 
     def _paste(self, rows: Sequence[_Row]) -> None:
-        """Put their prefix into rows that hold another."""
+        """Copy the prefix to rows that do not hold it yet."""
         into: dict[Prefix, list[int]] = {}
         for row in rows:
             prefix = row.request.prefix
@@ -238,7 +236,7 @@ class Decoder:
             self._cache.paste(self._prefixes[prefix], sorted(places))
 
     def _pass(self, rows: Sequence[_Row], mixed: bool) -> None:
-        """Draft, verify and accept: every row's answer grows by at least one token."""
+        """Draft, verify and accept; the answer of every row grows by at least one token."""
         drafts = [self._draft(row)[: max(_READS // len(rows), 1)] for row in rows]
         fed = [[*row.pending, *draft] for row, draft in zip(rows, drafts, strict=True)]
         width = max(map(len, fed))
@@ -264,7 +262,7 @@ class Decoder:
         )
         self.stats.passes += 1
 
-        # The host looks up what is legal while the device computes.
+        # The CPU looks up the legal tokens while the device computes.
         paths = [_follow(row, draft) for row, draft in zip(rows, drafts, strict=True)]
         chosen = _best(logits, [legal for legal, _ in paths])
         for row, draft, (_, states), (choices, finite) in zip(rows, drafts, paths, chosen, strict=True):
@@ -281,7 +279,7 @@ class Decoder:
         visible: int,
         mixed: bool,
     ) -> torch.Tensor:
-        """Run the model and return the logits at the places to read, batch × reads × vocabulary."""
+        """Run the model and return the logits at the positions ``reads``, shape (batch, reads, vocabulary)."""
         self._cache.aim(places, slots, visible)
         hidden = torch.arange(visible, device=self._device) > slots[:, None, :, None]
         mask = torch.where(hidden, self._masked, self._seen)
@@ -298,7 +296,7 @@ class Decoder:
         return output.logits
 
     def _draft(self, row: _Row) -> list[int]:
-        """Guess the rest of an answer, as the tokenizer would write it after what is there."""
+        """Guess the rest of an answer, in the tokens that the tokenizer would use after those so far."""
         assert row.state is not None
         found = self._found.get(row.request.prefix, Counter())
         rest = row.request.constraint.complete(row.state, [type_ for type_, _ in found.most_common()])
@@ -315,7 +313,7 @@ class Decoder:
         return draft[: max(len(draft) >> short, _POOR)] if short else draft
 
     def _accept(self, row: _Row, draft: Sequence[int], states: Sequence[State], choices: Answer) -> None:
-        """Take over the draft up to the first place where another token is better, and that token."""
+        """Accept the draft up to the first position where another token has a higher score, and that token."""
         written = 0
         for token, logprob in choices:
             row.answer.append((token, logprob))
@@ -337,13 +335,13 @@ class Decoder:
 def read_spans(answer: Answer, vocabulary: Vocabulary) -> list[Span]:
     """Read the spans of an answer.
 
-    An entity's confidence is the probability of the tokens that write a byte of its two tags.
+    The confidence of an entity is the product of the probabilities of the tokens with bytes of its two tags.
     """
     written = b"".join(vocabulary.bytes[token] for token, _ in answer)
     _, spans = parse(written.decode(errors="ignore"))
     if not spans:
         return []
-    owner: list[int | None] = []  # for each byte, the entity whose tag it belongs to
+    owner: list[int | None] = []  # entity of the tag that each byte belongs to
     tags = 0
     in_tag = False
     for byte in written:
@@ -362,12 +360,12 @@ def read_spans(answer: Answer, vocabulary: Vocabulary) -> list[Span]:
 
 
 def _need(request: Request) -> int:
-    """Estimate a request's slots: its prompt, and an answer that repeats the end of it with a few tags."""
+    """Estimate the slots of a request: its prompt, and an answer that repeats the end of it with a few tags."""
     return 2 * len(request.prompt) - len(request.prefix.tokens) + _TAGS
 
 
 def _batches(requests: Sequence[Request], mixed: bool) -> list[list[int]]:
-    """Divide requests into batches that are decoded one after the other: by adapter, and long ones apart."""
+    """Divide requests into batches to decode one after the other: by adapter, with long requests apart."""
     order = sorted(range(len(requests)), key=lambda index: -_need(requests[index]))
     batches: dict[tuple[Prefix | None, bool], list[int]] = {}
     for index in order:
@@ -378,7 +376,7 @@ def _batches(requests: Sequence[Request], mixed: bool) -> list[list[int]]:
 
 
 def _follow(row: _Row, draft: Sequence[int]) -> tuple[list[Legal], list[State]]:
-    """Return what is legal at each place of a draft and the states there, up to where it is settled or illegal."""
+    """Return the legal tokens and states at the positions of a draft, until it is illegal or the rest is fixed."""
     constraint = row.request.constraint
     assert row.state is not None
     legal, states = [constraint.legal(row.state)], [row.state]
@@ -397,8 +395,8 @@ def _best(logits: torch.Tensor, legal: Sequence[Sequence[Legal]]) -> list[tuple[
     """Return each row's best legal tokens, with log-probabilities before any bias, and whether all scores are finite.
 
     Args:
-        logits: Batch × places × vocabulary.
-        legal: What is legal at the first places of each row.
+        logits: Shape (batch, positions, vocabulary).
+        legal: Legal tokens at the first positions of each row.
     """
     _, depth, vocabulary = logits.shape
     flat = [one for row in legal for one in row]

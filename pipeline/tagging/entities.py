@@ -1,20 +1,24 @@
-"""What the tagger finds: spans of one group in one text, their inline tags, and the entities made of them."""
+"""Spans in a text, their inline tags, and entities."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
-_TAG = re.compile(r"<(/?)([A-Z][A-Z0-9_-]*)>")
+from pipeline.submission import TYPE
+
+_TAG = re.compile(rf"<(/?)({TYPE.pattern})>")
 
 
 @dataclass(frozen=True)
 class Span:
-    """A tagged stretch of a text.
+    """A tagged part of a text.
 
     Attributes:
         type: The type, such as DATE.
         char_start: Index of the first character.
         char_end: Index after the last character.
-        confidence: Probability of its tags in 0..1, or None where nobody estimated it.
+        confidence: Probability of its tags in 0..1, or None if unknown.
     """
 
     type: str
@@ -29,14 +33,17 @@ class Entity:
 
     Attributes:
         type: The type, such as DATE.
-        group: The group whose adapter found it, or ``patterns``.
-        text: The transcript's characters ``char_start`` to ``char_end``, half open.
+        group: The entity group whose adapter found it, or ``patterns``.
+        text: The transcript's characters from ``char_start`` up to ``char_end``.
         char_start: Index of the first character.
         char_end: Index after the last character.
-        confidence: Probability of its tags in 0..1, or a pattern's score in 0..1, or None.
-        source: ``adapter``, ``pattern``, or ``rule`` where a rule gave it its type.
-        kept: False where something removed it.
-        cause: What removed it: ``threshold``, ``rule:`` with the rule's name, or ``overlap``.
+        confidence: Probability of its tags or score of a pattern, in 0..1, or None if unknown.
+        source: ``adapter``, ``pattern``, ``rule`` (a rule changed its type) or ``gold`` (a reference label).
+        kept: False if post-processing dropped it.
+        cause: Why it was dropped: ``threshold``, ``rule:`` with the rule's name, or ``overlap``.
+        start_s: Start of its first word in seconds, or None if unknown.
+        end_s: End of its last word in seconds, or None if unknown.
+        match: How a label was found in the transcript: ``exact``, ``normalised``, ``fuzzy`` or ``not_found``.
     """
 
     type: str
@@ -48,18 +55,30 @@ class Entity:
     source: str
     kept: bool = True
     cause: str | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    match: str | None = None
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Entity":
+        """Create an entity from a row of the table ``entities``; other columns are ignored."""
+        return cls(**{field.name: row[field.name] for field in fields(cls) if field.name in row})
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the row of the table ``entities``, without the recording's id."""
+        return dict(vars(self))
 
 
 def strip_tags(tagged: str) -> str:
-    """Return tagged text without its tags."""
+    """Remove the tags from tagged text."""
     return _TAG.sub("", tagged)
 
 
 def parse(tagged: str) -> tuple[str, list[Span]]:
-    """Split tagged text into the text and its spans, in order.
+    """Split tagged text into the text and its spans in order.
 
     Raises:
-        ValueError: A tag is unmatched, nested or malformed, or an entity is empty or has a space at an edge.
+        ValueError: A tag is unmatched, nested or malformed, or an entity is empty or starts or ends with a space.
     """
     text, spans, opened = "", [], None
     end = 0

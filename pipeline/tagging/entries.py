@@ -1,28 +1,28 @@
-"""Lists of entries in YAML files: the ones built in, and a user's own that may take those in."""
+"""Lists of entries in YAML files: the built-in files, and files of users that can include them."""
 
 from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.tagging.groups import read_yaml
+from pipeline.tagging.entity_groups import read_yaml
 
 Entry = tuple[str, dict[str, Any]]
 
 
 def read_entries(path: Path, built_in: Path, what: str) -> list[Entry]:
-    """Read a list of named entries; ``include: built-in`` stands for the built-in ones.
+    """Read a list of named entries. The entry ``include: built-in`` is replaced by the built-in entries.
 
     Args:
         path: The file.
-        built_in: The file that an include stands for.
-        what: What an entry is, in the singular, for messages.
+        built_in: The file with the built-in entries.
+        what: Singular noun for an entry, for error messages.
 
     Returns:
-        Where each entry is written, for messages, and the entry.
+        The location of each entry, for error messages, and the entry.
 
     Raises:
-        UserError: The file cannot be read, holds no list of mappings, or has two entries of one name.
+        UserError: The file cannot be read, is not a list of mappings, or has two entries with the same name.
     """
     data = read_yaml(path)
     if not isinstance(data, list):
@@ -44,10 +44,10 @@ def read_entries(path: Path, built_in: Path, what: str) -> list[Entry]:
 
 
 def check_keys(where: str, body: Mapping[str, Any], needed: Set[str], optional: Set[str] = frozenset()) -> None:
-    """Refuse an entry with a key missing or unknown.
+    """Check the keys of an entry.
 
     Raises:
-        UserError: So it is.
+        UserError: A key is missing or unknown.
     """
     wrong = sorted(str(key) for key in (needed - set(body)) | (set(body) - needed - optional))
     if wrong:
@@ -56,10 +56,10 @@ def check_keys(where: str, body: Mapping[str, Any], needed: Set[str], optional: 
 
 
 def check_texts(where: str, body: Mapping[str, Any], keys: Iterable[str]) -> None:
-    """Refuse an entry where one of these keys holds no text.
+    """Check that the values of these keys, if present, are non-empty texts.
 
     Raises:
-        UserError: So it is.
+        UserError: One is not.
     """
     for key in keys:
         if key in body and (not isinstance(body[key], str) or not body[key]):
@@ -67,17 +67,17 @@ def check_texts(where: str, body: Mapping[str, Any], keys: Iterable[str]) -> Non
 
 
 def check_languages(where: str, languages: Any) -> None:
-    """Refuse languages other than a list of en and zh.
+    """Check that languages are a non-empty list of en and zh.
 
     Raises:
-        UserError: They are.
+        UserError: They are not.
     """
     if not is_texts(languages) or not languages or set(languages) - {"en", "zh"}:
         raise UserError(f"{where}: `languages:` is a list of en, zh or both, such as [en, zh].")
 
 
 def is_texts(value: Any) -> bool:
-    """Say whether a value is a list of texts."""
+    """Return whether a value is a list of texts."""
     return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 

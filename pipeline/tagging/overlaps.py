@@ -1,4 +1,4 @@
-"""Which of several overlapping entities stays."""
+"""Resolution of overlaps between entities."""
 
 from bisect import bisect
 from collections.abc import Sequence
@@ -7,25 +7,24 @@ from dataclasses import replace
 from pipeline.tagging.entities import Entity
 
 OVERLAP = "overlap"
-"""Cause of an entity that lost to one that it overlaps."""
+"""Cause of entities that were dropped because of an overlap."""
 
 
 def resolve_overlaps(entities: Sequence[Entity]) -> list[Entity]:
-    """Let one of the kept entities that overlap stay.
+    """Drop kept entities until no two of them overlap.
 
-    The surer one wins, then the longer, then the one that starts first, then the one whose type, group and source
-    come first in the alphabet; without a confidence an entity is the least sure. The winner of a pair may lose to a
-    third; what only the loser overlapped then stays.
+    Entities are kept greedily in this order: highest confidence (None is lowest), longest, earliest start, then type,
+    group and source in alphabetical order. An entity is dropped if it overlaps one that was kept before.
 
     Args:
         entities: The entities of one transcript.
 
     Returns:
-        The entities in the order given. A loser has ``kept=False`` and the cause ``overlap``. Kept entities of one
-        type and span are one entity: the surest is returned alone.
+        The entities in the given order. Dropped ones have ``kept=False`` and the cause ``overlap``. Of kept entities
+        with the same type and span, only the one with the highest confidence is returned.
     """
     order = sorted((index for index, entity in enumerate(entities) if entity.kept), key=lambda i: _rank(entities[i]))
-    starts: list[int] = []  # of the winners, which do not overlap, in the order of the text
+    starts: list[int] = []  # of the winners, which do not overlap, in text order
     winners: list[Entity] = []
     result: list[Entity | None] = list(entities)
     seen = set()

@@ -1,4 +1,4 @@
-"""Entities that have a form of their own, found by pattern, check and words nearby, as data."""
+"""Find entities with a fixed form by patterns, checks and context words, which are read from YAML."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.submission import TYPE
 from pipeline.tagging.checks import Check, check_by_name
 from pipeline.tagging.entities import Entity, parse
 from pipeline.tagging.entries import check_keys, check_languages, check_texts, is_texts, read_entries
@@ -16,13 +17,12 @@ from pipeline.tagging.spoken import Reading, addresses, numbers, plain
 BUILT_IN = Path(__file__).with_name("patterns.yaml")
 GROUP = "patterns"
 
-_NEAR = 40  # characters in which a word of context counts
-_FALLING = 0.001  # what each character between it and the find takes from the confidence
+_NEAR = 40  # characters before a match in which a context word counts
+_FALLING = 0.001  # decrease of the confidence per character between context word and match
 
 _START = "(?<![A-Za-z0-9])(?<![0-9][.:/-])"
 _END = "(?![A-Za-z0-9]|[.:/-][0-9])"
 _AT_END = re.compile(_END)
-_TYPE = re.compile(r"[A-Z][A-Z0-9_-]*")
 _KEYS = frozenset({"name", "type", "languages", "reads", "pattern", "case", "examples"})
 _OPTIONAL = frozenset({"check", "confidence", "context", "in_context"})
 _READS: dict[str, Callable[[Reading], Reading]] = {
@@ -34,19 +34,19 @@ _READS: dict[str, Callable[[Reading], Reading]] = {
 
 @dataclass(frozen=True)
 class Pattern:
-    """How entities of one type are found.
+    """A pattern that finds entities of one type.
 
     Attributes:
-        name: Says what is found.
-        type: The entities' type.
-        languages: Languages of the transcripts that it is searched in.
-        reads: The reading of the transcript that it is searched in: ``as written``, ``numbers`` or ``addresses``.
-        expression: What is searched for, between word edges.
-        check: What a match has to pass; of one that does not, shorter ones are tried.
-        confidence: Confidence of a find in 0..1; None where it counts only after a word of context.
-        words: The words of context, in small letters.
-        context: Finds them in the characters before a find; None where there are none.
-        in_context: Confidence in 0..1 of a find that directly follows its context.
+        name: Name that describes what is found.
+        type: Type of the entities.
+        languages: Languages of the transcripts that are searched.
+        reads: Reading of the transcript that is searched: ``as written``, ``numbers`` or ``addresses``.
+        expression: Regular expression of an entity, between word boundaries.
+        check: Check that a match must pass, or None. If it fails, shorter matches are tried.
+        confidence: Confidence of a match in 0..1, or None if it needs a context word.
+        words: The context words in lower case.
+        context: Regular expression of the context words, or None if there are none.
+        in_context: Confidence in 0..1 of a match directly after a context word.
         examples: Tagged sentences.
     """
 
@@ -64,14 +64,14 @@ class Pattern:
 
 
 def load_patterns(path: Path | None = None) -> tuple[Pattern, ...]:
-    """Read patterns from a YAML file of the same shape as the built-in one.
+    """Read patterns from a YAML file in the format of the built-in one.
 
     Args:
-        path: The file; None reads the patterns built in. An entry ``include: built-in`` in it stands for those; an
-            empty list gives no patterns.
+        path: The file. None reads the built-in patterns. An entry ``include: built-in`` adds them to those of the
+            file, and an empty list gives no patterns.
 
     Raises:
-        UserError: The file cannot be read, or a pattern in it is malformed or does not find its examples.
+        UserError: The file cannot be read, or a pattern in it is malformed or contradicts its examples.
     """
     return tuple(_pattern(where, body) for where, body in read_entries(path or BUILT_IN, BUILT_IN, "pattern"))
 
@@ -85,8 +85,8 @@ def find(patterns: Iterable[Pattern], text: str, language: str) -> list[Entity]:
         language: Its language, ``en`` or ``zh``.
 
     Returns:
-        Entities of group ``patterns`` and source ``pattern``, sorted by where they start. They begin and end at word
-        edges without a space and do not overlap: of those that would, the surest is returned.
+        Entities with the group ``patterns`` and the source ``pattern``, sorted by start. They start and end at word
+        boundaries, without spaces. Of overlapping entities, the one with the highest confidence is returned.
     """
     readings = {"as written": plain(text)}
     small = {"as written": readings["as written"].text.lower()}
@@ -112,7 +112,7 @@ def find(patterns: Iterable[Pattern], text: str, language: str) -> list[Entity]:
 
 
 def _matches(pattern: Pattern, text: str) -> Iterator[re.Match[str]]:
-    """Yield the matches that pass the check, each the longest that does, from left to right."""
+    """Yield the longest matches that pass the check, from left to right."""
     position = 0
     while (match := pattern.expression.search(text, position)) is not None:
         start = match.start()
@@ -128,7 +128,7 @@ def _longest_that_passes(expression: re.Pattern[str], check: Check, match: re.Ma
     text, start, shorter = match.string, match.start(), match
     while not check(shorter.group()):
         end = shorter.end() - 1
-        while end > start and not _AT_END.match(text, end):  # the expression cannot look beyond an end it is given
+        while end > start and not _AT_END.match(text, end):  # the expression cannot look beyond ``end``
             end -= 1
         following = expression.match(text, start, end)
         if following is None:
@@ -143,7 +143,7 @@ def _without_spaces(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _confidence(pattern: Pattern, before: str) -> float | None:
-    """Return the confidence of a find after these characters, or None where it needs context and has none."""
+    """Return the confidence of a match after the text ``before``, or None if it lacks the context that it needs."""
     ends = [match.end() for match in pattern.context.finditer(before)] if pattern.context else []
     if not ends:
         return pattern.confidence
@@ -154,7 +154,7 @@ def _pattern(where: str, body: dict[str, Any]) -> Pattern:
     check_keys(where, body, _KEYS, _OPTIONAL)
     check_texts(where, body, ("name", "type", "reads", "pattern", "case", "check"))
     check_languages(where, body["languages"])
-    if not _TYPE.fullmatch(body["type"]):
+    if not TYPE.fullmatch(body["type"]):
         raise UserError(f"{where}: `type:` is made of capital letters, digits, _ and -.")
     if body["reads"] not in _READS:
         raise UserError(f"{where}: `reads:` is {', '.join(_READS)}.")
@@ -193,19 +193,19 @@ def _pattern(where: str, body: dict[str, Any]) -> Pattern:
         tuple(body["examples"]),
     )
     for number, example in enumerate(pattern.examples, 1):
-        _try_example(f"{where}, example {number}", pattern, example)
+        _check_example(f"{where}, example {number}", pattern, example)
     return pattern
 
 
 def _context(words: Iterable[str]) -> re.Pattern[str]:
-    """Compile words of context: an English one counts whole, a Chinese one anywhere."""
+    """Compile context words: English ones match as whole words, Chinese ones anywhere."""
     alternatives = (
         rf"{_START if word[0].isascii() else ''}{re.escape(word)}{_END if word[-1].isascii() else ''}" for word in words
     )
     return re.compile("|".join(alternatives), re.IGNORECASE)
 
 
-def _try_example(where: str, pattern: Pattern, example: str) -> None:
+def _check_example(where: str, pattern: Pattern, example: str) -> None:
     try:
         text, spans = parse(example)
     except ValueError as error:

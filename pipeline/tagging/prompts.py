@@ -1,24 +1,23 @@
 """The one place that renders prompts, for training and for inference.
 
-A prompt is a conversation: the task with a group's types, few-shot turns, and the transcript. The answer is the
-transcript with inline tags. A literal ``<`` is shown to the model as a stand-in of one character, so that every
-``<`` in an answer opens a tag and characters keep their place.
+A prompt is a conversation: the task with the types of an entity group, few-shot turns, and the transcript. The answer
+is the transcript with inline tags. The model reads a stand-in of one character for every ``<`` of a transcript: so each
+``<`` in an answer opens a tag, and characters keep their place.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from pipeline.tagging.entities import Span, strip_tags
-from pipeline.tagging.groups import Group
+from pipeline.tagging.entity_groups import EntityGroup
 
 STAND_IN = "‹"
 
 TEMPLATE_VARIABLES: dict[str, Any] = {"date_string": "26 Jul 2024"}
-"""What a chat template is given beside the messages, wherever it is used: Llama 3's would write today's date, and a
-prompt would change from day to day."""
+"""Variables for every chat template. Without them Llama 3's writes today's date, and prompts change from day to day."""
 
 _TASK = (
     "You mark sensitive information in transcripts of doctor-patient talk in English, Taiwanese Mandarin or a mix "
@@ -30,11 +29,11 @@ _TASK = (
 
 @dataclass(frozen=True)
 class Prompt:
-    """What the model is told before it reads a transcript.
+    """What the model reads before a transcript.
 
     Attributes:
-        group: Name of the group.
-        types: The group's types with their descriptions.
+        group: Name of the entity group.
+        types: Its types with their descriptions.
         system: The system message.
         examples: Few-shot turns as tagged text; the question is the same text without its tags.
     """
@@ -45,10 +44,29 @@ class Prompt:
     examples: tuple[str, ...]
 
     @classmethod
-    def of(cls, group: Group, few_shot: int | None = None) -> "Prompt":
-        """Make a group's prompt from its first ``few_shot`` examples; None takes all."""
+    def of(cls, group: EntityGroup, few_shot: int | None = None) -> "Prompt":
+        """Make the prompt of an entity group with its first ``few_shot`` examples; None takes all."""
         listed = "\n".join(f"- {type_}: {line}" for type_, line in group.types.items())
         return cls(group.name, dict(group.types), f"{_TASK}\n\nTypes:\n{listed}", group.examples[:few_shot])
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Prompt":
+        """Make a prompt from what ``to_json`` returned; other keys are ignored.
+
+        Raises:
+            KeyError: A key is missing.
+            TypeError: A value is of another kind, or the content is no object.
+            ValueError: The types are no object.
+        """
+        return cls(content["group"], dict(content["types"]), content["system"], tuple(content["few_shot"]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of a dataset's ``prompt.json``, which is also part of an adapter's ``tagging.json``."""
+        return {"group": self.group, "types": self.types, "system": self.system, "few_shot": list(self.examples)}
+
+    def with_examples(self, few_shot: int | None) -> "Prompt":
+        """Return the prompt with its first ``few_shot`` examples; None takes all."""
+        return replace(self, examples=self.examples[:few_shot])
 
 
 def messages(prompt: Prompt, transcript: str) -> list[dict[str, str]]:
@@ -90,7 +108,7 @@ def completion(text: str, spans: Iterable[Span]) -> str:
 
     Args:
         text: The transcript.
-        spans: Entities of one group, in any order; half open, in characters.
+        spans: Entities of one entity group, in any order; half open, in characters.
 
     Raises:
         ValueError: A span is empty, lies outside the text, has a space at an edge or overlaps another.

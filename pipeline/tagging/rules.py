@@ -1,4 +1,4 @@
-"""Rules that drop or retype entities after the adapters, as data."""
+"""Rules, read from YAML, that drop or retype the entities of the adapters."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -17,16 +17,16 @@ _KEYS = frozenset({"name", "languages", "types", "pattern", "case", "action", "e
 
 @dataclass(frozen=True)
 class Rule:
-    """What happens to some entities.
+    """A rule that drops or retypes entities.
 
     Attributes:
-        name: Says what the rule is for.
-        languages: Languages of the transcripts that it looks at.
-        types: Types of the entities that it looks at.
-        pattern: Searched for in the entity's text.
-        to: The new type; None drops the entity.
-        hits: Texts that the pattern hits.
-        spares: Texts that it does not.
+        name: Name that describes the rule.
+        languages: Languages of the transcripts that it applies to.
+        types: Types of the entities that it applies to.
+        pattern: Regular expression that is searched for in the text of an entity.
+        to: The new type, or None to drop the entity.
+        positive: Examples of texts that match.
+        negative: Examples of texts that do not match.
     """
 
     name: str
@@ -34,16 +34,16 @@ class Rule:
     types: frozenset[str]
     pattern: re.Pattern[str]
     to: str | None
-    hits: tuple[str, ...]
-    spares: tuple[str, ...]
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
 
 
 def load_rules(path: Path | None = None) -> tuple[Rule, ...]:
-    """Read rules from a YAML file of the same shape as the built-in one.
+    """Read rules from a YAML file in the format of the built-in one.
 
     Args:
-        path: The file; None reads the rules built in. An entry ``include: built-in`` in it stands for those; an
-            empty list gives no rules.
+        path: The file. None reads the built-in rules. An entry ``include: built-in`` adds them to those of the file,
+            and an empty list gives no rules.
 
     Raises:
         UserError: The file cannot be read, or a rule in it is malformed or contradicts its examples.
@@ -52,19 +52,19 @@ def load_rules(path: Path | None = None) -> tuple[Rule, ...]:
 
 
 def apply_rules(rules: Iterable[Rule], entities: Sequence[Entity], language: str) -> list[Entity]:
-    """Apply rules, in their order, to the entities of one transcript.
+    """Apply rules in order to the entities of one transcript.
 
-    A dropped entity stays with ``kept=False`` and the rule's name as its cause. A retyped one does too, and beside it
-    stands a new one with the new type and source ``rule``, unless there already is an entity of that type with that
-    span. What a pattern found is left alone: it has had its own checks.
+    A dropped entity gets ``kept=False`` and the rule's name as its cause. So does a retyped one, and an entity with the
+    new type and the source ``rule`` is added, unless one with this type and span is already kept. Entities found by
+    patterns are not changed, as they have passed their own checks.
 
     Args:
         rules: The rules.
-        entities: The transcript's entities.
-        language: The transcript's language, ``en`` or ``zh``.
+        entities: Entities of the transcript.
+        language: Language of the transcript, ``en`` or ``zh``.
 
     Returns:
-        All entities in their order, each retyped one followed by what became of it.
+        All entities in order; a new one follows the entity that it replaces.
     """
     result = list(entities)
     for rule in rules:
@@ -73,7 +73,7 @@ def apply_rules(rules: Iterable[Rule], entities: Sequence[Entity], language: str
         kept = {(entity.type, entity.char_start, entity.char_end) for entity in result if entity.kept}
         after: list[Entity] = []
         for entity in result:
-            if not _falls_on(rule, entity):
+            if not _applies_to(rule, entity):
                 after.append(entity)
                 continue
             after.append(replace(entity, kept=False, cause=f"rule: {rule.name}"))
@@ -84,7 +84,7 @@ def apply_rules(rules: Iterable[Rule], entities: Sequence[Entity], language: str
     return result
 
 
-def _falls_on(rule: Rule, entity: Entity) -> bool:
+def _applies_to(rule: Rule, entity: Entity) -> bool:
     if not entity.kept or entity.source == "pattern" or entity.type not in rule.types:
         return False
     return rule.pattern.search(entity.text) is not None
@@ -103,17 +103,17 @@ def _rule(where: str, body: dict[str, Any]) -> Rule:
     examples = body["examples"]
     if (
         not isinstance(examples, dict)
-        or set(examples) != {"hits", "spares"}
+        or set(examples) != {"positive", "negative"}
         or not all(map(is_texts, examples.values()))
     ):
-        raise UserError(f"{where}: `examples:` has the lists of texts `hits:` and `spares:`; put numbers in quotes.")
+        raise UserError(f"{where}: `examples:` holds the lists `positive:` and `negative:`; put numbers in quotes.")
     try:
         pattern = re.compile(body["pattern"], re.ASCII | (re.IGNORECASE if body["case"] == "ignore" else 0))
     except re.error as error:
         raise UserError(f"{where}: `pattern:` is no regular expression: {error}.") from error
     for kind, texts in examples.items():
         for text in texts:
-            if bool(pattern.search(text)) != (kind == "hits"):
+            if bool(pattern.search(text)) != (kind == "positive"):
                 raise UserError(f"{where}: the example {text!r} under `{kind}:` is not what the pattern does.")
     return Rule(
         body["name"],
@@ -121,6 +121,6 @@ def _rule(where: str, body: dict[str, Any]) -> Rule:
         frozenset(body["types"]),
         pattern,
         body.get("to"),
-        tuple(examples["hits"]),
-        tuple(examples["spares"]),
+        tuple(examples["positive"]),
+        tuple(examples["negative"]),
     )

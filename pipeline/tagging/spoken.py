@@ -1,45 +1,15 @@
-"""Transcripts rewritten for patterns: spoken digits as digits, spoken signs as signs, with the way back."""
+"""Rewrite spoken digits and signs of a transcript as digits and signs, with a mapping back to the transcript."""
 
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-_DIGITS = {
-    "zero": 0,
-    "one": 1,
-    "two": 2,
-    "three": 3,
-    "four": 4,
-    "five": 5,
-    "six": 6,
-    "seven": 7,
-    "eight": 8,
-    "nine": 9,
-}
+_DIGITS = {"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
 _NOUGHTS = dict.fromkeys(("oh", "nought", "naught"), 0)
-_TEENS = {
-    "ten": 10,
-    "eleven": 11,
-    "twelve": 12,
-    "thirteen": 13,
-    "fourteen": 14,
-    "fifteen": 15,
-    "sixteen": 16,
-    "seventeen": 17,
-    "eighteen": 18,
-    "nineteen": 19,
-}
-_TENS = {
-    "twenty": 20,
-    "thirty": 30,
-    "forty": 40,
-    "fifty": 50,
-    "sixty": 60,
-    "seventy": 70,
-    "eighty": 80,
-    "ninety": 90,
-}
+_TEENS = {"ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16}
+_TEENS |= {"seventeen": 17, "eighteen": 18, "nineteen": 19}
+_TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 _VALUES = _DIGITS | _NOUGHTS | {"o": 0} | _TEENS | _TENS
 _TIMES = {"double": 2, "triple": 3, "treble": 3}
 _HAN = {
@@ -47,25 +17,9 @@ _HAN = {
     for digit, characters in enumerate(("零〇○", "一壹幺么", "二兩貳", "三", "四", "五", "六", "七", "八", "九"))
     for character in characters
 }
-_SIGNS = {
-    "dot": ".",
-    "point": ".",
-    "點": ".",
-    "at": "@",
-    "小老鼠": "@",
-    "slash": "/",
-    "forward slash": "/",
-    "斜線": "/",
-    "dash": "-",
-    "hyphen": "-",
-    "minus": "-",
-    "減號": "-",
-    "underscore": "_",
-    "under score": "_",
-    "底線": "_",
-    "colon": ":",
-    "冒號": ":",
-}
+_SPOKEN_SIGNS = {".": "dot point 點", "@": "at 小老鼠", "/": "slash forward_slash 斜線", "-": "dash hyphen minus 減號"}
+_SPOKEN_SIGNS |= {"_": "underscore under_score 底線", ":": "colon 冒號"}
+_SIGNS = {word.replace("_", " "): sign for sign, words in _SPOKEN_SIGNS.items() for word in words.split()}
 
 
 def _any(words: Iterable[str]) -> str:
@@ -78,8 +32,8 @@ _DOUBLE_U = r"(?:double[\s-]?(?:u|you)|dub)"
 
 _COUNTED = "times|more|days|weeks|months|years|hours|minutes|am|pm|o'clock|mg|milligrams|tablets|pills"
 
-# A digit that counts something belongs to no number that is read out, nor does a Chinese one that begins a common word.
-# Decimals, times of the clock and ratios stand as they are written.
+# Digits that count something are not part of a number that is read out, and neither are Chinese digits that begin a
+# common word. Decimals, clock times and ratios are not changed.
 _TOKEN = re.compile(
     rf"""
     (?<![A-Za-z0-9'])(?:
@@ -110,12 +64,12 @@ _BREAK = re.compile(rf"(?:[\s,;、。…]|\.(?=[\s.])|{_FILLER}){{0,12}}", re.IG
 
 @dataclass(frozen=True)
 class Reading:
-    """A transcript rewritten.
+    """A rewritten transcript.
 
     Attributes:
-        text: What it became.
-        starts: For each character of ``text``, the index in the transcript where what it stands for begins.
-        ends: For each character of ``text``, the index in the transcript after what it stands for.
+        text: The rewritten text.
+        starts: For each character of ``text``, the start of its source in the transcript.
+        ends: For each character of ``text``, the end of its source in the transcript, exclusive.
     """
 
     text: str
@@ -123,36 +77,36 @@ class Reading:
     ends: Sequence[int]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Return the characters of the transcript, half open, that ``text[start:end]`` stands for."""
+        """Return the half-open span of the transcript from which ``text[start:end]`` was made."""
         return self.starts[start], self.ends[end - 1]
 
 
 def plain(text: str) -> Reading:
-    """Read a transcript with full-width and other compatible characters in their common form (NFKC)."""
+    """Replace full-width and other compatibility characters of a transcript by their common form (NFKC)."""
     pieces = [unicodedata.normalize("NFKC", character) for character in text.replace("’", "'")]
     starts = [index for index, piece in enumerate(pieces) for _ in piece]
     return Reading("".join(pieces), starts, [index + 1 for index in starts])
 
 
 def numbers(reading: Reading) -> Reading:
-    """Read spoken numbers as digits and letters that are spelled as capitals.
+    """Replace spoken numbers by digits and spelled letters by capitals.
 
-    Digits or letters that are spoken one by one come together, what is written apart stays apart by one space:
+    Digits or letters that are spoken one by one are joined. Numbers that are written apart are separated by one space:
     ``oh four, twelve 345 double six`` becomes ``04 12 345 66``, ``零九一二三`` becomes ``09123``.
     """
     return _rewrite(reading, signs=False)
 
 
 def addresses(reading: Reading) -> Reading:
-    """Read as ``numbers`` does, spelled letters as small ones and spoken signs as signs without spaces around.
+    """Like ``numbers``, but replace spelled letters by lower case and spoken signs by signs without spaces around them.
 
-    ``w w w dot example dot org slash x`` becomes ``www.example.org/x``.
+    For example, ``w w w dot example dot org slash x`` becomes ``www.example.org/x``.
     """
     return _rewrite(reading, signs=True)
 
 
 class _Writer:
-    """Collects the rewritten text with its way back."""
+    """Collects the rewritten text and its mapping to the source."""
 
     def __init__(self, source: Reading):
         self.source = source
@@ -181,7 +135,7 @@ class _Writer:
 def _rewrite(source: Reading, signs: bool) -> Reading:
     writer = _Writer(source)
     text = source.text
-    end, before, was_spoken = 0, "", False  # of the token before
+    end, before, was_spoken = 0, "", False  # of the previous token
     for match in _TOKEN.finditer(text):
         kind, value, is_spoken = _value(match, before)
         if not kind or (kind == "sign" and not signs):
@@ -218,15 +172,15 @@ def _is_word(character: str) -> bool:
 
 
 def _value(match: re.Match[str], before: str) -> tuple[str, str, bool]:
-    """Read a token.
+    """Convert a token.
 
     Args:
         match: The token.
-        before: The kind of the token before.
+        before: Kind of the previous token.
 
     Returns:
-        Its kind (digits, letters, plus or sign, and none for what stays as it is), what it reads, and whether it
-        counts as spoken one by one.
+        Its kind (digits, letters, plus, sign, or empty if it is not changed), its new text, and whether it was spoken
+        one by one.
     """
     kind, word = match.lastgroup, match.group().lower()
     if kind == "chain":

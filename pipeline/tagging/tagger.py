@@ -1,4 +1,4 @@
-"""The tagger: transcripts in, entities of all groups out."""
+"""Tag transcripts with the adapters of all entity groups."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,48 +9,50 @@ from typing import NamedTuple
 import torch
 
 from pipeline.errors import UserError
-from pipeline.settings import NO_ADAPTERS
-from pipeline.settings import Tagger as TaggerSettings
+from pipeline.settings import NO_ADAPTERS, TaggerSettings
 from pipeline.tagging.adapters import load_adapters, load_base
 from pipeline.tagging.constraint import Constraint, Vocabulary
 from pipeline.tagging.decoding import Decoder, Prefix, Request
 from pipeline.tagging.entities import Entity, Span
-from pipeline.tagging.groups import load_groups
+from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.prompts import Prompt, encode, end_of_turn, guard, render
 
-_SHORTEST_STRETCH = 64  # bytes of text that have to fit, or the base model is of no use
-_LONGEST_CONTEXT = 16384  # tokens; what a model may read beyond that is not worth its memory
-_OVERLAP = 256  # bytes that neighbouring stretches share at most
+_SHORTEST_CHUNK = 64  # bytes of text that must fit into the context, else the base model is rejected
+_LONGEST_CONTEXT = 16384  # tokens; a longer context is not worth its memory
+_OVERLAP = 256  # maximum overlap of neighbouring chunks in bytes
 
 _SENTENCE_END = re.compile(r"(?:[.!?…]+[\"'”’)]*(?=\s)|[。！？]+[」』”’）]*)\s*")
 _CLAUSE_END = re.compile(r"(?:[,;:](?=\s)|[,，、；：])\s*")
 _SPACE = re.compile(r"\s+")
 
 
-class Stretch(NamedTuple):
-    """A piece of a transcript that fits the model's context; neighbours overlap.
+class Chunk(NamedTuple):
+    """A part of a transcript that fits the model's context; neighbouring chunks overlap.
+
+    Two overlapping chunks can contain the same span. It belongs to the one that shows more text around it: the one
+    whose end is farther from the middle of the span.
 
     Attributes:
         row: Index of the transcript.
-        prompt: Index of the group's prompt.
-        start: Index of the piece's first character.
-        end: Index after its last.
-        counts: Twice the range, in characters of the transcript and half open, in which a span's middle lies if it
-            counts: it is then farther from a cut here than in the neighbour that saw it too.
+        prompt: Index of the entity group's prompt.
+        start: Index of the chunk's first character in the transcript.
+        end: Index after its last character.
+        owns: Half-open range of ``char_start + char_end``, in characters of the transcript, of the spans that belong
+            to the chunk.
     """
 
     row: int
     prompt: int
     start: int
     end: int
-    counts: tuple[int, int]
+    owns: tuple[int, int]
 
 
 class Tagger:
-    """One base model with the adapters of all groups, resident.
+    """A base model with the adapters of all entity groups, kept in memory.
 
     Attributes:
-        left_out: Groups that are not tagged, as they have no adapter.
+        left_out: Entity groups that are not tagged because they have no adapter.
     """
 
     def __init__(
@@ -64,18 +66,18 @@ class Tagger:
 
         Args:
             base_model: Transformers folder or hub name of the causal language model.
-            adapters: Folder with one adapter folder for each group; ``none`` tags with the base model alone.
-            settings: The knobs.
-            device: Where the models run; None takes the GPU where there is one.
+            adapters: Folder with one adapter folder for each entity group; ``none`` tags with the base model only.
+            settings: See ``TaggerSettings``.
+            device: Device of the models. By default, the GPU if there is one.
 
         Raises:
-            UserError: A model or an adapter is missing or does not fit, or the file of groups is malformed.
+            UserError: A model or an adapter is missing or cannot be used, or the entity groups file is malformed.
         """
-        groups = load_groups(settings.groups)
+        groups = load_entity_groups(settings.groups_file)
         unknown = set(settings.opening_bias) - {group.name for group in groups}
         if unknown:
             raise UserError(
-                f"--tagger.opening-bias names {min(unknown)}, which is no group: take "
+                f"--tagger.opening-bias names {min(unknown)}, which is no entity group: take "
                 f"{', '.join(group.name for group in groups)}."
             )
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -98,7 +100,7 @@ class Tagger:
         ]
         self._decoder = Decoder(self._model, self._vocabulary, settings.batch_size)
         self._room = {prompt.group: self._bytes_that_fit(prompt) for prompt in self._prompts}
-        short = [group for group, room in self._room.items() if room < _SHORTEST_STRETCH]
+        short = [group for group, room in self._room.items() if room < _SHORTEST_CHUNK]
         if short:
             raise UserError(
                 f"The few-shot turns of group {short[0]} and {settings.max_entities} entities do not fit the context "
@@ -106,29 +108,30 @@ class Tagger:
             )
 
     def tag(self, transcripts: Sequence[str]) -> list[list[Entity]]:
-        """Tag transcripts with every group.
+        """Tag transcripts with every entity group.
 
-        Entities of different groups may overlap; of equal ones (type and span) the surest is returned.
+        Entities of different entity groups may overlap. Of entities with the same type and span, the one with the
+        highest confidence is returned.
 
         Args:
-            transcripts: Texts, some perhaps empty.
+            transcripts: Texts; may be empty.
 
         Returns:
-            The entities of each transcript, sorted by where they start.
+            The entities of each transcript, sorted by start.
 
         Raises:
-            Exception: What the model raises even for a stretch alone (out of memory); the caller then gives the
-                transcripts one by one, so that only the one at fault has none.
+            Exception: The model fails even for a single chunk, for example out of memory. The caller can then tag the
+                transcripts one by one, so that only one of them fails.
         """
-        stretches = [
-            stretch
+        chunks = [
+            chunk
             for row, text in enumerate(transcripts)
             for index, prompt in enumerate(self._prompts)
-            for stretch in _stretches(row, index, text, self._room[prompt.group])
+            for chunk in _chunks(row, index, text, self._room[prompt.group])
         ]
         found: list[dict[tuple[int, int, str], Entity]] = [{} for _ in transcripts]
-        spans = self._decode([self._request(stretch, transcripts[stretch.row]) for stretch in stretches])
-        for (row, index), own in _joined(stretches, spans).items():
+        spans = self._decode([self._request(chunk, transcripts[chunk.row]) for chunk in chunks])
+        for (row, index), own in _joined(chunks, spans).items():
             for span in own:
                 key = (span.char_start, span.char_end, span.type)
                 known = found[row].get(key)
@@ -136,9 +139,9 @@ class Tagger:
                     found[row][key] = _entity(self._prompts[index].group, transcripts[row], span)
         return [[entities[key] for key in sorted(entities)] for entities in found]
 
-    def _request(self, stretch: Stretch, transcript: str) -> Request:
-        prompt = self._prompts[stretch.prompt]
-        text = guard(transcript[stretch.start : stretch.end])
+    def _request(self, chunk: Chunk, transcript: str) -> Request:
+        prompt = self._prompts[chunk.prompt]
+        text = guard(transcript[chunk.start : chunk.end])
         return Request(
             encode(self._tokenizer, render(self._tokenizer, prompt, text)),
             Constraint(
@@ -148,11 +151,11 @@ class Tagger:
                 self._settings.max_entities,
                 self._settings.opening_bias.get(prompt.group, 0.0),
             ),
-            self._prefixes[stretch.prompt],
+            self._prefixes[chunk.prompt],
         )
 
     def _decode(self, requests: Sequence[Request]) -> list[list[Span]]:
-        """Return the spans of each stretch; where the memory is too small, with half the rows, and again."""
+        """Return the spans of each chunk; if memory runs out, retry with half the rows."""
         self._decoder.rows = self._settings.batch_size
         while True:
             try:
@@ -165,43 +168,43 @@ class Tagger:
             self._decoder.rows //= 2
 
     def _common_prefix(self, prompt: Prompt) -> list[int]:
-        """Return the tokens with which a group's prompts begin, whatever the transcript."""
+        """Return the tokens with which all prompts of an entity group begin."""
         one, other = (encode(self._tokenizer, render(self._tokenizer, prompt, text)) for text in ("a", "b"))
         return one[: next(i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)]
 
     def _bytes_that_fit(self, prompt: Prompt) -> int:
-        """Return how many bytes of text fit the context as question and answer, at worst with a token a byte."""
+        """Return how many bytes of text fit into the context twice (prompt and answer) if every byte takes a token."""
         context = min(self._model.config.max_position_embeddings, _LONGEST_CONTEXT)
         empty = len(encode(self._tokenizer, render(self._tokenizer, prompt, "")))
         longest = max(len(f"<{type_}></{type_}>".encode()) for type_ in prompt.types)
         return (context - empty - longest * self._settings.max_entities - 1) // 2
 
 
-def _stretches(row: int, prompt: int, text: str, room: int) -> list[Stretch]:
-    """Cut a transcript for one group and say which spans count where; what holds no text is left out."""
+def _chunks(row: int, prompt: int, text: str, room: int) -> list[Chunk]:
+    """Cut a transcript into chunks for one entity group, without those that are blank."""
     if not text.strip():
         return []
     pieces = list(cut(text, room))
     borders = [0, *(after[0] + before[1] for before, after in pairwise(pieces)), 2 * len(text) + 1]
     return [
-        Stretch(row, prompt, start, end, counts)
-        for (start, end), counts in zip(pieces, pairwise(borders), strict=True)
+        Chunk(row, prompt, start, end, owns)
+        for (start, end), owns in zip(pieces, pairwise(borders), strict=True)
         if text[start:end].strip()
     ]
 
 
-def _joined(stretches: Sequence[Stretch], spans: Sequence[Sequence[Span]]) -> dict[tuple[int, int], list[Span]]:
-    """Return the spans that count for each transcript and prompt, in characters of the transcript.
+def _joined(chunks: Sequence[Chunk], spans: Sequence[Sequence[Span]]) -> dict[tuple[int, int], list[Span]]:
+    """Return the spans by transcript and prompt, in characters of the transcript.
 
-    Where spans that two stretches found in the same place overlap, the surest stays.
+    Of overlapping spans of two chunks, the one with the highest confidence is kept.
     """
     joined: dict[tuple[int, int], list[Span]] = {}
-    for stretch, found in zip(stretches, spans, strict=True):
+    for chunk, found in zip(chunks, spans, strict=True):
         for span in found:
-            start, end = stretch.start + span.char_start, stretch.start + span.char_end
-            if stretch.counts[0] <= start + end < stretch.counts[1]:
+            start, end = chunk.start + span.char_start, chunk.start + span.char_end
+            if chunk.owns[0] <= start + end < chunk.owns[1]:
                 moved = replace(span, char_start=start, char_end=end)
-                joined.setdefault((stretch.row, stretch.prompt), []).append(moved)
+                joined.setdefault((chunk.row, chunk.prompt), []).append(moved)
     for key, own in joined.items():
         kept: list[Span] = []
         for span in sorted(own, key=lambda span: -(span.confidence or 0.0)):
@@ -217,14 +220,14 @@ def _entity(group: str, transcript: str, span: Span) -> Entity:
 
 
 def cut(text: str, most_bytes: int) -> Iterator[tuple[int, int]]:
-    """Cut a text into overlapping stretches of at most ``most_bytes`` bytes in UTF-8.
+    """Cut a text into overlapping chunks of at most ``most_bytes`` bytes in UTF-8.
 
-    A stretch ends after a sentence, if one ends in its second half, else after a clause, else after a word, else
-    anywhere; it begins after the first sentence (clause, word) that ends in the last quarter of the one before, but
-    at most 256 bytes before its end. So an entity that a cut goes through stands whole in the other stretch.
+    A chunk ends after a sentence in its second half; without one, after a clause, else after a word, else anywhere.
+    The next chunk begins likewise after a sentence, clause or word in the last quarter of this one, at most 256 bytes
+    before its end. So an entity that one chunk cuts is complete in the other.
 
     Yields:
-        Start and end of each stretch in characters, half open; together they are the whole text.
+        Start and end of each chunk in characters, half open; together they cover the text.
     """
     start = 0
     while start < len(text):
@@ -241,7 +244,7 @@ def cut(text: str, most_bytes: int) -> Iterator[tuple[int, int]]:
 
 
 def _ends(text: str, after: int, until: int) -> list[int]:
-    """Return where sentences end after one place and up to another; where none does, clauses; else words."""
+    """Return the ends of sentences after ``after`` and up to ``until``; if none, those of clauses, else of words."""
     for pattern in (_SENTENCE_END, _CLAUSE_END, _SPACE):
         places = [match.end() for match in pattern.finditer(text, after, until + 1)]
         if places := [place for place in places if after < place <= until]:
@@ -250,5 +253,5 @@ def _ends(text: str, after: int, until: int) -> list[int]:
 
 
 def _fit(text: str, most_bytes: int) -> int:
-    """Return how many characters of a text fit into so many bytes."""
+    """Return how many characters of a text fit into ``most_bytes`` bytes."""
     return len(text.encode("utf-8", "replace")[:most_bytes].decode("utf-8", "ignore"))

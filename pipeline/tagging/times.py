@@ -1,4 +1,4 @@
-"""When an entity is said: a lookup by characters among the transcript's words."""
+"""Times of entities, from the words of the transcript."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ from pipeline.speech.words import Word
 
 
 def entity_times(words: Sequence[Word], char_start: int, char_end: int) -> tuple[float, float]:
-    """Return the start of the word with a span's first character and the end of the word with its last.
+    """Return the start of the first word and the end of the last word that a span overlaps.
 
     Args:
-        words: The transcript's words, in order.
+        words: Words of the transcript in order.
         char_start: Index of the span's first character.
         char_end: Index after its last character.
 
@@ -17,7 +17,7 @@ def entity_times(words: Sequence[Word], char_start: int, char_end: int) -> tuple
         Start and end in seconds.
 
     Raises:
-        ValueError: The span touches no word.
+        ValueError: The span overlaps no word.
     """
     touched = [word for word in words if max(word.char_start, char_start) < min(word.char_end, char_end)]
     if not touched:

@@ -34,11 +34,11 @@ from pipeline.tagging.adapters import load_adapters, load_base
 from pipeline.tagging.constraint import Constraint, Vocabulary
 from pipeline.tagging.decoding import Answer, Decoder, Prefix, Request
 from pipeline.tagging.entities import parse, strip_tags
-from pipeline.tagging.groups import load_groups
+from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.prompts import Prompt, encode, end_of_turn, guard, render
 from tests import stepwise
+from tests.llama_files import train_tokenizer
 from tests.oracle import Oracle, Recording, read_corpus
-from tuning.demo.llama_files import train_tokenizer
 
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT.parent / "shared" / "corpus"
@@ -256,7 +256,7 @@ def load(options: Options) -> Task:
         recordings = [recording for part in ("train1", "train2", "valid") for recording in read_corpus(CORPUS / part)]
     few = -(-options.recordings // len(recordings))
     recordings = (recordings * few)[:: max(len(recordings) // options.recordings, 1)][: options.recordings]
-    groups = load_groups()
+    groups = load_entity_groups()
     prompts = [Prompt.of(group) for group in groups]  # five few-shot turns, as the reference has them
     if options.random_3b:
         told = [text for prompt in prompts for text in (prompt.system, *prompt.examples)]
@@ -265,7 +265,7 @@ def load(options: Options) -> Task:
     else:
         dtype = "bfloat16" if device.type == "cuda" else "float32"
         base, tokenizer = load_base(
-            str(options.model / "base_model"), settings.Tagger(quantization="none", dtype=dtype), device
+            str(options.model / "base_model"), settings.TaggerSettings(quantization="none", dtype=dtype), device
         )
         model, _ = load_adapters(base, tokenizer, str(options.model / "adapters"), groups)
     vocabulary = Vocabulary(tokenizer, end_of_turn(tokenizer))

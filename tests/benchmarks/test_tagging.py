@@ -5,10 +5,10 @@ import torch
 from transformers import LlamaConfig
 
 from pipeline.tagging.constraint import Vocabulary
-from pipeline.tagging.groups import load_groups
+from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.prompts import Prompt, end_of_turn
 from tests.benchmarks import tagging
-from tuning.demo.llama_files import train_tokenizer
+from tests.llama_files import train_tokenizer
 
 
 @pytest.fixture()
@@ -44,7 +44,7 @@ def test_all_three_ways_find_the_labels_and_the_figures_are_written(small, tmp_p
 
 
 def test_a_text_that_free_generation_alters_is_dropped(small):
-    prompts = [Prompt.of(group) for group in load_groups()][:1]
+    prompts = [Prompt.of(group) for group in load_entity_groups()][:1]
     tokenizer = train_tokenizer(list(prompts[0].examples), 300)
     model = tagging.random_model(tagging.LLAMA_3B, ["names"], torch.device("cpu"))
     vocabulary = Vocabulary(tokenizer, end_of_turn(tokenizer))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobs import exchange
-from pipeline import answers, tables
+from pipeline import submission, tables
 from pipeline.corpus.folders import read_folder
 from pipeline.errors import UserError
 from tests.jobs.test_redact import TEXTS, write_run
@@ -58,7 +58,7 @@ def test_people_take_away_add_and_correct(run, capsys):
     again = patient | {"value": {"start": 24, "end": 27, "text": "Ann", "labels": ["PATIENT"]}}
     corrected = tasks[0] | {"annotations": [{"result": [text, patient, again]}]}
     out = bring_back(run, [corrected, tasks[1] | {"annotations": []}])
-    assert answers.read_task1(str(out / "task1_answer.txt")) == {"1": "Anne Lee came on May 5 , Anne said ."}
+    assert submission.read_task1(str(out / "task1_answer.txt")) == {"1": "Anne Lee came on May 5 , Anne said ."}
     assert (
         out / "task2_answer.txt"
     ).read_text() == "1\tPATIENT\t0.000\t0.900\tAnne Lee\n1\tPATIENT\t3.500\t3.900\tAnne\n"
@@ -80,7 +80,7 @@ def test_files_and_folders_that_are_there_already_stay(run):
     with pytest.raises(UserError, match="--overwrite"):
         bring_back(run, tasks)
     bring_back(run, tasks[:1], "--overwrite")
-    assert set(answers.read_task1(str(run.parent / "corrected" / "task1_answer.txt"))) == {"1"}
+    assert set(submission.read_task1(str(run.parent / "corrected" / "task1_answer.txt"))) == {"1"}
     with pytest.raises(UserError, match="not empty"):
         exchange.main(["from-label-studio", "--file", str(run.parent / "export.json"), "--out", str(run)])
 
@@ -91,7 +91,7 @@ def test_a_runs_transcriptions_json_comes_back_as_transcripts(run):
     exchange.main(["from-transcriptions", "--file", str(file), "--out", str(run.parent / "back")])
     old, new = (tables.read(str(f / "transcripts"), tables.TRANSCRIPTS).to_pylist() for f in (run, run.parent / "back"))
     assert [row | {"recognizer": ""} for row in new] == [row | {"recognizer": ""} for row in old]
-    assert answers.read_task1(str(run.parent / "back" / "task1_answer.txt")) == {i: t for i, (t, _) in TEXTS.items()}
+    assert submission.read_task1(str(run.parent / "back" / "task1_answer.txt")) == {i: t for i, (t, _) in TEXTS.items()}
     with pytest.raises(UserError, match="is there already"):
         exchange.main(["to-transcriptions", "--run", str(run)])
 

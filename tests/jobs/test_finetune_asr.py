@@ -21,19 +21,19 @@ import torch
 from jobs import finetune_asr
 from pipeline.errors import UserError
 from pipeline.models import locate_parakeet
-from pipeline.settings import Parakeet as Settings
+from pipeline.settings import ParakeetSettings
 from pipeline.speech.parakeet import Parakeet
 from tuning.asr import load
 from tuning.curves import METRICS
 
 ROOT = Path(__file__).parents[2]
-KNOBS = "--learning-rate 6e-3 --warmup-share 0.1 --batch-size 8 --batch-seconds 0 --accumulation 1 --loaders 0"
-KNOBS += " --freq-masks 0 --time-masks 0 --keep 2"
+OPTIONS = "--learning-rate 6e-3 --warmup-share 0.1 --batch-size 8 --batch-seconds 0 --accumulation 1 --loaders 0"
+OPTIONS += " --freq-masks 0 --time-masks 0 --keep 2"
 
 
 def arguments(manifests: Path, model: Path, out: Path, *more: str) -> list[str]:
     given = ["--manifests", str(manifests), "--out", str(out), "--parakeet", str(model)]
-    return [*given, *KNOBS.split(), *more]
+    return [*given, *OPTIONS.split(), *more]
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +53,9 @@ def test_the_error_rate_on_fifty_utterances_falls_below_a_tenth(trained, tone_ma
     card = json.loads((trained / "card.json").read_text())
     assert card["before"]["valid_wer"] >= 1 and card["chosen"]["valid_wer"] < 0.1
     utterances = recordings(tone_manifests)
-    model = Parakeet(str(locate_parakeet(str(trained))), Settings(), "cpu")
-    heard = [transcript.text for transcript in model.transcribe([audio for audio, _ in utterances])]
-    assert jiwer.wer([said for _, said in utterances], heard) < 0.1
+    model = Parakeet(str(locate_parakeet(str(trained))), ParakeetSettings(), "cpu")
+    recognised = [transcript.text for transcript in model.transcribe([audio for audio, _ in utterances])]
+    assert jiwer.wer([said for _, said in utterances], recognised) < 0.1
 
 
 def test_the_model_is_the_chosen_checkpoint_with_the_tokenizer_it_began_with(trained, tone_parakeet):
@@ -103,9 +103,11 @@ def test_a_finished_training_is_replaced_only_when_told_to(trained, tone_manifes
 
 
 def test_an_unfinished_training_with_other_settings_or_data_is_refused(tone_manifests, tone_parakeet, tmp_path):
-    (tmp_path / "training.json").write_text('{"settings": {}, "sha256": {}}')
-    with pytest.raises(UserError, match="holds unfinished work with other settings or data"):
-        finetune_asr.main(arguments(tone_manifests, tone_parakeet, tmp_path))
+    (tmp_path / "training.json").write_text('{"settings": {"epochs": 5}, "sha256": {}}')
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(UserError, match="holds unfinished work with other settings or data") as refused:
+        finetune_asr.main(arguments(tone_manifests, tone_parakeet, tmp_path, "--epochs", "6"))
+    assert "settings.epochs was 5 and is 6" in str(refused.value)
 
 
 @pytest.mark.parametrize(

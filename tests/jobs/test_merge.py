@@ -1,4 +1,4 @@
-"""Several answers made into one, on the command line."""
+"""Several submissions merged into one, on the command line."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs import merge
-from pipeline import answers, tables
+from pipeline import submission, tables
 from pipeline.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -29,8 +29,8 @@ def run_folder(path: Path, text: str, *rows: dict) -> str:
     entities = tables.from_rows([common | row for row in rows], tables.ENTITIES)
     tables.write(transcripts, f"{path}/transcripts")
     tables.write(entities, f"{path}/entities")
-    answers.write_task1(transcripts, f"{path}/task1_answer.txt")
-    answers.write_task2(entities, f"{path}/task2_answer.txt")
+    submission.write_task1(transcripts, f"{path}/task1_answer.txt")
+    submission.write_task2(entities, f"{path}/task2_answer.txt")
     return str(path)
 
 
@@ -90,7 +90,7 @@ def test_the_validation_set_votes_for_itself(shared, tmp_path):
     valid = str(shared / "corpus/valid")
     copy = folder(tmp_path / "copy", Path(valid, "task2_answer.txt").read_text(encoding="utf-8"))
     merge.main(["vote", "--run", valid, "--run", copy, "--out", str(tmp_path / "out")])
-    answers.write_task2(answers.read_task2(f"{valid}/task2_answer.txt"), str(tmp_path / "task2_answer.txt"))
+    submission.write_task2(submission.read_task2(f"{valid}/task2_answer.txt"), str(tmp_path / "task2_answer.txt"))
     assert task2(tmp_path / "out") == task2(tmp_path)
 
 
@@ -147,7 +147,7 @@ def test_nothing_is_overwritten_unasked(two, tmp_path):
         merge.main([*runs, str(tmp_path / "mine"), "--overwrite"])
     out = tmp_path / "out"
     merge.main([*runs, str(out)])
-    with pytest.raises(UserError, match="already holds a merged answer"):
+    with pytest.raises(UserError, match="is finished already: give another folder, or --overwrite to replace it"):
         merge.main([*runs, str(out)])
     (out / "task1_answer.txt").write_text("stale")
     merge.main([*runs, str(out), "--overwrite"])

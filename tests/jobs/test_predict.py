@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs import predict
-from pipeline import answers, demo, tables
+from pipeline import demo, submission, tables
 from pipeline.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -38,10 +38,10 @@ def check_run(out: Path, recordings: set[str]) -> dict[str, list[dict]]:
     assert {row["recording_id"] for row in found["recordings"]} == transcripts | failures == recordings
     assert not transcripts & failures
     assert all(row["stage"] and row["error"] for row in found["failures"])
-    task1 = answers.read_task1(str(out / "task1_answer.txt"))
-    assert list(task1) == sorted(transcripts, key=answers.id_order)
+    task1 = submission.read_task1(str(out / "task1_answer.txt"))
+    assert list(task1) == sorted(transcripts, key=submission.id_order)
     assert task1 == {row["recording_id"]: row["text"] for row in found["transcripts"]}
-    task2 = answers.read_task2(str(out / "task2_answer.txt")).to_pylist()
+    task2 = submission.read_task2(str(out / "task2_answer.txt")).to_pylist()
     kept = [row for row in found["entities"] if row["kept"]]
     texts = {row["recording_id"]: row["text"] for row in found["transcripts"]}
     durations = {row["recording_id"]: row["duration_s"] for row in found["recordings"]}
@@ -98,7 +98,7 @@ def test_recordings_become_tables_and_answer_files_and_an_interrupted_run_goes_o
     }
     assert all(len(value) == 64 for value in run["model_sha256"].values()) and len(run["model_sha256"]) == 4
 
-    with pytest.raises(UserError, match="already holds a run"):
+    with pytest.raises(UserError, match="is finished already"):
         predict.main(arguments)
 
 

@@ -1,10 +1,11 @@
-"""From competition folders to clean training sets."""
+"""From competition folders to clean training data."""
 
 import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,21 +13,25 @@ import soundfile
 
 from jobs import prepare
 from pipeline import tables
-from pipeline.corpus.gold import NO_TRANSCRIPT
+from pipeline.corpus import tagging_datasets
+from pipeline.corpus.labels import NO_TRANSCRIPT
 from pipeline.errors import UserError
 from pipeline.speech.audio import SAMPLE_RATE
 from pipeline.speech.words import Piece, transcript_from_pieces
-from pipeline.tagging.groups import load_groups
+from pipeline.tagging.entity_groups import load_entity_groups
+from pipeline.tagging.prompts import Prompt
 from tests.competition import SENTENCES, write_folder, write_sound
+from tuning.adapter import make_trainer
+from tuning.settings import demo_adapter
 
 ROOT = Path(__file__).parents[2]
-GROUPS = [group.name for group in load_groups()]
+GROUPS = [group.name for group in load_entity_groups()]
 EVEN, ODD = range(0, len(SENTENCES), 2), range(1, len(SENTENCES), 2)
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory, ray_cluster, tiny_parakeet) -> Path:
-    """Two phases and a validation set with audio, prepared, with some that is wrong."""
+    """Two training folders and a validation folder with audio, prepared, with some that is wrong."""
     root = tmp_path_factory.mktemp("prepared")
     first = write_folder(root / "first", 1, EVEN, audio=True)
     second = write_folder(root / "second", 101, ODD, audio=True)
@@ -35,7 +40,7 @@ def prepared(tmp_path_factory, ray_cluster, tiny_parakeet) -> Path:
         file.write("1\tDATE\tsoon\t2.0\tMay\n99\tDATE\t1.0\t2.0\tMay\n")
     (first / "audio" / "77.wav").write_text("no sound")
     write_sound(second / "audio" / "78.wav", 1.0, SAMPLE_RATE, 1)
-    arguments = ["--phase", str(first), "--phase", str(second), "--valid", str(valid), "--out", str(root / "out")]
+    arguments = ["--train", str(first), "--train", str(second), "--valid", str(valid), "--out", str(root / "out")]
     prepare.main([*arguments, "--max-duration-s", "9.2", "--parakeet", str(tiny_parakeet)])
     return root / "out"
 
@@ -93,26 +98,28 @@ def manifest(out: Path, split: str) -> list[dict]:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_a_tagging_set_loads_in_trl_as_it_is_and_teaches_the_answer_alone(prepared, group, tagger_folders, tmp_path):
-    from datasets import load_dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from trl import SFTConfig, SFTTrainer
+def test_a_dataset_goes_into_training_as_it_is_and_teaches_the_answer_alone(prepared, group, tagger_folders, tmp_path):
+    from transformers import AutoTokenizer
 
-    files = {split: str(prepared / "tagging" / group / f"{split}.parquet") for split in ("train", "valid")}
-    data = load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "cache"))
+    dataset = tagging_datasets.read(str(prepared / "tagging" / group))
+    settings = replace(demo_adapter(), base_model=str(tagger_folders.base), packing=False)
+    trainer = make_trainer(dataset, settings, tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tagger_folders.base)
-    trainer = SFTTrainer(
-        AutoModelForCausalLM.from_pretrained(tagger_folders.base),
-        SFTConfig(str(tmp_path), max_length=None, report_to=[], use_cpu=True, bf16=False),
-        train_dataset=data["train"],
-        eval_dataset=data["valid"],
-        processing_class=tokenizer,
-    )
+    answers = set(dataset.splits["train"]["tagged"].to_pylist())
     batch = next(iter(trainer.get_train_dataloader()))
-    answers = {row["tagged"] for row in data["train"]}
-    for labels in batch["labels"]:
+    for ids, labels in zip(batch["input_ids"], batch["labels"], strict=True):
         assert tokenizer.decode(labels[labels != -100]).removesuffix("<|eot_id|>") in answers
-    assert len(trainer.get_eval_dataloader().dataset) == len(data["valid"]) > 0
+        assert dataset.prompt.system in tokenizer.decode(ids)
+    assert len(trainer.get_eval_dataloader().dataset) == len(dataset.splits["valid"]) > 0
+
+
+def test_a_dataset_has_the_prompt_of_its_entity_group_and_rows_without_it(prepared):
+    for group in load_entity_groups():
+        folder = prepared / "tagging" / group.name
+        assert {file.name for file in folder.iterdir()} == {"prompt.json", "train.parquet", "valid.parquet"}
+        assert tagging_datasets.read(str(folder)).prompt == Prompt.of(group)
+        names = ["recording_id", "text_source", "transcript", "spans", "tagged"]
+        assert read_set(prepared, group.name, "train").schema.names == names
 
 
 def test_the_manifest_loads_in_nemo_as_it_is_and_teaches_no_unknown_token(prepared, tiny_parakeet):
@@ -150,7 +157,7 @@ def test_the_report_counts_what_was_kept_and_what_was_lost(prepared):
     assert left_out["Mandarin or mixed"] and left_out["longer than 9.2 s"] and left_out["no words"] == 3
     for group in GROUPS:
         for split in ("train", "valid"):
-            counts = report["tagging_sets"][group][split]
+            counts = report["tagging_datasets"][group][split]
             assert counts["positives"] and counts["positives"] // 2 == counts["negatives"]
             assert len(read_set(prepared, group, split)) == counts["positives"] + counts["negatives"]
 
@@ -175,7 +182,7 @@ def test_recognised_text_takes_part_with_the_labels_projected_onto_it(prepared, 
         row = {"recording_id": str(recording_id), "language": "en", "text": transcript.text, "words": words}
         rows.append(row | {"recognizer": "parakeet"})
     tables.write(tables.from_rows(rows, tables.TRANSCRIPTS), str(tmp_path / "run" / "transcripts"))
-    arguments = ["--phase", str(folders[0]), "--valid", str(folders[1]), "--out", str(tmp_path / "out")]
+    arguments = ["--train", str(folders[0]), "--valid", str(folders[1]), "--out", str(tmp_path / "out")]
     prepare.main([*arguments, "--transcripts", str(tmp_path / "run"), "--recognised-share", "1"])
 
     report = json.loads((tmp_path / "out" / "prepare_report.json").read_text())
@@ -195,14 +202,14 @@ def test_recognised_text_of_other_recordings_is_refused(tmp_path):
     folders = [write_folder(tmp_path / name, first, [0]) for name, first in (("one", 1), ("two", 201))]
     row = {"recording_id": "7", "language": "en", "text": "x", "words": [], "recognizer": "parakeet"}
     tables.write(tables.from_rows([row], tables.TRANSCRIPTS), str(tmp_path / "run" / "transcripts"))
-    arguments = ["--phase", str(folders[0]), "--valid", str(folders[1]), "--out", str(tmp_path / "out")]
+    arguments = ["--train", str(folders[0]), "--valid", str(folders[1]), "--out", str(tmp_path / "out")]
     with pytest.raises(UserError, match="holds no recording of these folders"):
         prepare.main([*arguments, "--transcripts", str(tmp_path / "run")])
 
 
 def test_the_real_corpus_is_prepared_without_audio_and_says_so(shared, tmp_path, capsys):
     corpus = shared / "corpus"
-    arguments = ["--phase", str(corpus / "train1"), "--phase", str(corpus / "train2"), "--valid", str(corpus / "valid")]
+    arguments = ["--train", str(corpus / "train1"), "--train", str(corpus / "train2"), "--valid", str(corpus / "valid")]
     prepare.main([*arguments, "--out", str(tmp_path)])
     report = json.loads((tmp_path / "prepare_report.json").read_text())
     found = {name: counts["total"] - counts["not_found"] for name, counts in report["labels"].items()}
@@ -220,12 +227,12 @@ def test_the_real_corpus_is_prepared_without_audio_and_says_so(shared, tmp_path,
 
 def test_prepared_data_is_replaced_only_when_told_to_and_other_files_never(tmp_path):
     one, two = write_folder(tmp_path / "one", 1, [0, 1]), write_folder(tmp_path / "two", 11, [0, 1])
-    arguments = ["--phase", str(one), "--valid", str(two), "--out", str(tmp_path / "out")]
+    arguments = ["--train", str(one), "--valid", str(two), "--out", str(tmp_path / "out")]
     prepare.main(arguments)
     with pytest.raises(UserError, match="is finished already"):
         prepare.main(arguments)
     prepare.main([*arguments, "--overwrite", "--few-shot", "1"])
-    assert len(read_set(tmp_path / "out", "names", "train")["prompt"][0]) == 4
+    assert len(tagging_datasets.read(str(tmp_path / "out" / "tagging" / "names")).prompt.examples) == 1
     shutil.move(tmp_path / "out" / "prepare.json", tmp_path / "out" / "notes.txt")
     with pytest.raises(UserError, match="is not empty"):
         prepare.main([*arguments, "--overwrite"])
@@ -248,7 +255,7 @@ def test_prepared_data_is_replaced_only_when_told_to_and_other_files_never(tmp_p
             ["--valid", "{two}", "--parakeet", "nowhere.nemo"],
             "--parakeet nowhere.nemo: there is no such folder or file.",
         ),
-        (["--valid", "{two}", "--groups", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+        (["--valid", "{two}", "--groups-file", "nowhere.yaml"], "nowhere.yaml cannot be read"),
     ],
     ids=[
         "no folder",
@@ -264,7 +271,7 @@ def test_prepared_data_is_replaced_only_when_told_to_and_other_files_never(tmp_p
 )
 def test_a_users_mistake_is_one_sentence_and_exit_status_1(tmp_path, options, sentence):
     folders = {"one": write_folder(tmp_path / "one", 1, [0]), "two": write_folder(tmp_path / "two", 2, [1])}
-    arguments = ["--phase", str(folders["one"]), *(option.format(**folders) for option in options)]
+    arguments = ["--train", str(folders["one"]), *(option.format(**folders) for option in options)]
     if "--out" not in arguments:
         arguments += ["--out", str(tmp_path / "out")]
     command = [sys.executable, "-m", "jobs.prepare", *arguments]

@@ -12,9 +12,9 @@ import pytest
 import soundfile
 
 from jobs import merge, redact
-from pipeline import answers, tables
+from pipeline import submission, tables
 from pipeline.errors import UserError
-from pipeline.outputs.transcriptions import row
+from pipeline.outputs.redaction import REDACTIONS
 from pipeline.speech.words import Piece, transcript_from_pieces
 from pipeline.tagging.times import entity_times
 
@@ -45,7 +45,7 @@ def write_run(folder: Path) -> Path:
         soundfile.write(path, noise, rate, subtype=subtype)
         facts = {"path": str(path), "duration_s": seconds, "sample_rate": rate, "channels": channels}
         recordings.append({"recording_id": i} | facts)
-        transcripts.append(row(i, transcript))
+        transcripts.append({"recording_id": i} | transcript.to_row())
         for type_, label in labels:
             start = text.index(label)
             start_s, end_s = entity_times(transcript.words, start, start + len(label))
@@ -154,7 +154,7 @@ def test_a_beep_is_heard_where_it_is_wanted(run):
 
 def test_transcripts_hold_placeholders_and_the_log_no_text(run, capsys):
     out, log = redacted(run, "--vtt", "--textgrid")
-    assert answers.read_task1(str(out / "task1_answer.txt")) == {
+    assert submission.read_task1(str(out / "task1_answer.txt")) == {
         "1": "[PATIENT] came on [DATE] , Ann said .",
         "2": "[PATIENT] 在 [HOSPITAL] 看 [DOCTOR] 醫師",
         "10": "nothing to hide",
@@ -164,7 +164,7 @@ def test_transcripts_hold_placeholders_and_the_log_no_text(run, capsys):
     assert log["redacted"] == {"DATE": 1, "DOCTOR": 1, "HOSPITAL": 1, "PATIENT": 2}
     keys = {"recording_id", "type", "start_s", "end_s", "audio", "text"}
     assert all(set(entry) == keys for entry in log["redactions"])
-    assert log["redactions"] == tables.read(str(out / "redactions"), redact.REDACTIONS).to_pylist()
+    assert log["redactions"] == tables.read(str(out / "redactions"), REDACTIONS).to_pylist()
     printed = capsys.readouterr()
     written = [path for path in out.rglob("*") if path.is_file() and path.name != "task1_answer.txt"]
     everything = b"".join(path.read_bytes() + path.name.encode() for path in written if path.parent.name != "subtitles")
@@ -175,19 +175,19 @@ def test_transcripts_hold_placeholders_and_the_log_no_text(run, capsys):
 
 def test_surrogates_are_the_same_in_all_transcripts_and_again_with_the_seed(run):
     out, log = redacted(run, "--text", "surrogates", "--seed", "5")
-    texts = answers.read_task1(str(out / "task1_answer.txt"))
+    texts = submission.read_task1(str(out / "task1_answer.txt"))
     last = texts["1"].split(" ")[1]
     assert f"看 {last} 醫師" in texts["2"] and "Ann Lee" not in texts["1"] and "王小明" not in texts["2"]
     again, _ = redacted(run, "--text", "surrogates", "--seed", "5", out="again")
     other, _ = redacted(run, "--text", "surrogates", out="other")
-    assert answers.read_task1(str(again / "task1_answer.txt")) == texts
-    assert answers.read_task1(str(other / "task1_answer.txt")) != texts
+    assert submission.read_task1(str(again / "task1_answer.txt")) == texts
+    assert submission.read_task1(str(other / "task1_answer.txt")) != texts
     assert "seed" not in json.dumps(log) and "seed" not in (out / "redact.json").read_text()
 
 
 def test_only_the_types_asked_for_are_redacted_and_what_is_left_in_is_said(run, capsys):
     out, log = redacted(run, "--types", "PATIENT", "DOCTOR")
-    assert answers.read_task1(str(out / "task1_answer.txt"))["1"] == "[PATIENT] came on May 5 , Ann said ."
+    assert submission.read_task1(str(out / "task1_answer.txt"))["1"] == "[PATIENT] came on May 5 , Ann said ."
     assert log["types_left_in"] == {"DATE": 1, "HOSPITAL": 1}
     assert "Left in, as --types asks: 1 DATE, 1 HOSPITAL." in capsys.readouterr().out
 
@@ -204,7 +204,7 @@ def test_overlapping_entities_are_redacted_as_one(run):
         ],
     )
     out, _ = redacted(run)
-    assert answers.read_task1(str(out / "task1_answer.txt"))["1"] == "[FAMILYNAME] on [DATE] , Ann said ."
+    assert submission.read_task1(str(out / "task1_answer.txt"))["1"] == "[FAMILYNAME] on [DATE] , Ann said ."
     samples, rate = soundfile.read(out / "audio" / "1.wav")
     assert not samples[: int(1.4 * rate)].any()
 
@@ -235,7 +235,7 @@ def test_a_recording_that_is_not_surely_redacted_is_withheld_and_listed(run, nam
     change(run, name, edit)
     out, log = redacted(run, "--vtt")
     assert [entry["recording_id"] for entry in log["withheld"]] == ["2"] and reason in log["withheld"][0]["reason"]
-    assert set(answers.read_task1(str(out / "task1_answer.txt"))) == {"1", "10"}
+    assert set(submission.read_task1(str(out / "task1_answer.txt"))) == {"1", "10"}
     assert not any(path.stem == "2" for path in out.rglob("*"))
     assert all(entry["recording_id"] != "2" for entry in log["redactions"])
 

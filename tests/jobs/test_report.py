@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jobs import report, score
-from pipeline import answers, tables
+from pipeline import submission, tables
 from pipeline.errors import UserError
 from pipeline.tagging.entities import Span
 from tests.made_up_run import MadeUpRun, hundred_texts, said, write_run
@@ -83,9 +83,9 @@ def test_without_show_text_no_text_no_path_and_no_sound_is_in_the_page(made, pag
     entity_keys = {"type", "kept", "cause", "source", "state", "other", "start_s", "end_s", "confidence"}
     for each in data_of(pages[name])["recordings"]:
         assert set(each) == keys | {"no_audio", "reference"}
-        people = each["reference"] or {"entities": []}
-        assert set(people) <= {"entities", "edits", "tokens", "leaked_s"}
-        assert all(set(entity) == entity_keys for entity in each["entities"] + people["entities"])
+        reference = each["reference"] or {"entities": []}
+        assert set(reference) <= {"entities", "edits", "tokens", "leaked_s"}
+        assert all(set(entity) == entity_keys for entity in each["entities"] + reference["entities"])
 
 
 def test_show_text_brings_every_text_and_the_sound(made, pages):
@@ -116,7 +116,7 @@ def test_the_page_has_the_scores_of_jobs_score(made, pages, tmp_path, capsys):
     arguments = [
         "--reference",
         str(made.reference),
-        "--answers",
+        "--submission",
         str(made.run),
         "--json",
         str(tmp_path / "scores.json"),
@@ -139,31 +139,31 @@ def test_the_page_has_the_scores_of_jobs_score(made, pages, tmp_path, capsys):
 def test_entities_are_found_missed_spurious_or_of_a_wrong_type(pages):
     seen = set()
     for each in data_of(pages["compared"])["recordings"]:
-        people = each["reference"]["entities"]
+        reference = each["reference"]["entities"]
         for place, entity in enumerate(each["entities"]):
             seen.add(entity["state"])
             assert (entity["state"] is None) == (not entity["kept"])
             if entity["other"] is not None:
-                assert people[entity["other"]]["other"] == place
-                assert people[entity["other"]]["state"] == entity["state"]
-        seen |= {entity["state"] for entity in people}
+                assert reference[entity["other"]]["other"] == place
+                assert reference[entity["other"]]["state"] == entity["state"]
+        seen |= {entity["state"] for entity in reference}
     assert seen == {"found", "wrong type", "spurious", "missed", None}
 
 
 def test_a_reference_may_be_of_one_task_and_of_more_recordings(made, tmp_path):
-    for name, line in ((answers.TASK1, "999\tnot there\n"), (answers.TASK2, "999\tDATE\t1.000\t2.000\tMay 5\n")):
+    for name, line in ((submission.TASK1, "999\tnot there\n"), (submission.TASK2, "999\tDATE\t1.000\t2.000\tMay 5\n")):
         folder = tmp_path / name
         folder.mkdir()
         (folder / name).write_text((made.reference / name).read_text(encoding="utf-8") + line, encoding="utf-8")
         page = write(made, tmp_path / f"{name}.html", "--reference", str(folder), "--show-text", "--sound-mb", "0")
         extra = shown(page, "999")
         assert not extra["in_run"] and "1 more in the reference" in page.read_text(encoding="utf-8")
-        assert extra["reference"]["text"] == ("not there" if name == answers.TASK1 else None)
-        people = extra["reference"]["entities"]
-        assert people is None if name == answers.TASK1 else [entity["state"] for entity in people] == ["missed"]
+        assert extra["reference"]["text"] == ("not there" if name == submission.TASK1 else None)
+        wanted = extra["reference"]["entities"]
+        assert wanted is None if name == submission.TASK1 else [entity["state"] for entity in wanted] == ["missed"]
         first = shown(page, "1")
         states = {entity["state"] for entity in first["entities"] if entity["kept"]}
-        assert (states == {None}) == (name == answers.TASK1)
+        assert (states == {None}) == (name == submission.TASK1)
 
 
 def test_another_run_may_be_the_reference(made, tmp_path):

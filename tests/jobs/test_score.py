@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs import score
-from pipeline import answers, tables
+from pipeline import submission, tables
 from pipeline.errors import UserError
 from pipeline.scoring.entities import MEASURES
 
@@ -27,7 +27,7 @@ def folder(path: Path, task1: str | None, task2: str | None) -> str:
 
 
 def scores_of(tmp_path: Path, reference: str, answered: str, *options: str) -> dict:
-    score.main(["--reference", reference, "--answers", answered, "--json", str(tmp_path / "scores.json"), *options])
+    score.main(["--reference", reference, "--submission", answered, "--json", str(tmp_path / "scores.json"), *options])
     return json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
 
 
@@ -38,7 +38,7 @@ def reference(tmp_path) -> str:
 
 def test_both_tasks_are_scored_and_printed(tmp_path, reference, capsys):
     wrong = TASK2.replace("DATE", "TIME").replace("1.500\tTaipei", "1.250\tTaipei") + "9\tAGE\t0\t1\t9\n"
-    answered = folder(tmp_path / "answers", "1\tI saw Nora in may\n2\t我在 Taipei 看診\n9\tyes\n", wrong)
+    answered = folder(tmp_path / "submission", "1\tI saw Nora in may\n2\t我在 Taipei 看診\n9\tyes\n", wrong)
     found = scores_of(tmp_path, reference, answered)
     assert [found["transcripts"][part]["clips"] for part in ("en", "zh", "all")] == [2, 1, 3]
     assert found["transcripts"]["en"]["missing"] == 1
@@ -60,13 +60,13 @@ def test_both_tasks_are_scored_and_printed(tmp_path, reference, capsys):
 
 
 def test_texts_show_only_when_asked_for_and_never_in_the_json(tmp_path, reference, capsys):
-    answered = folder(tmp_path / "answers", "1\t[bold]Norah\n", "1\tPATIENT\t0.5\t1.0\tNorah\n")
+    answered = folder(tmp_path / "submission", "1\t[bold]Norah\n", "1\tPATIENT\t0.5\t1.0\tNorah\n")
     scores_of(tmp_path, reference, answered)
     printed = capsys.readouterr().out
     assert not [word for word in ("Nora", "May", "Taipei", "看診") if word in printed]
     scores_of(tmp_path, reference, answered, "--show-text")
     printed = capsys.readouterr().out
-    assert "1 answer: [bold]Norah" in printed and "2 reference: 我在 Taipei 看診" in printed
+    assert "1 submission: [bold]Norah" in printed and "2 reference: 我在 Taipei 看診" in printed
     assert "0.500–1.000 PATIENT Norah" in printed
     written = (tmp_path / "scores.json").read_text(encoding="utf-8")
     assert not [word for word in ("Nora", "May", "Taipei", "看診") if word in written]
@@ -90,10 +90,10 @@ def test_tables_score_as_their_text_files_do(tmp_path, reference):
     for name, table in made.items():
         tables.write(table, f"{tmp_path}/tables/{name}")
     (tmp_path / "text").mkdir()
-    answers.write_task1(made["transcripts"], f"{tmp_path}/text/task1_answer.txt")
-    answers.write_task2(made["entities"], f"{tmp_path}/text/task2_answer.txt")
+    submission.write_task1(made["transcripts"], f"{tmp_path}/text/task1_answer.txt")
+    submission.write_task2(made["entities"], f"{tmp_path}/text/task2_answer.txt")
     found = [scores_of(tmp_path, reference, str(tmp_path / name)) for name in ("tables", "text")]
-    assert found[0] | {"answers": ""} == found[1] | {"answers": ""}
+    assert found[0] | {"submission": ""} == found[1] | {"submission": ""}
     assert found[0]["entities"]["predicted"] == 1
 
 
@@ -115,7 +115,11 @@ def test_folders_that_cannot_be_compared_are_refused(tmp_path, reference):
     texts, spans = folder(tmp_path / "texts", TASK1, None), folder(tmp_path / "spans", None, TASK2)
     torn = folder(tmp_path / "torn", None, TASK2 + "1\tDATE\tsoon\n")
     for one, other, sentence in (
-        (reference, str(tmp_path / "empty"), "--answers .*empty holds neither task1_answer.txt nor task2_answer.txt"),
+        (
+            reference,
+            str(tmp_path / "empty"),
+            "--submission .*empty holds neither task1_answer.txt nor task2_answer.txt",
+        ),
         (str(tmp_path / "nowhere"), reference, "--reference .*nowhere: there is no such folder"),
         (texts, spans, "have nothing in common"),
         (reference, torn, "task2_answer.txt, line 4"),
@@ -124,7 +128,7 @@ def test_folders_that_cannot_be_compared_are_refused(tmp_path, reference):
         with pytest.raises(UserError, match=sentence):
             scores_of(tmp_path, one, other)
     with pytest.raises(UserError, match="is a folder"):
-        score.main(["--reference", reference, "--answers", reference, "--json", str(tmp_path)])
+        score.main(["--reference", reference, "--submission", reference, "--json", str(tmp_path)])
     assert not (tmp_path / "scores.json").exists()
 
 
@@ -143,13 +147,13 @@ def test_the_validation_set_against_itself_and_against_an_emptied_copy(shared, t
 def test_the_emptied_folder_may_also_hold_the_ids(shared, tmp_path):
     valid = shared / "corpus/valid"
     shutil.copytree(valid, tmp_path / "copy")
-    ids = answers.read_task1(str(valid / "task1_answer.txt"))
+    ids = submission.read_task1(str(valid / "task1_answer.txt"))
     (tmp_path / "copy" / "task1_answer.txt").write_text("".join(f"{i}\t\n" for i in ids))
     found = scores_of(tmp_path, str(valid), str(tmp_path / "copy"))
     assert found["transcripts"]["en"] == found["transcripts"]["en"] | {"missing": 0, "wer": 1, "mer_per_file": 1}
 
 
 def test_a_mistake_is_one_sentence_and_exit_status_1(tmp_path):
-    command = [sys.executable, "-m", "jobs.score", "--reference", str(tmp_path), "--answers", str(tmp_path)]
+    command = [sys.executable, "-m", "jobs.score", "--reference", str(tmp_path), "--submission", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "--reference" in done.stderr

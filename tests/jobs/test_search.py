@@ -13,7 +13,7 @@ import pytest
 from jobs import search
 from pipeline import tables
 from pipeline.errors import UserError
-from tests.jobs.test_finetune_taggers import sets  # noqa: F401
+from tests.jobs.test_finetune_taggers import datasets  # noqa: F401
 from tuning.search import TRIALS
 from tuning.settings import demo_adapter, read_settings
 
@@ -21,9 +21,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def arguments(sets, tagger_folders) -> list[str]:  # noqa: F811
+def arguments(datasets, tagger_folders) -> list[str]:  # noqa: F811
     space = ["--space.rank", "2", "4", "--space.alpha", "4", "--space.epochs", "6", "--space.few-shot", "0", "1"]
-    base = ["--sets", str(sets), "--base-model", str(tagger_folders.base), "--groups", "profession"]
+    base = ["--datasets", str(datasets), "--base-model", str(tagger_folders.base), "--groups", "profession"]
     return [*base, "--trials", "3", "--num-cpus", "2", "--objective", "entity_f1", "--sample", "3", *space]
 
 
@@ -43,7 +43,8 @@ def test_a_killed_search_finishes_with_all_its_trials(arguments, ray_cluster, tm
     assert scores == sorted(scores, reverse=True) and all(row["error"] is None for row in rows)
     best = read_settings(out / "best.yaml", demo_adapter())["profession"]
     assert (best.rank, best.learning_rate) == (rows[0]["rank"], rows[0]["learning_rate"])
-    assert "--settings" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Going on with interrupted work." in printed and "--settings" in printed
 
 
 def finished(out: Path) -> set[str]:
@@ -57,7 +58,7 @@ def test_a_users_mistake_is_one_sentence(arguments, tmp_path):
         (["--trials", "0"], "--trials 0"),
         (["--space.rank", "0"], "--space.rank 0"),
         (["--space.dropout", "0", "2"], "--space.dropout 2"),
-        (["--space.few-shot", "9"], "have 5 few-shot turns"),
+        (["--space.few-shot", "9"], "has 5 few-shot turns"),
         (["--objective", "valid_loss", "--loss", "all"], "cannot compare"),
     ):
         with pytest.raises(UserError, match=sentence):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import answers, demo
+from pipeline import demo, submission
 
 ROOT = Path(__file__).parents[2]
 RAY = str(Path(sys.executable).with_name("ray"))
@@ -74,7 +74,7 @@ def test_a_submitted_job_writes_its_run_and_a_relative_path_is_refused(cluster, 
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "8 transcripts" in done.stdout and "succeeded" in done.stdout
     assert json.loads((out / "summary.json").read_text())["recordings"] == 8
-    assert len(answers.read_task1(str(out / "task1_answer.txt"))) == 8
+    assert len(submission.read_task1(str(out / "task1_answer.txt"))) == 8
 
     without_token = {key: value for key, value in cluster.items() if not key.startswith("RAY_AUTH")}
     without_token |= {"HOME": str(tmp_path)}

@@ -9,23 +9,21 @@ import pyarrow as pa
 import pytest
 import soundfile
 
-from pipeline import flow, tables
+from pipeline import flow, stages, tables
 from pipeline.errors import UserError
 from pipeline.run_folder import RESULT
-from pipeline.settings import Models, Parakeet, Pool, Settings, Tagger, Whisper
-from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
+from pipeline.settings import ParakeetSettings, Settings, TaggerSettings, WhisperSettings
+from pipeline.speech.words import Piece, Transcript, Word, transcript_from_pieces
 from pipeline.tagging.entities import Entity
-from pipeline.tagging.patterns import load_patterns
-from pipeline.tagging.rules import load_rules
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not import the tests
 
 POISON, BROKEN, MANDARIN, MUTE = (round(16_000 * seconds) for seconds in (0.31, 0.32, 0.33, 0.34))
-"""Lengths in samples by which the stand-in recognisers know what to do with a recording."""
+"""Lengths in samples by which the stand-ins know what to do with a recording."""
 
 
-class Hearer:
-    """Stands in for a recogniser where a test needs what no real one does at will: to die, or to fail."""
+class StandIn:
+    """Stands in for an ASR model where a test needs what no real one does at will: to die, or to fail."""
 
     def __init__(self, name: str):
         self.name = name
@@ -35,9 +33,9 @@ class Hearer:
             os._exit(1)
         if any(len(audio) == BROKEN for audio in batch):
             raise ValueError("the secret name is Lee")
-        return [self.hear(len(audio)) for audio in batch]
+        return [self.write(len(audio)) for audio in batch]
 
-    def hear(self, length: int) -> Transcript:
+    def write(self, length: int) -> Transcript:
         if self.name == "whisper":
             text = "王小明 早安" if length == MANDARIN else "call mister Lee"
         else:
@@ -55,12 +53,14 @@ class NameTagger:
         ]
 
 
-LOADERS = flow.Loaders(
-    whisper=lambda model, settings: Hearer("whisper"),
-    parakeet=lambda model, settings: Hearer("parakeet"),
+LOADERS = stages.Loaders(
+    whisper=lambda model, settings: StandIn("whisper"),
+    parakeet=lambda model, settings: StandIn("parakeet"),
     tagger=lambda base_model, adapters, settings: NameTagger(),
 )
-SETTINGS = Settings(whisper=Whisper(batch_size=4), parakeet=Parakeet(batch_size=4), tagger=Tagger(batch_size=4))
+SETTINGS = Settings(
+    whisper=WhisperSettings(batch_size=4), parakeet=ParakeetSettings(batch_size=4), tagger=TaggerSettings(batch_size=4)
+)
 
 
 def record(folder, lengths: dict[str, int]) -> dict[str, str]:
@@ -87,7 +87,7 @@ def run(recordings, folder, settings=SETTINGS, loaders=LOADERS):
 
 @pytest.fixture(scope="module")
 def mixed(ray_cluster, tmp_path_factory):
-    """A run over recordings of every fate: heard in each language, unreadable, silent, breaking, and deadly."""
+    """A run over recordings of every fate: transcribed in each language, unreadable, silent, breaking, and deadly."""
     folder = tmp_path_factory.mktemp("mixed")
     lengths = {"bad": 0, "breaking": BROKEN, "deadly": POISON, "zh": MANDARIN, "mute": MUTE}
     recordings = record(folder, lengths | {f"en{i}": 8_000 + i for i in range(9)})
@@ -118,12 +118,12 @@ def test_a_recording_that_kills_the_process_costs_only_itself(mixed):
     assert all(mixed[1][f"en{i}"]["text"] == "Call Mr Lee" for i in range(9))
 
 
-def test_english_is_heard_again_by_parakeet_and_mandarin_is_not(mixed):
+def test_english_is_transcribed_again_by_parakeet_and_mandarin_is_not(mixed):
     assert (mixed[1]["en0"]["language"], mixed[1]["en0"]["recognizer"]) == ("en", "parakeet")
     assert (mixed[1]["zh"]["language"], mixed[1]["zh"]["recognizer"]) == ("zh", "whisper")
 
 
-def test_whispers_transcript_stays_where_parakeet_hears_nothing(mixed):
+def test_whispers_transcript_stays_where_parakeet_writes_nothing(mixed):
     assert (mixed[1]["mute"]["text"], mixed[1]["mute"]["recognizer"]) == ("call mister Lee", "whisper")
 
 
@@ -143,28 +143,22 @@ def test_entities_have_the_times_of_their_words(mixed):
 
 def test_patterns_thresholds_rules_and_overlaps_take_part_in_the_stream(tmp_path):
     text = "nurse Kim 0491570156"
-    words = [(0, 5, 0.25, 0.5), (6, 9, 0.5, 0.75), (10, 20, 1.0, 4.0)]
-    words = [
-        {"text": text[a:b], "char_start": a, "char_end": b, "start_s": start, "end_s": end, "confidence": None}
-        for a, b, start, end in words
-    ]
+    times = [(0, 5, 0.25, 0.5), (6, 9, 0.5, 0.75), (10, 20, 1.0, 4.0)]
+    words = [Word(text[a:b], a, b, start, end) for a, b, start, end in times]
     tagged = [("PROFESSION", 0, 5, None), ("DOCTOR", 6, 9, 0.5), ("DATE", 6, 9, 0.4), ("ID_NUMBER", 10, 20, 0.1)]
-    entities = [
-        {"type": type_, "group": "any", "text": text[a:b], "char_start": a, "char_end": b, "confidence": confidence}
-        | {"source": "adapter", "kept": True}
-        for type_, a, b, confidence in tagged
-    ]
-    row = dict.fromkeys(flow.STREAM.names) | {"recording_id": "1", "path": "1.wav", "text": text, "language": "en"}
-    row |= {"words": words, "entities": entities, "timings": []}
+    entities = [Entity(type_, "any", text[a:b], a, b, confidence, "adapter") for type_, a, b, confidence in tagged]
     rules = tmp_path / "rules.yaml"
     rules.write_text(
         "- {name: no nurses, languages: [en], types: [PROFESSION], pattern: nurse, case: match, action: drop,"
-        " examples: {hits: [nurse], spares: [cook]}}\n"
+        " examples: {positive: [nurse], negative: [cook]}}\n"
     )
-    batch = pa.Table.from_pylist([row], schema=flow.STREAM)
-    finished = flow.finish(batch, load_patterns(), load_rules(rules), {"ID_NUMBER": 0.2})
-    (settled,) = finished["entities"].to_pylist()
-    assert [(e["type"], e["kept"], e["cause"], e["start_s"], e["end_s"]) for e in settled] == [
+    row = {"recording_id": "1", "path": "1.wav", "timings": []} | Transcript(text, words, "parakeet").to_row()
+    row["entities"] = [entity.to_row() for entity in entities]
+    batch = pa.Table.from_pylist([row], schema=RESULT)
+    settings = TaggerSettings(rules=rules, thresholds={"ID_NUMBER": 0.2})
+    finished = stages.post_process(batch, settings)
+    (selected,) = finished["entities"].to_pylist()
+    assert [(e["type"], e["kept"], e["cause"], e["start_s"], e["end_s"]) for e in selected] == [
         ("PROFESSION", False, "rule: no nurses", 0.25, 0.5),
         ("DOCTOR", True, None, 0.5, 0.75),
         ("DATE", False, "overlap", 0.5, 0.75),
@@ -183,37 +177,12 @@ def test_a_model_that_cannot_be_loaded_is_one_sentence(ray_cluster, tmp_path):
     recordings = record(tmp_path, {"1": 8_000})
     loaders = (LOADERS.whisper, LOADERS.parakeet)
     with pytest.raises(UserError, match=r"^--adapters D: made for another base model\.$"):
-        list(flow.run(recordings, str(tmp_path / "parts"), SETTINGS, flow.Loaders(*loaders, refuse)))
+        list(flow.run(recordings, str(tmp_path / "parts"), SETTINGS, stages.Loaders(*loaders, refuse)))
     with pytest.raises(UserError, match="could not be loaded: OSError: file is truncated"):
-        list(flow.run(recordings, str(tmp_path / "parts"), SETTINGS, flow.Loaders(*loaders, crash)))
+        list(flow.run(recordings, str(tmp_path / "parts"), SETTINGS, stages.Loaders(*loaders, crash)))
 
 
 def test_an_out_folder_that_cannot_be_written_is_one_sentence(ray_cluster, tmp_path):
     recordings = record(tmp_path, {"1": 8_000})
     with pytest.raises(UserError, match="out folder cannot be written: Not a directory on node"):
         list(flow.run(recordings, str(tmp_path / "1.wav" / "parts"), SETTINGS, LOADERS))
-
-
-@pytest.mark.parametrize("pool", [Pool(num_gpus=0.5), Pool(actors=100)])
-def test_a_cluster_that_is_too_small_is_refused_instead_of_waited_for(ray_cluster, pool):
-    with pytest.raises(UserError, match="Ray has"):
-        flow.check_resources(Settings(models=Models(), tagger=Tagger(pool=pool)))
-
-
-def test_shares_that_can_be_packed_so_that_the_last_actor_finds_no_card_are_refused(ray_cluster, monkeypatch):
-    monkeypatch.setattr(flow.ray, "cluster_resources", lambda: {"GPU": 2.0, "CPU": 48.0})
-    pool = Pool(num_gpus=0.6, actors=1)
-    with pytest.raises(UserError, match="ask for 3 GPUs and Ray has 2"):
-        flow.check_resources(
-            Settings(whisper=Whisper(pool=pool), parakeet=Parakeet(pool=pool), tagger=Tagger(pool=pool))
-        )
-
-
-def test_with_a_gpu_each_pool_has_an_actor_for_every_gpu(ray_cluster, monkeypatch):
-    monkeypatch.setattr(flow.ray, "cluster_resources", lambda: {"GPU": 3.0, "CPU": 48.0})
-    from pipeline.settings import rtx4090_profile
-
-    settings = rtx4090_profile()
-    pools = [settings.whisper.pool, settings.parakeet.pool, settings.tagger.pool]
-    assert [flow.actors(pool) for pool in pools] == [3, 3, 3]
-    flow.check_resources(settings)

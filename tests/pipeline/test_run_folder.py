@@ -1,13 +1,14 @@
-"""A run's folder: parts become tables, answer files and a summary, and an interrupted run is taken up again."""
+"""A run's folder: parts become tables, submission files and a summary, and an interrupted run goes on."""
 
 import json
 from dataclasses import replace
 
 import pytest
 
-from pipeline import answers, tables
+from pipeline import submission, tables
 from pipeline.errors import UserError
-from pipeline.run_folder import RESULT, close_run, open_run, write_transcriptions_json
+from pipeline.outputs.transcriptions import write_transcriptions_json
+from pipeline.run_folder import RESULT, close_run, open_run
 from pipeline.settings import Settings
 
 SETTINGS = Settings()
@@ -44,7 +45,7 @@ FAILED = result("3", failure={"stage": "decode", "error": "AudioError: no sample
 @pytest.fixture
 def out(tmp_path):
     out = str(tmp_path / "run")
-    assert open_run(out, "/data", SETTINGS, overwrite=False) == set()
+    assert open_run(out, "/data", SETTINGS, overwrite=False) == (set(), None)
     write_parts(out, [result("10"), FAILED], [result("9"), result("10")])
     return out
 
@@ -72,9 +73,9 @@ def test_parts_become_tables_with_each_recording_once(out):
     assert summary["model_loads"] == {"whisper": {"loads": 1, "seconds": 2.0}}
 
 
-def test_the_answer_files_hold_the_transcripts_and_the_kept_entities(out):
+def test_the_submission_files_hold_the_transcripts_and_the_kept_entities(out):
     close_run(out, IDS, {}, seconds=1.0)
-    assert answers.read_task1(f"{out}/task1_answer.txt") == {"9": "早安 Lee", "10": "早安 Lee"}
+    assert submission.read_task1(f"{out}/task1_answer.txt") == {"9": "早安 Lee", "10": "早安 Lee"}
     with open(f"{out}/task2_answer.txt", encoding="utf-8") as file:
         assert file.read() == "9\tPATIENT\t0.400\t0.600\tLee\n10\tPATIENT\t0.400\t0.600\tLee\n"
 
@@ -101,9 +102,9 @@ def test_a_run_without_any_transcript_has_empty_tables_and_files(tmp_path):
 def test_a_finished_run_is_kept_unless_it_may_be_overwritten(out, tmp_path):
     close_run(out, IDS, {}, seconds=1.0)
     (tmp_path / "run" / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match=r"--out .* already holds a run.*--overwrite"):
+    with pytest.raises(UserError, match=r"--out .* is finished already.*--overwrite"):
         open_run(out, "/data", SETTINGS, overwrite=False)
-    assert open_run(out, "/data", SETTINGS, overwrite=True) == set()
+    assert open_run(out, "/data", SETTINGS, overwrite=True) == (set(), None)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["notes.txt", "run.json"]
 
 
@@ -123,16 +124,17 @@ def test_only_a_run_is_overwritten_never_folders_of_other_origin(tmp_path):
 def test_a_run_that_finished_nothing_does_not_bind_the_next(tmp_path):
     out = str(tmp_path)
     open_run(out, "/data", SETTINGS, overwrite=False)
-    assert open_run(out, "/elsewhere", SETTINGS, overwrite=False) == set()
+    assert open_run(out, "/elsewhere", SETTINGS, overwrite=False) == (set(), None)
     assert json.loads((tmp_path / "run.json").read_text())["audio"] == "/elsewhere"
 
 
 def test_an_interrupted_run_goes_on_with_the_same_settings_only(out):
-    assert open_run(out, "/data", SETTINGS, overwrite=False) == {"3", "9", "10"}
+    done, resumed = open_run(out, "/data", SETTINGS, overwrite=False)
+    assert done == {"3", "9", "10"} and resumed == "Going on with interrupted work."
     other = replace(SETTINGS, whisper=replace(SETTINGS.whisper, beam_size=1))
-    with pytest.raises(UserError, match="unfinished run with other settings"):
+    with pytest.raises(UserError, match=r"other settings or data \(settings.whisper.beam_size was 5 and is 1\)"):
         open_run(out, "/data", other, overwrite=False)
-    with pytest.raises(UserError, match="unfinished run with other settings"):
+    with pytest.raises(UserError, match=r'other settings or data \(audio was "/data" and is "/elsewhere"\)'):
         open_run(out, "/elsewhere", SETTINGS, overwrite=False)
 
 

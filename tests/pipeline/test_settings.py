@@ -40,15 +40,15 @@ def test_the_reference_has_the_references_settings():
 @pytest.mark.parametrize(
     ("option", "settings_with"),
     [
-        ("--whisper.batch-size 0: at least 1", lambda: Settings(whisper=settings.Whisper(batch_size=0))),
-        ("--whisper.beam-size -1: at least 1", lambda: Settings(whisper=settings.Whisper(beam_size=-1))),
+        ("--whisper.batch-size 0: at least 1", lambda: Settings(whisper=settings.WhisperSettings(batch_size=0))),
+        ("--whisper.beam-size -1: at least 1", lambda: Settings(whisper=settings.WhisperSettings(beam_size=-1))),
         (
             "--tagger.thresholds: a threshold is a confidence from 0 to 1",
-            lambda: Settings(tagger=settings.Tagger(thresholds={"DATE": 1.5})),
+            lambda: Settings(tagger=settings.TaggerSettings(thresholds={"DATE": 1.5})),
         ),
         (
             "--tagger.pool.actors -1: at least 0",
-            lambda: Settings(tagger=settings.Tagger(pool=settings.Pool(actors=-1))),
+            lambda: Settings(tagger=settings.TaggerSettings(pool=settings.Pool(actors=-1))),
         ),
     ],
 )

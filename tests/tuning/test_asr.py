@@ -15,9 +15,9 @@ from tests.tones import write_manifests
 from tuning import asr_reports
 from tuning.asr import data, fit, load
 from tuning.asr_reports import score
-from tuning.settings import Asr
+from tuning.settings import AsrSettings
 
-SETTINGS = Asr(learning_rate=3e-3, min_learning_rate=1e-4, warmup_share=0.1, epochs=3, batch_size=4, loaders=0)
+SETTINGS = AsrSettings(learning_rate=3e-3, min_learning_rate=1e-4, warmup_share=0.1, epochs=3, batch_size=4, loaders=0)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -143,7 +143,9 @@ def test_of_two_checkpoints_the_error_rate_decides_below_one_and_else_the_loss(o
         assert (score(*one) < score(*other)) == (1 + one[1] < 1 + other[1])
 
 
-def batches(manifest: Path, settings: Asr, epoch: int, rank: int = 0, gpus: int = 1) -> list[list[tuple[str, float]]]:
+def batches(
+    manifest: Path, settings: AsrSettings, epoch: int, rank: int = 0, gpus: int = 1
+) -> list[list[tuple[str, float]]]:
     from nemo.collections.common.data.lhotse.dataloader import get_lhotse_dataloader_from_config
 
     loader = get_lhotse_dataloader_from_config(data(manifest, settings, train=True), rank, gpus, None)

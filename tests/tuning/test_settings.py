@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.errors import UserError
-from tuning.settings import ASR_PROFILES, Asr, check_asr
+from tuning.settings import ASR_PROFILES, AsrSettings, check_asr
 
 
 def test_the_reference_trains_as_the_reference_does():
@@ -15,7 +15,7 @@ def test_the_reference_trains_as_the_reference_does():
     assert asr.parakeet == "nvidia/parakeet-tdt-0.6b-v2"
     assert (asr.learning_rate, asr.betas, asr.weight_decay) == (1e-4, (0.9, 0.98), 1e-3)
     assert (asr.warmup_steps, asr.warmup_share, asr.min_learning_rate) == (5000, 1.0, 5e-6)
-    assert (asr.batch_size, asr.batch_seconds, asr.accumulation, asr.precision) == (2, 0.0, 2, "32-true")
+    assert (asr.batch_size, asr.batch_seconds, asr.accumulation, asr.dtype) == (2, 0.0, 2, "float32")
     assert (asr.freq_masks, asr.freq_width, asr.time_masks, asr.time_width) == (2, 27, 10, 0.05)
     assert (asr.min_duration_s, asr.max_duration_s) == (0.1, 35.0)
     assert (asr.epochs, asr.patience, asr.keep) == (50, 0, 5)
@@ -47,11 +47,11 @@ def test_every_profile_has_room_for_the_longest_recording_in_a_batch():
 )
 def test_a_value_that_no_training_can_work_with_is_refused(changed, sentence):
     with pytest.raises(UserError) as refused:
-        check_asr(replace(Asr(), **changed))
+        check_asr(replace(AsrSettings(), **changed))
     assert str(refused.value).startswith(sentence)
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Asr)])
-def test_every_knob_is_documented(name):
-    after = inspect.getsource(Asr).split(f"    {name}: ", 1)[1].split("\n", 1)[1]
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(AsrSettings)])
+def test_every_setting_is_documented(name):
+    after = inspect.getsource(AsrSettings).split(f"    {name}: ", 1)[1].split("\n", 1)[1]
     assert after.lstrip().startswith('"""')

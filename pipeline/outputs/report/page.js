@@ -34,12 +34,12 @@ const languageTag = (language) => ({ zh: "zh-Hant", en: "en" })[language];
 
 // ---- What is wrong with a recording
 
-const peoples = (recording) => recording.reference?.entities ?? [];
+const ofReference = (recording) => recording.reference?.entities ?? [];
 
 function differences(recording) {
   const count = (entities, state) => entities.filter((entity) => entity.state === state).length;
   return {
-    missed: count(peoples(recording), "missed"),
+    missed: count(ofReference(recording), "missed"),
     "wrong type": count(recording.entities, "wrong type"),
     spurious: count(recording.entities, "spurious"),
   };
@@ -59,7 +59,7 @@ const has = (test) => data.recordings.some(test);
 
 const FILTERS = {
   "with differences": (recording) => numberOf(differences(recording)) > 0,
-  "with entities": (recording) => recording.entities.some((entity) => entity.kept) || peoples(recording).length > 0,
+  "with entities": (recording) => recording.entities.some((entity) => entity.kept) || ofReference(recording).length > 0,
   "with dropped entities": (recording) => recording.entities.some((entity) => !entity.kept),
   "without speech": (recording) => recording.in_run && !recording.failure && !recording.speech,
   "without sound": (recording) => data.show_text && !recording.sound,
@@ -95,7 +95,7 @@ function list() {
     (recording) =>
       recording.id.toLowerCase().includes(wanted) &&
       (!language || recording.language === language) &&
-      (!type || [...recording.entities, ...peoples(recording)].some(visible)) &&
+      (!type || [...recording.entities, ...ofReference(recording)].some(visible)) &&
       (!only || FILTERS[only](recording)),
   );
   shown.sort(ORDERS[$("order").value]);
@@ -151,7 +151,7 @@ function show(recording) {
   const errors = several(reference?.edits, "error", "errors");
   const about = [
     !recording.in_run && "not in the run",
-    recording.language && `${recording.language}, heard by ${recording.recognizer}`,
+    recording.language && `${recording.language}, transcribed by ${recording.recognizer}`,
     recording.seconds && clock(recording.seconds),
     edits(recording) >= 0 && `${errors} in ${reference.tokens} words and characters`,
     reference?.leaked_s && `${reference.leaked_s.toFixed(2)} s of entities not covered`,
@@ -251,11 +251,11 @@ function lookOf(entity) {
   return `${colourOf.get(entity.type)} ${stateOf(entity).replace(" ", "-")}`;
 }
 
-/** Return what people say, and what the run says and is to be seen, each as pairs of key and entity. */
+/** Return the entities of the reference, and the visible ones of the run, both as pairs of key and entity. */
 function withKeys(recording) {
   const keyed = (side, entities) => entities.map((entity, place) => [`${side}-${place}`, entity]);
   const predicted = keyed("predicted", recording.entities).filter(([, entity]) => visible(entity));
-  return [keyed("reference", peoples(recording)), predicted];
+  return [keyed("reference", ofReference(recording)), predicted];
 }
 
 function describe(entity) {
@@ -275,8 +275,8 @@ function jump(tag, key, entity, attributes, ...children) {
 function lanes(recording) {
   const wide = Math.max($("recording").clientWidth - 48, SMALLEST_SECOND * recording.seconds);
   const share = (seconds) => `${(100 * seconds) / recording.seconds}%`;
-  const [people, predicted] = withKeys(recording);
-  const sides = recording.reference?.entities ? { reference: people, predicted } : { entities: predicted };
+  const [wanted, predicted] = withKeys(recording);
+  const sides = recording.reference?.entities ? { reference: wanted, predicted } : { entities: predicted };
   const made = [];
   for (const [title, entities] of Object.entries(sides)) {
     const rows = [];
@@ -299,19 +299,19 @@ function lanes(recording) {
 }
 
 function texts(recording) {
-  const [people, predicted] = withKeys(recording);
+  const [wanted, predicted] = withKeys(recording);
   const { reference } = recording;
   const part = (title, said, entities, words, nothing) => {
     const look = { class: "text", lang: languageTag(said.language), dir: "auto" };
     const text = said.text ? element("p", look, ...pieces(said.text, entities, words)) : element("p", {}, nothing);
     return element("section", {}, element("h4", {}, title), text);
   };
-  const nothing = recording.text === "" ? "No speech was heard." : "There is no transcript.";
+  const nothing = recording.text === "" ? "No speech was found." : "There is no transcript.";
   const words = wordsOf(recording.words, recording.differs);
   const parts = [part(reference ? "Predicted" : "Transcript", recording, predicted, words, nothing)];
   if (reference) {
     const theirs = wordsOf([], reference.differs);
-    parts.unshift(part("Reference", reference, people, theirs, "The reference has no words of it."));
+    parts.unshift(part("Reference", reference, wanted, theirs, "The reference has no words of it."));
   }
   return element("div", { class: "texts" }, ...parts);
 }
@@ -356,7 +356,7 @@ function cut(characters, start, end, words) {
   return [...made, said(from, end)];
 }
 
-/** Join the timed words with the places where the texts differ; people's texts have no times. */
+/** Join the timed words with the places where the texts differ; the words of a reference have no times. */
 function wordsOf(words, differs) {
   if (!words.length) return differs.map(([start, end]) => ({ start, end, differs: true }));
   return words.map(([start, end, from, to]) => (
@@ -367,12 +367,12 @@ function wordsOf(words, differs) {
 const MARKS = { found: "✓ found", missed: "✗ missed", spurious: "+ spurious", "wrong type": "≠ wrong type" };
 
 function table(recording) {
-  const [people, predicted] = withKeys(recording);
+  const [wanted, predicted] = withKeys(recording);
   const compared = Boolean(recording.reference?.entities);
-  if (!people.length && !predicted.length) return element("p", { class: "missing" }, "No entities.");
-  const lines = predicted.map((entry) => ({ predicted: entry, reference: people[entry[1].other ?? -1] }));
+  if (!wanted.length && !predicted.length) return element("p", { class: "missing" }, "No entities.");
+  const lines = predicted.map((entry) => ({ predicted: entry, reference: wanted[entry[1].other ?? -1] }));
   const matched = new Set(lines.map((line) => line.reference));
-  lines.push(...people.filter((entry) => !matched.has(entry)).map((reference) => ({ reference })));
+  lines.push(...wanted.filter((entry) => !matched.has(entry)).map((reference) => ({ reference })));
   const start = (line) => (line.reference ?? line.predicted)[1].start_s ?? Infinity;
   lines.sort((one, other) => start(one) - start(other));
 

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing but itself."""
+"""The report as one self-contained HTML file."""
 
 import hashlib
 from base64 import b64encode
@@ -11,11 +11,11 @@ from markupsafe import Markup
 
 
 def render(content: Mapping[str, Any], data: Mapping[str, Any]) -> str:
-    """Return the page.
+    """Render the page.
 
     Args:
-        content: What the template writes out.
-        data: What the script shows of each recording. It stands in the page as JSON, in which no tag can end.
+        content: The template's variables.
+        data: What the script shows of each recording; in the page as JSON that cannot close its script element.
     """
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
@@ -32,7 +32,7 @@ def _part(name: str) -> str:
 
 
 def _hash(script: str) -> str:
-    """Return what the content security policy allows to run: this script and no other."""
+    """Return the hash by which the content security policy allows this script and no other."""
     return f"sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 

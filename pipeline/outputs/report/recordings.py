@@ -1,10 +1,14 @@
-"""What the page knows of each recording: of its texts and sound nothing, unless they may be shown."""
+"""The recordings of a report, and what the page gets of each: texts and sound only if they may be shown."""
 
 import base64
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
+from pipeline import submission
 from pipeline.speech.language import language_of
 
 Row = Mapping[str, Any]
@@ -16,15 +20,15 @@ _TEXT_OF_ENTITY = ("text", "char_start", "char_end")
 
 @dataclass(frozen=True)
 class Reference:
-    """What people say is in a recording, and how the run compares with it.
+    """The reference of a recording, and how the run compares with it.
 
     Attributes:
-        text: The transcript, or None where the reference has none.
-        entities: Rows of entities; ``state`` and ``other`` say what became of each.
-        edits: Edits between the two transcripts in normalised mixed tokens, or None where the reference has no text.
-        tokens: Tokens of the reference.
-        leaked_s: Seconds of the entities that no predicted one covers, or None where the reference has no entities.
-        differs: Where the text differs from the run's: first characters, and those behind the last.
+        text: The transcript, or None if the reference has none.
+        entities: Rows of entities; ``state`` and ``other`` are those of ``pipeline.scoring.differences.Mark``.
+        edits: Edits between the two transcripts in normalised mixed tokens, or None if the reference has no text.
+        tokens: Tokens of the reference, or None.
+        leaked_s: Seconds of the entities that no predicted one covers, or None if the reference has no entities.
+        differs: Where the text differs from the run's, as half-open character ranges.
     """
 
     text: str | None
@@ -36,20 +40,20 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Recording:
-    """A recording of the run, or of the reference alone.
+class ReportRecording:
+    """A recording of the run, of the reference, or of both.
 
     Attributes:
         recording_id: Its id.
         about: Its row in the table recordings, empty if it has none.
         transcript: Its row in transcripts, or None.
         failure: Its row in failures, or None.
-        entities: Its rows in entities; with a reference, ``state`` and ``other`` say what became of each.
-        reference: What people say, or None where nobody says anything.
-        differs: Where the text differs from the reference's: first characters, and those behind the last.
-        envelope: See ``sound.envelope``; None where the audio cannot be read.
-        sound: See ``sound.small_copy``; None where the page has none.
-        no_audio: Why there is no envelope, in words.
+        entities: Its rows in entities; with a reference they have ``state`` and ``other`` too, see ``Reference``.
+        reference: Its reference, or None.
+        differs: Where the text differs from the reference's, as half-open character ranges.
+        envelope: See ``sound.envelope``; None if the audio cannot be read.
+        sound: See ``sound.small_copy``; None if the page has no sound of it.
+        no_audio: The reason why there is no envelope, or None.
     """
 
     recording_id: str
@@ -65,19 +69,41 @@ class Recording:
 
     @property
     def in_run(self) -> bool:
-        """Say whether the run knows it at all, or the reference alone."""
+        """Whether it is in the run; otherwise only the reference has it."""
         return bool(self.about or self.transcript or self.failure)
 
     @property
     def seconds(self) -> float:
-        """Return its length, or where nobody knows it, the end of its last entity."""
+        """Its length in seconds, or if that is unknown, the end of its last entity."""
         entities = [*self.entities, *(self.reference.entities if self.reference else ())]
         ends = [entity["end_s"] for entity in entities if entity["end_s"] is not None]
         return self.about.get("duration_s") or max(ends, default=0.0)
 
 
-def for_page(recording: Recording, show_text: bool) -> dict[str, Any]:
-    """Choose what the page gets; what could be text or speech only with ``show_text``."""
+def recordings_of(run: Mapping[str, pa.Table]) -> list[ReportRecording]:
+    """Gather what the tables of a run hold of each recording; sorted by id."""
+    names = ("recordings", "transcripts", "failures")
+    about, transcripts, failures = ({row["recording_id"]: row for row in run[name].to_pylist()} for name in names)
+    entities = entities_by_recording(run["entities"])
+    return [
+        ReportRecording(i, about.get(i, {}), transcripts.get(i), failures.get(i), entities[i])
+        for i in sorted({*about, *transcripts, *failures, *entities}, key=submission.id_order)
+    ]
+
+
+def entities_by_recording(table: pa.Table | None, kept_only: bool = False) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of each recording's entities, sorted by time; those without a time come last."""
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in table.to_pylist() if table is not None else ():
+        if row["kept"] or not kept_only:
+            rows[row["recording_id"]].append(row)
+    for some in rows.values():
+        some.sort(key=lambda row: (row["start_s"] is None, row["start_s"] or 0.0, row["end_s"] or 0.0, row["type"]))
+    return rows
+
+
+def for_page(recording: ReportRecording, show_text: bool) -> dict[str, Any]:
+    """Return a recording as the page's script reads it; texts and sound only with ``show_text``."""
     transcript, reference = recording.transcript, recording.reference
     shown: dict[str, Any] = {
         "id": recording.recording_id,

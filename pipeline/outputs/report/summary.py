@@ -1,10 +1,15 @@
-"""The counts of a run that the page shows above its recordings."""
+"""The counts and times of a run that the page shows above its recordings."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pipeline.outputs.report.recordings import Recording, Row
+import fsspec
+
+from pipeline.errors import UserError
+from pipeline.files import absolute
+from pipeline.outputs.report.recordings import ReportRecording, Row
 
 BINS = 20
 """Columns of the histogram of confidences, each 0.05 wide."""
@@ -12,7 +17,7 @@ BINS = 20
 _NOT_JUDGED = "not judged"
 
 
-def counts(recordings: Sequence[Recording]) -> dict[str, Any]:
+def counts(recordings: Sequence[ReportRecording]) -> dict[str, Any]:
     """Count recordings, transcripts by language, entities and seconds of audio."""
     languages = Counter(each.transcript["language"] for each in recordings if each.transcript)
     kept = [entity["kept"] for each in recordings for entity in each.entities]
@@ -31,15 +36,15 @@ def counts(recordings: Sequence[Recording]) -> dict[str, Any]:
     }
 
 
-def colours(recordings: Iterable[Recording], groups: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Put the types of the run and the reference into groups that share a colour.
+def colours(recordings: Iterable[ReportRecording], groups: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Sort the types of the run and the reference into entity groups; the types of a group share a colour.
 
     Args:
-        recordings: All that the page shows.
-        groups: Types by group. A type of none of them belongs to the group that the run's tables name, or to ``other``.
+        recordings: All recordings of the page.
+        groups: Types by entity group. Other types belong to the group in the run's tables, or without one to ``other``.
 
     Returns:
-        All of ``groups``, then the others; types that do not occur are left out.
+        The types that occur, by entity group: all of ``groups``, then the others.
     """
     group_of = {type_: group for group, types in groups.items() for type_ in types}
     found: dict[str, set[str]] = defaultdict(set, {group: set() for group in groups})
@@ -49,12 +54,12 @@ def colours(recordings: Iterable[Recording], groups: Mapping[str, Sequence[str]]
     return {group: sorted(types) for group, types in found.items()}
 
 
-def types(recordings: Iterable[Recording]) -> dict[str, dict[str, int]]:
+def types(recordings: Iterable[ReportRecording]) -> dict[str, dict[str, int]]:
     """Count entities by type, the most frequent first.
 
     Returns:
-        Of each type those ``found`` (in the reference and in the run), only ``predicted``, only in the ``reference``,
-        ``not judged`` as the reference does not hold their recording or they have no times, and those ``dropped``.
+        For each type the number of entities that are ``found`` (in the reference and in the run), only ``predicted``,
+        only in the ``reference``, ``not judged`` (without times or without a reference), and ``dropped``.
     """
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for each in recordings:
@@ -71,12 +76,12 @@ def types(recordings: Iterable[Recording]) -> dict[str, dict[str, int]]:
     return {type_: {name: counted[type_][name] for name in names} for type_ in sorted(counted, key=order)}
 
 
-def confidences(recordings: Iterable[Recording]) -> dict[str, Any]:
+def confidences(recordings: Iterable[ReportRecording]) -> dict[str, Any]:
     """Count kept entities by confidence.
 
     Returns:
-        ``bins``: for each column those ``found``, only ``predicted`` and ``not judged``; ``none``: how many entities
-        have no confidence.
+        ``bins``: for each column the number of entities that are ``found``, only ``predicted`` and ``not judged``;
+        ``none``: the number of entities without a confidence.
     """
     bins = [Counter[str]() for _ in range(BINS)]
     none = 0
@@ -88,13 +93,13 @@ def confidences(recordings: Iterable[Recording]) -> dict[str, Any]:
     return {"bins": [{name: each[name] for name in ("found", "predicted", _NOT_JUDGED)} for each in bins], "none": none}
 
 
-def dropped(recordings: Iterable[Recording]) -> dict[str, int]:
+def dropped(recordings: Iterable[ReportRecording]) -> dict[str, int]:
     """Count dropped entities by cause, the most frequent first."""
     causes = Counter(row["cause"] or "unknown" for each in recordings for row in each.entities if not row["kept"])
     return dict(causes.most_common())
 
 
-def failures(recordings: Iterable[Recording]) -> list[dict[str, Any]]:
+def failures(recordings: Iterable[ReportRecording]) -> list[dict[str, Any]]:
     """Group failures by stage and message, the most frequent first, with the ids of the recordings."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for each in recordings:
@@ -104,8 +109,24 @@ def failures(recordings: Iterable[Recording]) -> list[dict[str, Any]]:
     return [{"stage": reason[0], "error": reason[1], "ids": found[reason]} for reason in order]
 
 
+def times(run: str) -> dict[str, Any]:
+    """Return the ``seconds`` of a run and its ``stages``; None and no stages if the folder has no ``summary.json``.
+
+    Raises:
+        UserError: The file is there and cannot be read.
+    """
+    fs, root = fsspec.url_to_fs(absolute(run))
+    if not fs.exists(f"{root}/summary.json"):
+        return {"seconds": None, "stages": []}
+    try:
+        found = json.loads(fs.cat_file(f"{root}/summary.json"))
+        return {"seconds": found["seconds"]["total"], "stages": stages(found)}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"--run {run}: its summary.json cannot be read: give the out folder of jobs.predict.") from None
+
+
 def stages(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """List the stages of a run's ``summary.json``, in their order, with seconds of work and loads of their model."""
+    """List the stages of a run's ``summary.json``, in its order, with seconds of work and the loads of their model."""
     never = {"loads": 0, "seconds": 0.0}
     loads = {stage: summary["model_loads"].get(stage, never) for stage in summary["seconds"] if stage != "total"}
     return [
@@ -120,12 +141,12 @@ def stages(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _judged(row: Row) -> str:
-    """Say what became of a kept entity of the run."""
+    """Say how a kept entity of the run compares with the reference."""
     if not row.get("state"):
         return _NOT_JUDGED
     return "found" if row["state"] == "found" else "predicted"
 
 
-def _all_entities(recording: Recording) -> Iterable[Row]:
+def _all_entities(recording: ReportRecording) -> Iterable[Row]:
     yield from recording.entities
     yield from recording.reference.entities if recording.reference else ()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import answers
+from pipeline import submission
 from pipeline.corpus.alignment import BY_TIME, NO_TEXT, NOT_SAID, OTHER_TIME, SAID_LESS_OFTEN, Label, locate
 from pipeline.speech.words import Piece, transcript_from_pieces
 
@@ -119,22 +119,22 @@ def test_a_label_that_is_not_found_has_a_cause(transcript, labels, causes):
 
 def test_word_times_decide_between_mentions():
     pieces = [Piece(" today", 0.0, 0.4), Piece(" is", 3.0, 3.2), Piece(" not", 3.2, 3.5), Piece(" today", 9.0, 9.4)]
-    heard = transcript_from_pieces(pieces, 10.0, "test")
+    transcript = transcript_from_pieces(pieces, 10.0, "test")
     for start, place in ((0.05, 0), (8.9, 13)):
-        [found] = locate(heard.text, [Label("today", start, start + 0.4)], heard.words)
+        [found] = locate(transcript.text, [Label("today", start, start + 0.4)], transcript.words)
         assert (found.match, found.char_start) == ("exact", place)
 
 
-def test_what_a_recogniser_misheard_is_found_by_its_time():
+def test_misrecognised_words_are_found_by_their_time():
     pieces = [Piece(" ask", 0.0, 0.3), Piece(" “on", 0.3, 0.5), Piece(" ya,”", 0.5, 0.7), Piece(" please", 0.7, 1.2)]
-    heard = transcript_from_pieces(pieces, 2.0, "test")
+    transcript = transcript_from_pieces(pieces, 2.0, "test")
     label = Label("Tonya", 0.3, 0.72)
-    [found] = locate(heard.text, [label], heard.words)
-    assert (found.match, heard.text[found.char_start : found.char_end], found.cause) == ("fuzzy", "on ya", BY_TIME)
-    assert locate(heard.text, [label], heard.words, fuzzy=False)[0].match == "not_found"
-    assert locate(heard.text, [Label("Tonya", 1.4, 1.8)], heard.words)[0].match == "not_found"
-    assert locate(heard.text, [label._replace(text="Fred")], heard.words)[0].match == "not_found"
-    assert locate(heard.text, [label._replace(text="")], heard.words)[0].cause == BY_TIME
+    [found] = locate(transcript.text, [label], transcript.words)
+    assert (found.match, transcript.text[found.char_start : found.char_end], found.cause) == ("fuzzy", "on ya", BY_TIME)
+    assert locate(transcript.text, [label], transcript.words, fuzzy=False)[0].match == "not_found"
+    assert locate(transcript.text, [Label("Tonya", 1.4, 1.8)], transcript.words)[0].match == "not_found"
+    assert locate(transcript.text, [label._replace(text="Fred")], transcript.words)[0].match == "not_found"
+    assert locate(transcript.text, [label._replace(text="")], transcript.words)[0].cause == BY_TIME
 
 
 WORDS = st.sampled_from(
@@ -168,13 +168,13 @@ def inside_a_word(text: str, place: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("phase", "labels", "least"), [("train1", 833, 775), ("train2", 987, 940), ("valid", 584, 570)]
+    ("folder", "labels", "least"), [("train1", 833, 775), ("train2", 987, 940), ("valid", 584, 570)]
 )
-def test_nearly_all_labels_of_the_real_corpus_are_found_and_on_the_edges_of_words(shared, phase, labels, least):
-    folder = shared / "corpus" / phase
-    transcripts = answers.read_task1(str(folder / "task1_answer.txt"))
+def test_nearly_all_labels_of_the_real_corpus_are_found_and_on_the_edges_of_words(shared, folder, labels, least):
+    folder = shared / "corpus" / folder
+    transcripts = submission.read_task1(str(folder / "task1_answer.txt"))
     of_recording: dict[str, list[Label]] = {}
-    for row in answers.read_task2(str(folder / "task2_answer.txt")).to_pylist():
+    for row in submission.read_task2(str(folder / "task2_answer.txt")).to_pylist():
         label = Label(row["text"], row["start_s"], row["end_s"])
         of_recording.setdefault(row["recording_id"], []).append(label)
     matches: Counter[str] = Counter()

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline import tables
-from pipeline.corpus import gold, manifests
+from pipeline.corpus import labels, manifests
 from pipeline.corpus.alphabet import alphabet_of, plain_english, spell
 from pipeline.corpus.folders import Folder
 from pipeline.errors import UserError
@@ -61,7 +61,7 @@ def test_a_file_without_a_tokenizer_is_refused(tmp_path):
 def test_a_manifest_has_the_english_recordings_with_audio_of_a_fitting_length():
     texts = {"1": "Good morning.", "2": "早安", "3": "Hello.", "4": "No audio.", "5": "Long.", "6": "Short.", "7": "—"}
     texts |= {"8": "Ünïcödé кириллица", "9": "Broken.", "10": "Ünïcödé"}
-    folder = Folder("phase", "phase", "train", texts, tables.ENTITIES.empty_table(), {})
+    folder = Folder("folder", "folder", "train", texts, tables.ENTITIES.empty_table(), {})
     lengths = {"1": 2.0, "2": 2.0, "3": 3.00049, "5": 36.0, "6": 0.05, "7": 2.0, "8": 2.0, "9": None, "10": 2.0}
     audio = {i: {"path": f"/audio/{i}.wav", "duration_s": seconds} for i, seconds in lengths.items()}
 
@@ -69,7 +69,7 @@ def test_a_manifest_has_the_english_recordings_with_audio_of_a_fitting_length():
         return plain_english(character) or character == "é"
 
     lines, left_out = manifests.lines(
-        gold.recordings([folder], audio), gold.transcripts([folder]), writes, manifests.Limits(0.1, 35.0)
+        labels.recordings([folder], audio), labels.transcripts([folder]), writes, manifests.Limits(0.1, 35.0)
     )
     assert lines == [
         {"audio_filepath": "/audio/1.wav", "duration": 2.0, "text": "Good morning."},

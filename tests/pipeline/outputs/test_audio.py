@@ -143,7 +143,7 @@ def test_what_cannot_be_read_leaves_nothing_and_says_why(tmp_path, content):
     assert str(tmp_path) not in str(caught.value) and not list((tmp_path / "out").iterdir())
 
 
-def test_a_recording_of_another_length_than_was_heard_is_refused(tmp_path):
+def test_a_recording_of_another_length_than_in_the_run_is_refused(tmp_path):
     source, target = tmp_path / "a.wav", tmp_path / "b.wav"
     soundfile.write(source, sound(8_000), 8_000)
     with pytest.raises(AudioError, match=r"1\.000 s long, where .* 1\.200 s"):

@@ -9,7 +9,7 @@ from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
 from pipeline.tagging.entities import Span
 
 
-def heard(text: str) -> Transcript:
+def transcribed(text: str) -> Transcript:
     """Return a transcript whose words or characters take a second each, with a second between them."""
     units = transcript_from_pieces([Piece(text, 0, 0)], 0, "").words
     pieces = [
@@ -31,7 +31,7 @@ def heard(text: str) -> Transcript:
     ],
 )
 def test_words_that_stay_or_are_spelled_otherwise_keep_their_times(before, after, times):
-    assert [(word.start_s, word.end_s) for word in retime(heard(before), after).words] == times
+    assert [(word.start_s, word.end_s) for word in retime(transcribed(before), after).words] == times
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ TEXT = st.lists(st.sampled_from(["Lee", "Lee's", "on", "May", "5", "王", "小�
 @settings(deadline=None)
 @given(TEXT, TEXT)
 def test_times_never_run_backwards_and_the_text_is_the_corrected_one(before, after):
-    old = heard(before)
+    old = transcribed(before)
     new = retime(old, after)
     assert new.text == on_one_line(after)
     if old.words:

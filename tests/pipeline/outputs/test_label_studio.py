@@ -1,4 +1,4 @@
-"""Label Studio: what goes out comes back as it was, and people's corrections arrive."""
+"""Label Studio: what goes out comes back as it was, and the annotators' corrections arrive."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from pipeline.errors import UserError
 from pipeline.outputs import label_studio
-from pipeline.outputs.transcriptions import row
 from pipeline.speech.words import Piece, transcript_from_pieces
 from pipeline.tagging.times import entity_times
 
-TALK = row("7", transcript_from_pieces([Piece("Mr. Lee in 台北 on May 5", 0, 11)], 11, "whisper"))
+SAID = transcript_from_pieces([Piece("Mr. Lee in 台北 on May 5", 0, 11)], 11, "whisper")
+TALK = {"recording_id": "7"} | SAID.to_row()
 
 
 def entity(transcript, type_, start, end, confidence=0.5):
@@ -66,7 +66,8 @@ def test_a_task_has_audio_transcript_and_entities_as_label_studio_wants_them(tas
 )
 def test_what_goes_out_comes_back_however_the_browser_counts_characters(tmp_path_factory, pieces, places, utf16):
     timed = [Piece(text, i, i + 1) for i, text in enumerate(pieces)]
-    transcript = row("王-1", transcript_from_pieces(timed, len(pieces), label_studio.RECOGNIZER))
+    transcript = transcript_from_pieces(timed, len(pieces), label_studio.RECOGNIZER).to_row()
+    transcript["recording_id"] = "王-1"
     text = transcript["text"]
     entities = {
         (start, min(start + n, len(text)), type_)

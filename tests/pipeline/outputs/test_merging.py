@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import answers, tables
+from pipeline import submission, tables
 from pipeline.outputs.merging import replace_types, vote, without_foreign_spans
 
 TYPES = ["DATE", "TIME", "SET"]
@@ -22,7 +22,7 @@ def table(*rows):
 
 
 def lines(entities, tmp_path) -> list[str]:
-    answers.write_task2(entities, str(tmp_path / "task2_answer.txt"))
+    submission.write_task2(entities, str(tmp_path / "task2_answer.txt"))
     return (tmp_path / "task2_answer.txt").read_text(encoding="utf-8").splitlines()
 
 

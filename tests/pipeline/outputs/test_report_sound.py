@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline.outputs.report.sound import ENVELOPE_HZ, envelope, listen, small_copy
+from pipeline.outputs.report.sound import ENVELOPE_HZ, envelope, preview, small_copy
 from pipeline.speech.audio import SAMPLE_RATE
 
 
@@ -47,8 +47,8 @@ def test_the_small_copy_sounds_when_the_recording_does():
 def test_a_recording_that_cannot_be_heard_says_why(tmp_path):
     path = str(tmp_path / "one.wav")
     soundfile.write(path, tone(2), SAMPLE_RATE)
-    assert listen(path, 2.0, copy=False).sound is None and listen(path, None, copy=True).sound is not None
-    assert listen(path, 2.0, copy=True).no_audio is None
-    assert listen(path, 3.0, copy=True) == (None, None, "no sound: 2.0 s long now, and 3.0 s in the run")
-    assert listen(None, 3.0, copy=True).no_audio == "no sound: the run does not know where it is"
-    assert listen(f"{path}.wav", 2.0, copy=True).no_audio == "no sound: unreadable: No such file or directory"
+    assert preview(path, 2.0, copy=False).sound is None and preview(path, None, copy=True).sound is not None
+    assert preview(path, 2.0, copy=True).no_audio is None
+    assert preview(path, 3.0, copy=True) == (None, None, "no sound: 2.0 s long now, and 3.0 s in the run")
+    assert preview(None, 3.0, copy=True).no_audio == "no sound: the run does not know where it is"
+    assert preview(f"{path}.wav", 2.0, copy=True).no_audio == "no sound: unreadable: No such file or directory"

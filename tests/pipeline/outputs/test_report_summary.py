@@ -1,7 +1,7 @@
 """The counts of the report."""
 
 from pipeline.outputs.report import summary
-from pipeline.outputs.report.recordings import Recording, Reference
+from pipeline.outputs.report.recordings import Reference, ReportRecording
 
 
 def entity(type_, state=None, confidence=None, kept=True, group="names", cause=None):
@@ -9,7 +9,7 @@ def entity(type_, state=None, confidence=None, kept=True, group="names", cause=N
 
 
 RECORDINGS = [
-    Recording(
+    ReportRecording(
         "1",
         {"duration_s": 2.0},
         {"language": "en", "text": "a"},
@@ -21,11 +21,13 @@ RECORDINGS = [
         ],
         reference=Reference("a", [entity("DATE", "found"), entity("DATE", "missed"), entity("AGE", "wrong type")]),
     ),
-    Recording("2", {"duration_s": 1.5}, {"language": "zh", "text": ""}, entities=[entity("AGE", confidence=0.999)]),
-    Recording("3", failure={"stage": "decode", "error": "x"}),
-    Recording("4", failure={"stage": "tag", "error": "x"}),
-    Recording("5", failure={"stage": "decode", "error": "x"}),
-    Recording("6", reference=Reference("b", [entity("NEW", "missed", group="")])),
+    ReportRecording(
+        "2", {"duration_s": 1.5}, {"language": "zh", "text": ""}, entities=[entity("AGE", confidence=0.999)]
+    ),
+    ReportRecording("3", failure={"stage": "decode", "error": "x"}),
+    ReportRecording("4", failure={"stage": "tag", "error": "x"}),
+    ReportRecording("5", failure={"stage": "decode", "error": "x"}),
+    ReportRecording("6", reference=Reference("b", [entity("NEW", "missed", group="")])),
 ]
 
 
@@ -45,12 +47,14 @@ def test_types_are_counted_by_what_became_of_them_the_most_frequent_first():
 
 def test_types_have_the_colour_of_their_group_and_unknown_ones_that_of_the_table():
     rows = [entity("CITY", group=""), entity("BADGE", group="mine"), entity("BADGE", group=""), entity("ODD", group="")]
-    found = summary.colours([Recording("1", entities=rows)], {"names": ["PATIENT"], "addresses": ["CITY", "STREET"]})
+    found = summary.colours(
+        [ReportRecording("1", entities=rows)], {"names": ["PATIENT"], "addresses": ["CITY", "STREET"]}
+    )
     assert found == {"names": [], "addresses": ["CITY"], "mine": ["BADGE"], "other": ["ODD"]}
 
 
 def test_confidences_fall_into_twenty_columns():
-    found = summary.confidences([*RECORDINGS, Recording("7", entities=[entity("DATE")])])
+    found = summary.confidences([*RECORDINGS, ReportRecording("7", entities=[entity("DATE")])])
     filled = {place: bin_ for place, bin_ in enumerate(found["bins"]) if any(bin_.values())}
     assert filled == {
         0: {"found": 0, "predicted": 1, "not judged": 0},

@@ -54,7 +54,7 @@ WORDS = st.lists(
 
 
 def made_up(words) -> Transcript:
-    """Return a transcript whose words overlap, pause and have no length, as recognisers write them."""
+    """Return a transcript whose words overlap, pause and have no length, as ASR models write them."""
     text, made, at = "", [], 0
     for word, pause, length in words:
         text += " " if text else ""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import answers
+from pipeline import submission
 from pipeline.outputs.surrogates import Surrogates
 
 TYPES = ["PATIENT", "DOCTOR", "FAMILYNAME", "PERSONALNAME", "DATE", "TIME", "AGE", "PHONE", "ID_NUMBER", "CITY"]
@@ -87,7 +87,7 @@ def test_no_text_breaks_it_or_comes_back(type_, text, seed):
 
 def test_real_labels_in_both_languages_never_come_back(shared):
     surrogates = Surrogates(11)
-    labels = answers.read_task2(str(shared / "corpus" / "train2" / "task2_answer.txt")).to_pylist()
+    labels = submission.read_task2(str(shared / "corpus" / "train2" / "task2_answer.txt")).to_pylist()
     made = {(row["type"], row["text"]): surrogates.replace(row["type"], row["text"]) for row in labels if row["text"]}
     assert len(made) > 400 and all(new.casefold() != text.casefold() for (_, text), new in made.items())
     names = {text: new for (type_, text), new in made.items() if type_ in ("PATIENT", "DOCTOR")}

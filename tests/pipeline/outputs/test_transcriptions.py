@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from pipeline import tables
 from pipeline.errors import UserError
 from pipeline.outputs import transcriptions
-from pipeline.run_folder import write_transcriptions_json
 from pipeline.speech.words import Piece, transcript_from_pieces
 
 PIECE = st.tuples(st.sampled_from([" Lee", " Lee's", " on", "王", "早", "安。", " May 5"]), st.integers(0, 900))
@@ -25,12 +24,13 @@ def test_what_a_run_wrote_comes_back_in_both_languages(tmp_path_factory, recordi
         for text, milliseconds in pieces:
             made.append(Piece(text, at / 1000, (at + milliseconds) / 1000))
             at += milliseconds + 5
-        rows.append(transcriptions.row(str(number), transcript_from_pieces(made, at / 1000, transcriptions.RECOGNIZER)))
+        transcript = transcript_from_pieces(made, at / 1000, transcriptions.RECOGNIZER)
+        rows.append({"recording_id": str(number)} | transcript.to_row())
     transcripts = tables.from_rows(rows, tables.TRANSCRIPTS)
     ids = [{"recording_id": row["recording_id"], "path": f"/a.b/{row['recording_id']}.wav"} for row in rows]
     tables.write(tables.from_rows(ids, tables.RECORDINGS), f"{folder}/recordings")
     tables.write(transcripts, f"{folder}/transcripts")
-    write_transcriptions_json(folder)
+    transcriptions.write_transcriptions_json(folder)
     assert transcriptions.read(f"{folder}/transcriptions_corrected.json").to_pylist() == transcripts.to_pylist()
 
 

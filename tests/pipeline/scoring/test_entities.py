@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import answers, tables
+from pipeline import submission, tables
 from pipeline.scoring.entities import MEASURES, count, scores, worst
 from pipeline.scoring.normalise import normalise_entity
 
@@ -242,7 +242,7 @@ def test_intervals_are_by_recording_hold_the_score_and_come_out_the_same_again()
             low, high = found["intervals"][measure][average]["recall"]
             assert low < found[measure][average]["recall"] == 0.75 < high
     low, high = found["intervals"]["leak_recall"]
-    # Whole recordings are right or wrong, so the spread is that of 40 lots and not of 80 entities.
+    # Whole recordings are right or wrong, so the spread is that of 40 draws and not of 80 entities.
     assert high - low == pytest.approx(2 * 1.96 * math.sqrt(0.75 * 0.25 / 40), rel=0.1)
     assert found == score(reference, predicted)
 
@@ -261,7 +261,7 @@ def test_the_worst_recordings_leak_the_longest():
 
 @pytest.mark.parametrize("split", ["valid", "train2"])
 def test_real_labels_score_1_against_themselves_and_0_against_nothing(shared, split):
-    labels = answers.read_task2(str(shared / f"corpus/{split}/task2_answer.txt"))
+    labels = submission.read_task2(str(shared / f"corpus/{split}/task2_answer.txt"))
     languages = dict.fromkeys(labels["recording_id"].to_pylist(), "en")
     same = scores(count(languages, labels, labels))
     nothing = scores(count(languages, labels, tables.ENTITIES.empty_table()))

@@ -5,11 +5,11 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.scoring.matching import Entity, match
+from pipeline.scoring.matching import TimedEntity, match
 
 
-def entity(start: int, end: int, kind: str = "DATE", text: str = "now") -> Entity:
-    return Entity(start, end, kind, text, (start // 10, end // 10))
+def entity(start: int, end: int, kind: str = "DATE", text: str = "now") -> TimedEntity:
+    return TimedEntity(start, end, kind, text, (start // 10, end // 10))
 
 
 ENTITIES = st.lists(
@@ -57,7 +57,7 @@ def test_nothing_matches_nothing():
 @settings(deadline=None, derandomize=True)
 @given(ENTITIES, ENTITIES, st.booleans())
 def test_matching_is_taking_the_best_pair_that_is_left_again_and_again(reference, predicted, typed):
-    def overlap(one: Entity, other: Entity) -> Fraction:
+    def overlap(one: TimedEntity, other: TimedEntity) -> Fraction:
         if one[:2] == other[:2]:
             return Fraction(1)
         common = min(one.end_ms, other.end_ms) - max(one.start_ms, other.start_ms)

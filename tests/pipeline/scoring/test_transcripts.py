@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import answers
+from pipeline import submission
 from pipeline.scoring.normalise import normalise
 from pipeline.scoring.transcripts import count, scores, worst
 
@@ -49,10 +49,10 @@ def test_wer_and_cer_are_those_of_jiwer(pairs):
         assert found[language]["missing"] == sum(answer is None for _, answer in of_language)
         for suffix, form in (("", str), ("_norm", normalise)):
             reference = [form(text) for text, _ in of_language]
-            answered = [form(answer or "") for _, answer in of_language]
+            submitted = [form(answer or "") for _, answer in of_language]
             value = found[language][measure + suffix]
             if any(text.strip() for text in reference):
-                assert value == pytest.approx(rate(reference, answered))
+                assert value == pytest.approx(rate(reference, submitted))
             else:
                 assert value is None
 
@@ -109,19 +109,19 @@ def test_without_recordings_there_is_no_rate():
     assert found["all"] == found["all"] | {"clips": 0, "missing": 0, "mer": None, "mer_per_file": None}
 
 
-def test_recordings_that_only_the_answers_have_change_nothing_and_are_counted():
-    reference, answered = {"1": "yes"}, {"1": "no", "7": "what"}
-    assert scores(count(reference, answered)) == scores(count(reference, {"1": "no"}))
-    assert count(reference, answered).extra == 1
+def test_recordings_that_only_the_submission_has_change_nothing_and_are_counted():
+    reference, submitted = {"1": "yes"}, {"1": "no", "7": "what"}
+    assert scores(count(reference, submitted)) == scores(count(reference, {"1": "no"}))
+    assert count(reference, submitted).extra == 1
 
 
 def test_intervals_hold_the_rate_and_come_out_the_same_again():
     reference = {str(i): "one two three four" for i in range(30)}
-    answered = {str(i): "one two three four" if i % 3 else "one too" for i in range(30)}
-    found = scores(count(reference, answered))["en"]
+    submitted = {str(i): "one two three four" if i % 3 else "one too" for i in range(30)}
+    found = scores(count(reference, submitted))["en"]
     low, high = found["intervals"]["wer"]
     assert low < found["wer"] < high
-    assert found == scores(count(reference, answered))["en"]
+    assert found == scores(count(reference, submitted))["en"]
 
 
 def test_the_worst_recordings_come_first_and_right_ones_not_at_all():
@@ -135,7 +135,7 @@ def test_the_worst_recordings_come_first_and_right_ones_not_at_all():
 
 
 def test_the_validation_set_has_no_error_against_itself_and_is_all_wrong_against_nothing(shared):
-    texts = answers.read_task1(str(shared / "corpus/valid/task1_answer.txt"))
+    texts = submission.read_task1(str(shared / "corpus/valid/task1_answer.txt"))
     same, empty = scores(count(texts, texts)), scores(count(texts, dict.fromkeys(texts, "")))
     for measure in ("wer", "wer_norm", "mer", "mer_norm", "mer_per_file", "mer_per_file_norm"):
         assert (same["en"][measure], empty["en"][measure]) == (0, 1)

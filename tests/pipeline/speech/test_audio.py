@@ -8,10 +8,10 @@ import pytest
 import soundfile
 
 from pipeline.errors import UserError
-from pipeline.settings import Decoding
+from pipeline.settings import DecodingSettings
 from pipeline.speech.audio import SAMPLE_RATE, AudioError, decode, find_recordings, is_silent
 
-LIMITS = Decoding()
+LIMITS = DecodingSettings()
 
 
 def tone(seconds: float, rate: int, hertz: float = 440.0) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_recordings_without_samples_too_short_or_too_long_are_refused(tmp_path):
     with pytest.raises(AudioError, match=r"shorter than 0\.1 s"):
         decode(write(tmp_path / "short.wav", tone(0.099, 16_000), 16_000), LIMITS)
     with pytest.raises(AudioError, match="longer than 2 s"):
-        decode(write(tmp_path / "long.wav", tone(2.1, 16_000), 16_000), Decoding(max_duration_s=2.0))
+        decode(write(tmp_path / "long.wav", tone(2.1, 16_000), 16_000), DecodingSettings(max_duration_s=2.0))
     assert decode(write(tmp_path / "just.wav", tone(0.1, 16_000), 16_000), LIMITS).duration_s == pytest.approx(0.1)
 
 
@@ -142,7 +142,7 @@ def test_a_folder_that_is_missing_or_holds_no_audio_is_an_error(tmp_path):
         find_recordings(str(tmp_path))
 
 
-def test_a_file_name_that_would_break_a_line_of_an_answer_file_is_an_error(tmp_path):
+def test_a_file_name_that_would_break_a_line_of_a_submission_file_is_an_error(tmp_path):
     write(tmp_path / "a\tb.wav", tone(0.2, 16_000), 16_000)
     with pytest.raises(UserError, match="rename"):
         find_recordings(str(tmp_path))

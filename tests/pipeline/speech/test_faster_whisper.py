@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.speech.faster_whisper import FasterWhisper
-from tests.models import WHISPER_SETTINGS, check_transcript
+from tests.asr_models import WHISPER_SETTINGS, check_transcript
 
 SETTINGS = replace(WHISPER_SETTINGS, backend="faster-whisper")
 
@@ -53,7 +53,7 @@ def assert_same(left, right):
             assert word.confidence == pytest.approx(twin.confidence, abs=1e-4)
 
 
-def test_a_recording_longer_than_the_window_is_heard_to_its_end(any_beams, long_sound):
+def test_a_recording_longer_than_the_window_is_transcribed_to_its_end(any_beams, long_sound):
     assert any_beams.transcribe([long_sound])[0].words[-1].end_s > 60
 
 
@@ -66,7 +66,7 @@ def test_what_whisper_takes_for_no_speech_and_is_unsure_of_is_left_out(
     assert [transcript.text for transcript in whisper.transcribe([sounds[4], long_sound])] == ["", ""]
 
 
-def test_a_tenth_of_a_second_is_heard(any_beams):
+def test_a_tenth_of_a_second_is_transcribed(any_beams):
     audio = np.random.default_rng(3).normal(0, 0.1, 1600).astype(np.float32)
     check_transcript(any_beams.transcribe([audio])[0], audio)
 

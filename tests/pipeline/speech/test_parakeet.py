@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.settings import Parakeet as Settings
+from pipeline.settings import ParakeetSettings
 from pipeline.speech.parakeet import Parakeet, pieces_of
-from tests.models import check_transcript
+from tests.asr_models import check_transcript
 
 
 @pytest.fixture(scope="module")
 def parakeet(tiny_parakeet: Path) -> Parakeet:
-    return Parakeet(str(tiny_parakeet), Settings(), "cpu")
+    return Parakeet(str(tiny_parakeet), ParakeetSettings(), "cpu")
 
 
 def test_words_cover_the_text_and_lie_in_the_recording(parakeet, sounds, long_sound):
@@ -45,7 +45,7 @@ def test_the_transcript_is_the_hypothesis(parakeet, sounds):
     assert [transcript.text for transcript in transcripts] == [hypothesis.text.strip() for hypothesis in hypotheses]
 
 
-def test_words_of_a_short_recording_start_where_they_are_heard(parakeet, sounds):
+def test_words_of_a_short_recording_start_where_they_are_spoken(parakeet, sounds):
     # NeMo fills up to a second with silence on both sides: the times must not count what stands before.
     padded = np.pad(sounds[1], (0, 8000))
     short, filled = parakeet.transcribe([sounds[1]])[0], parakeet.transcribe([padded])[0]
@@ -57,13 +57,13 @@ def test_no_recording_gives_no_transcript(parakeet):
     assert parakeet.transcribe([]) == []
 
 
-def test_half_precision_hears_too(tiny_parakeet, sounds):
-    parakeet = Parakeet(str(tiny_parakeet), replace(Settings(), dtype="bfloat16"), "cpu")
+def test_half_precision_transcribes_too(tiny_parakeet, sounds):
+    parakeet = Parakeet(str(tiny_parakeet), replace(ParakeetSettings(), dtype="bfloat16"), "cpu")
     for transcript, audio in zip(parakeet.transcribe(sounds), sounds, strict=True):
         check_transcript(transcript, audio)
 
 
-def test_what_is_heard_reaches_no_log(parakeet, sounds, caplog, capfd):
+def test_transcripts_reach_no_log(parakeet, sounds, caplog, capfd):
     caplog.set_level(logging.DEBUG)
     text = parakeet.transcribe([sounds[4]])[0].text
     printed = capfd.readouterr()

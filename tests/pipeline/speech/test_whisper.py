@@ -13,9 +13,9 @@ from transformers import WhisperTokenizer
 from transformers.generation.utils import GenerateEncoderDecoderOutput
 
 from pipeline.errors import UserError
+from pipeline.speech.language import CJK
 from pipeline.speech.whisper import TransformersWhisper, load_whisper, pieces_from_tokens, token_to_bytes
-from pipeline.speech.words import CJK
-from tests.models import WHISPER_SETTINGS, check_transcript
+from tests.asr_models import WHISPER_SETTINGS, check_transcript
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +66,12 @@ def test_the_tiny_model_writes_chinese_for_some_sounds_and_latin_letters_for_oth
     assert any(chinese) and not all(chinese)
 
 
-def test_a_tenth_of_a_second_is_heard(whisper):
+def test_a_tenth_of_a_second_is_transcribed(whisper):
     audio = np.random.default_rng(3).normal(0, 0.1, 1600).astype(np.float32)
     check_transcript(whisper.transcribe([audio])[0], audio)
 
 
-def test_a_long_recording_is_heard_window_by_window_to_its_end(whisper, long_sound, prompts):
+def test_a_long_recording_is_transcribed_window_by_window_to_its_end(whisper, long_sound, prompts):
     words = whisper.transcribe([long_sound])[0].words
     assert len(prompts) / 2 >= 70 / 8
     assert {int(word.start_s // 10) for word in words} == set(range(7))
@@ -158,7 +158,7 @@ def test_every_text_token_of_the_real_tokenizer_has_bytes(shared):
     assert {byte for token in tokens for byte in token_to_bytes(token)} == set(range(256))
 
 
-def test_half_precision_hears(tiny_whisper, sounds):
+def test_half_precision_transcribes(tiny_whisper, sounds):
     whisper = TransformersWhisper(str(tiny_whisper), replace(WHISPER_SETTINGS, dtype="bfloat16"), "cpu")
     assert whisper._model.dtype == torch.bfloat16
     for transcript, audio in zip(whisper.transcribe(sounds), sounds, strict=True):

@@ -9,17 +9,17 @@ from transformers import AutoModelForCausalLM
 from pipeline import settings
 from pipeline.errors import UserError
 from pipeline.tagging.adapters import identify, load_adapters, load_base, read_tagging_json, write_tagging_json
-from pipeline.tagging.groups import load_groups
+from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.prompts import Prompt
 from tests.tagger_models import TaggerFolders
 from tests.tiny_tagger import build_tagger
 
 CPU = torch.device("cpu")
-GROUPS = load_groups()
+GROUPS = load_entity_groups()
 
 
 def fresh_base(folders: TaggerFolders, dtype: str = "float32"):
-    return load_base(str(folders.base), settings.Tagger(quantization="none", dtype=dtype), CPU)
+    return load_base(str(folders.base), settings.TaggerSettings(quantization="none", dtype=dtype), CPU)
 
 
 @pytest.fixture()
@@ -142,9 +142,9 @@ def test_a_harmed_adapter_folder_is_named(tagger_folders, copied: Path, group: s
 
 def test_a_missing_base_is_named(tmp_path: Path):
     with pytest.raises(UserError, match=r"nowhere \(--base-model\)"):
-        load_base(str(tmp_path / "nowhere"), settings.Tagger(quantization="none"), CPU)
+        load_base(str(tmp_path / "nowhere"), settings.TaggerSettings(quantization="none"), CPU)
 
 
 def test_four_bits_need_a_gpu(tagger_folders):
     with pytest.raises(UserError, match="needs a GPU"):
-        load_base(str(tagger_folders.base), settings.Tagger(quantization="nf4"), CPU)
+        load_base(str(tagger_folders.base), settings.TaggerSettings(quantization="nf4"), CPU)

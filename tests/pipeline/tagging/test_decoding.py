@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline.tagging.constraint import Constraint
 from pipeline.tagging.decoding import Decoder, Prefix, Request, read_spans
 from pipeline.tagging.entities import Span
-from pipeline.tagging.groups import load_groups
+from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.prompts import guard
 from tests import stepwise
 from tests.oracle import Oracle, read_corpus
@@ -30,14 +30,14 @@ HOSTILE = [
     "壓力\u3000大 no\u00a0break\ttab\nline\r\n",
     "\x00\x7f\ufeff\ufffd\U0010ffff",
 ]
-GOLD = [
+LABELLED = [
     ("I flew to Lantern Bridge on Friday.", [("LOCATION-OTHER", "Lantern Bridge"), ("DATE", "Friday")]),
     ("我是溫書銘昨天晚上住院", [("PATIENT", "溫書銘"), ("TIME", "昨天晚上")]),
     ("Winnie的報告是24K81630 OK", [("PATIENT", "Winnie"), ("ID_NUMBER", "24K81630")]),
     ("Nothing to see here.", []),
     ("今天", [("DATE", "今天")]),
 ]
-TEXTS = [text for text, _ in GOLD] + HOSTILE
+TEXTS = [text for text, _ in LABELLED] + HOSTILE
 NO_PREFIX = Prefix()
 quick = settings(
     max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -161,7 +161,7 @@ def test_a_prefix_is_only_a_shortcut(any_model, tagger_tokenizer, vocabulary, sh
 @pytest.mark.parametrize("rows", [1, 5])
 def test_every_prompt_is_read_by_its_own_adapter(tagger, tagger_tokenizer, vocabulary, mixed: bool, rows: int):
     model = tagger._model
-    groups = [group.name for group in load_groups()]
+    groups = [group.name for group in load_entity_groups()]
     system = tagger_tokenizer("mark the names in here.", add_special_tokens=False)["input_ids"]
     prefixes = {name: Prefix(tuple(system), name) for name in groups}
     constraints = constrain(vocabulary, [TEXTS[i % 3] for i in range(18)])
@@ -261,30 +261,32 @@ def test_confidence_does_not_rise_with_the_bias(tagger_base, tagger_tokenizer, v
 
 
 def oracle(vocabulary, cap=6):
-    gold = [
+    reference = [
         [Span(type_, text.index(entity), text.index(entity) + len(entity)) for type_, entity in entities]
-        for text, entities in GOLD
+        for text, entities in LABELLED
     ]
-    return gold, [Oracle(vocabulary, text, TYPES, cap, spans) for (text, _), spans in zip(GOLD, gold, strict=True)]
+    return reference, [
+        Oracle(vocabulary, text, TYPES, cap, spans) for (text, _), spans in zip(LABELLED, reference, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("rows", [1, 3, 8])
 def test_a_model_that_wants_the_gold_spans_gives_exactly_them(tagger_base, tagger_tokenizer, vocabulary, rows: int):
-    gold, constraints = oracle(vocabulary)
+    reference, constraints = oracle(vocabulary)
     found = Decoder(tagger_base, vocabulary, rows).decode(requests_for(tagger_tokenizer, constraints))
-    assert [places(row) for row in found] == [places(row) for row in gold]
+    assert [places(row) for row in found] == [places(row) for row in reference]
 
 
 def test_passes_are_counted(tagger_base, tagger_tokenizer, vocabulary):
     _, constraints = oracle(vocabulary)
     decoder = Decoder(tagger_base, vocabulary, 1)
     decoder.answers(requests_for(tagger_tokenizer, constraints))
-    assert decoder.stats.per_answer.total() == len(GOLD)
+    assert decoder.stats.per_answer.total() == len(LABELLED)
     assert decoder.stats.passes == sum(passes * count for passes, count in decoder.stats.per_answer.items())
-    assert decoder.stats.mean_passes == decoder.stats.passes / len(GOLD)
-    together = Decoder(tagger_base, vocabulary, len(GOLD))
+    assert decoder.stats.mean_passes == decoder.stats.passes / len(LABELLED)
+    together = Decoder(tagger_base, vocabulary, len(LABELLED))
     together.answers(requests_for(tagger_tokenizer, constraints))
-    assert together.stats.per_answer.total() == len(GOLD)
+    assert together.stats.per_answer.total() == len(LABELLED)
     assert together.stats.passes == max(together.stats.per_answer)
 
 
@@ -360,7 +362,7 @@ def test_real_labels_take_few_passes(tagger_base, tagger_tokenizer, vocabulary, 
         recording for part in ("train1", "train2", "valid") for recording in read_corpus(shared / "corpus" / part)
     ][::every]
     decoder = Decoder(tagger_base, vocabulary, 1)
-    for group in load_groups():
+    for group in load_entity_groups():
         types, prefix = list(group.types), Prefix()
         constraints = [Oracle(vocabulary, r.text, types, 64, r.of(types)) for r in recordings]
         prompts = prompts_for(tagger_tokenizer, len(recordings))

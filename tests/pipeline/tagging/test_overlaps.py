@@ -39,7 +39,7 @@ ENTITIES = st.lists(
 )
 
 
-def test_the_surer_stays():
+def test_the_one_with_the_highest_confidence_stays():
     weak, strong = entity("DATE", 0, 9, 0.6), entity("PHONE", 5, 8, 0.7)
     assert resolve_overlaps([weak, strong]) == [lost(weak), strong]
 

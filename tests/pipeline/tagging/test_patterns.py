@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline.errors import UserError
 from pipeline.speech.language import language_of
 from pipeline.tagging.entities import parse
-from pipeline.tagging.groups import load_groups
+from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.patterns import Pattern, find, load_patterns
 
 PATTERNS = load_patterns()
@@ -40,7 +40,7 @@ class TestBuiltInPatterns:
         assert any(parse(example)[1] for example in pattern.examples)
 
     def test_its_type_exists(self, pattern: Pattern):
-        assert pattern.type in CONTACT | set().union(*(group.types for group in load_groups()))
+        assert pattern.type in CONTACT | set().union(*(group.types for group in load_entity_groups()))
 
     def test_in_the_company_of_the_others_it_still_finds_its_examples(self, pattern: Pattern):
         for example in pattern.examples:

@@ -1,9 +1,10 @@
 import datetime
+import json
 
 import pytest
 
 from pipeline.tagging.entities import Span, parse, strip_tags
-from pipeline.tagging.groups import load_groups
+from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.prompts import (
     STAND_IN,
     TEMPLATE_VARIABLES,
@@ -18,7 +19,7 @@ from pipeline.tagging.prompts import (
 
 TEXT = "She is 41, a < b. 她住台南"
 SPANS = [Span("CITY", 20, 22), Span("LOCATION-OTHER", 7, 9)]
-TIMES = next(group for group in load_groups() if group.name == "times")
+TIMES = next(group for group in load_entity_groups() if group.name == "times")
 
 
 def test_the_system_message_describes_every_type():
@@ -29,6 +30,15 @@ def test_the_system_message_describes_every_type():
 
 def test_the_number_of_few_shot_turns_is_a_choice():
     assert [len(messages(Prompt.of(TIMES, count), "hello")) for count in (None, 5, 2, 0)] == [12, 12, 6, 2]
+    assert [Prompt.of(TIMES).with_examples(count) for count in (None, 2, 0)] == [
+        Prompt.of(TIMES, count) for count in (None, 2, 0)
+    ]
+
+
+def test_a_prompt_is_the_same_after_json():
+    content = json.loads(json.dumps(Prompt.of(TIMES).to_json()))
+    assert list(content) == ["group", "types", "system", "few_shot"]
+    assert Prompt.from_json(content | {"base_model": "some/base"}) == Prompt.of(TIMES)
 
 
 def test_completion_and_parse_are_inverse():

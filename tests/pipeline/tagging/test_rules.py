@@ -4,11 +4,11 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.tagging.entities import Entity
-from pipeline.tagging.groups import load_groups
+from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.rules import Rule, apply_rules, load_rules
 
 RULES = load_rules()
-TYPES = {type_: group.name for group in load_groups() for type_ in group.types}
+TYPES = {type_: group.name for group in load_entity_groups() for type_ in group.types}
 ONE = """
 - name: tea is no profession
   languages: [en, zh]
@@ -18,8 +18,8 @@ ONE = """
   action: retype
   to: SET
   examples:
-    hits: [tea]
-    spares: [teacher]
+    positive: [tea]
+    negative: [teacher]
 """
 
 
@@ -36,19 +36,19 @@ def outcome(text: str, type_: str, language: str) -> str | None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 class TestBuiltInRules:
-    def test_it_hits_and_spares_its_examples(self, rule: Rule):
-        assert rule.hits and rule.spares
+    def test_it_applies_to_its_positive_and_to_no_negative_examples(self, rule: Rule):
+        assert rule.positive and rule.negative
         for language in rule.languages:
             for type_ in rule.types:
-                for text in rule.hits:
+                for text in rule.positive:
                     before, *after = apply_rules([rule], [entity(type_, text)], language)
                     assert not before.kept
                     assert [new.type for new in after] == ([rule.to] if rule.to else [])
-                for text in rule.spares:
+                for text in rule.negative:
                     assert apply_rules([rule], [entity(type_, text)], language) == [entity(type_, text)]
 
     def test_it_leaves_other_types_and_languages_alone(self, rule: Rule):
-        for text in rule.hits:
+        for text in rule.positive:
             for language in {"en", "zh"} - rule.languages:
                 given = entity(min(rule.types), text)
                 assert apply_rules([rule], [given], language) == [given]
@@ -185,8 +185,8 @@ def test_a_file_may_take_in_the_built_in_rules_where_it_says_and_leave_out_some(
         (ONE, "- include: built-in\n  except: [tea]", "no built-in rule is called 'tea'"),
         (ONE, "- include: built-in\n  without: [tea]", "`except:`"),
         (ONE, "- include: built-in\n- include: built-in", "two rules are called"),
-        ("[teacher]", "[tea]", "'tea' under `spares:`"),
-        ("hits: [tea]", "hits: [teas]", "'teas' under `hits:`"),
+        ("[teacher]", "[tea]", "'tea' under `negative:`"),
+        ("positive: [tea]", "positive: [teas]", "'teas' under `positive:`"),
         (ONE, ONE + ONE, "two rules are called 'tea is no profession'"),
         ("pattern: ^tea$", "pattern: ^(tea$", "no regular expression"),
         ("pattern: ^tea$", "pattern: 42", "`pattern:`"),
@@ -199,7 +199,7 @@ def test_a_file_may_take_in_the_built_in_rules_where_it_says_and_leave_out_some(
         ("[en, zh]", "[en, de]", "`languages:`"),
         ("[PROFESSION]", "PROFESSION", "`types:`"),
         ("[teacher]", "[1]", "`examples:`"),
-        ("    spares: [teacher]\n", "", "`examples:`"),
+        ("    negative: [teacher]\n", "", "`examples:`"),
     ],
 )
 def test_a_malformed_file_is_named_with_its_rule(tmp_path: Path, old: str, new: str, says: str):

@@ -72,7 +72,7 @@ def test_spoken_signs_read_as_signs(said: str, reads: str):
     assert addresses(plain(said)).text == reads
 
 
-def test_a_stretch_leads_back_to_the_transcript():
+def test_a_span_leads_back_to_the_transcript():
     said = "㎏ ring oh four, double five"
     reading = numbers(plain(said))
     assert reading.text == "kg ring 04 55"

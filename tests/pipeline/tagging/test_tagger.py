@@ -10,8 +10,8 @@ import torch
 from pipeline.errors import UserError
 from pipeline.tagging import tagger as tagger_module
 from pipeline.tagging.entities import Entity, Span
-from pipeline.tagging.groups import load_groups
-from pipeline.tagging.tagger import Stretch, Tagger, cut
+from pipeline.tagging.entity_groups import load_entity_groups
+from pipeline.tagging.tagger import Chunk, Tagger, cut
 from tests.tagger_models import TaggerFolders
 
 TEXTS = [
@@ -54,7 +54,7 @@ def test_entities_come_in_the_order_of_the_text_without_duplicates(tagged):
 
 
 def test_every_group_finds_its_own_types(tagged):
-    owner = {type_: group.name for group in load_groups() for type_ in group.types}
+    owner = {type_: group.name for group in load_entity_groups() for type_ in group.types}
     found = [entity for entities in tagged for entity in entities]
     assert {entity.group for entity in found} == set(owner.values())
     assert all(owner[entity.type] == entity.group for entity in found)
@@ -62,7 +62,7 @@ def test_every_group_finds_its_own_types(tagged):
 
 def test_entities_of_one_group_do_not_overlap(tagged):
     for entities in tagged:
-        for group in load_groups():
+        for group in load_entity_groups():
             own = [entity for entity in entities if entity.group == group.name]
             assert all(a.char_end <= b.char_start for a, b in pairwise(own))
 
@@ -150,7 +150,7 @@ def test_an_opening_bias_is_of_its_group_alone(tagger_folders, tagger_settings, 
 
 def test_an_opening_bias_of_no_group_is_refused(tagger_folders, tagger_settings):
     settings = replace(tagger_settings, opening_bias={"time": 1.0})
-    with pytest.raises(UserError, match=r"--tagger\.opening-bias names time, which is no group"):
+    with pytest.raises(UserError, match=r"--tagger\.opening-bias names time, which is no entity group"):
         Tagger(str(tagger_folders.base), "none", settings, device="cpu")
 
 
@@ -159,7 +159,7 @@ def test_a_transcript_longer_than_the_context_is_tagged_to_its_end(tagger, monke
     monkeypatch.setattr(tagger, "_room", dict.fromkeys(tagger._room, 100))
     (entities,) = tagger.tag([text])
     assert all(entity.text == text[entity.char_start : entity.char_end] for entity in entities)
-    for group in load_groups():
+    for group in load_entity_groups():
         own = [entity for entity in entities if entity.group == group.name]
         assert all(a.char_end <= b.char_start for a, b in pairwise(own))
 
@@ -177,18 +177,18 @@ def test_a_transcript_longer_than_the_context_is_tagged_to_its_end(tagger, monke
     [
         # "0123456789" is cut into 0-6 and 4-10: what they share is 4-6, and the middle of that is 5.
         ([("A", 0, 2, 0.5)], [("A", 3, 5, 0.5)], [("A", 0, 2), ("A", 7, 9)]),
-        ([("A", 4, 5, 0.5)], [], [("A", 4, 5)]),  # nearer to the second stretch's edge
+        ([("A", 4, 5, 0.5)], [], [("A", 4, 5)]),  # nearer to the second chunk's edge
         ([], [("A", 0, 1, 0.9)], []),  # so the first one's word counts, and it saw nothing
         ([("A", 5, 6, 0.9)], [], []),
         ([], [("A", 1, 2, 0.5)], [("A", 5, 6)]),
         ([("A", 4, 6, 0.9)], [("A", 0, 2, 0.4)], [("A", 4, 6)]),  # equal: once
-        ([("A", 3, 6, 0.9)], [("A", 1, 4, 0.4)], [("A", 3, 6)]),  # overlapping: the surest
+        ([("A", 3, 6, 0.9)], [("A", 1, 4, 0.4)], [("A", 3, 6)]),  # overlapping: the highest confidence
         ([("A", 3, 6, 0.3)], [("B", 1, 4, 0.4)], [("B", 5, 8)]),
     ],
 )
-def test_which_spans_count_where_stretches_overlap(first, second, joined):
-    stretches = [Stretch(0, 0, 0, 6, (0, 10)), Stretch(0, 0, 4, 10, (10, 21))]
-    found = tagger_module._joined(stretches, [[Span(*span) for span in spans] for spans in (first, second)])
+def test_which_spans_count_where_chunks_overlap(first, second, joined):
+    chunks = [Chunk(0, 0, 0, 6, (0, 10)), Chunk(0, 0, 4, 10, (10, 21))]
+    found = tagger_module._joined(chunks, [[Span(*span) for span in spans] for spans in (first, second)])
     assert [(span.type, span.char_start, span.char_end) for span in found.get((0, 0), [])] == joined
 
 
@@ -197,15 +197,15 @@ def test_an_entity_at_a_cut_is_found_whole(tagger_folders, tagger_settings, monk
     start = text.index("Friday the tenth of May")
     for room in range(100, 240, 7):
         wholes = [
-            stretch
-            for stretch in tagger_module._stretches(0, 0, text, room)
-            if stretch.start <= start and start + 23 <= stretch.end
-            if stretch.counts[0] <= 2 * start + 23 < stretch.counts[1]
+            chunk
+            for chunk in tagger_module._chunks(0, 0, text, room)
+            if chunk.start <= start and start + 23 <= chunk.end
+            if chunk.owns[0] <= 2 * start + 23 < chunk.owns[1]
         ]
         assert len(wholes) == 1
 
 
-def test_question_and_answer_of_the_longest_stretch_fit_the_context(tagger, tagger_settings):
+def test_question_and_answer_of_the_longest_chunk_fit_the_context(tagger, tagger_settings):
     context = tagger._model.config.max_position_embeddings
     for prompt in tagger._prompts:
         text = "\x01" * tagger._room[prompt.group]  # as many tokens as bytes
@@ -220,17 +220,19 @@ def test_a_context_that_holds_no_text_is_refused(tagger_folders: TaggerFolders, 
 
 
 def test_a_group_of_the_users_own_is_tagged(tagger_folders: TaggerFolders, tagger_settings, tmp_path: Path):
-    file = tmp_path / "groups.yaml"
+    file = tmp_path / "entity_groups.yaml"
     file.write_text("contact:\n  types: {E-MAIL: Mail.}\n  examples: ['a<E-MAIL>b</E-MAIL>']\n", encoding="utf-8")
-    own = Tagger(str(tagger_folders.base), "none", replace(tagger_settings, groups=file), device="cpu")
+    own = Tagger(str(tagger_folders.base), "none", replace(tagger_settings, groups_file=file), device="cpu")
     found = [entity for entities in own.tag(TEXTS) for entity in entities]
     assert {(entity.type, entity.group) for entity in found} == {("E-MAIL", "contact")}
     with pytest.raises(UserError, match="contact"):
-        Tagger(str(tagger_folders.base), str(tagger_folders.adapters), replace(tagger_settings, groups=file), "cpu")
+        Tagger(
+            str(tagger_folders.base), str(tagger_folders.adapters), replace(tagger_settings, groups_file=file), "cpu"
+        )
 
 
 @pytest.mark.parametrize(
-    ("text", "most", "stretches"),
+    ("text", "most", "chunks"),
     [
         ("", 10, []),
         ("short", 10, ["short"]),
@@ -243,8 +245,8 @@ def test_a_group_of_the_users_own_is_tagged(tagger_folders: TaggerFolders, tagge
         ("血壓高", 4, ["血", "壓", "高"]),
     ],
 )
-def test_where_a_long_text_is_cut(text: str, most: int, stretches: list[str]):
-    assert [text[start:end] for start, end in cut(text, most)] == stretches
+def test_where_a_long_text_is_cut(text: str, most: int, chunks: list[str]):
+    assert [text[start:end] for start, end in cut(text, most)] == chunks
 
 
 @pytest.mark.parametrize("most", [64, 200, 1000])

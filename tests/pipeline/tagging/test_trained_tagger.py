@@ -1,40 +1,34 @@
 """The small trained tagger: its decisions are its own, and draft and verify writes what token by token would."""
 
-from pathlib import Path
-
 import pytest
 
-from pipeline import answers, settings
+from pipeline import settings, submission
 from pipeline.demo import CLIPS, MODELS
-from pipeline.tagging.groups import load_groups
+from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.tagger import Tagger
 from tests.benchmarks import tagging
-from tuning.demo.corpus import read_clips
-
-pytestmark = pytest.mark.skipif(
-    not (MODELS / "base_model").is_dir(), reason="left out: the demo's tagger is not trained yet"
-)
+from tests.clinic import read_clips
 
 
 @pytest.fixture(scope="module")
 def trained() -> Tagger:
-    knobs = settings.Tagger(quantization="none", dtype="float32", batch_size=8)
-    return Tagger(str(MODELS / "base_model"), str(MODELS / "adapters"), knobs, device="cpu")
+    tagger_settings = settings.TaggerSettings(quantization="none", dtype="float32", batch_size=8)
+    return Tagger(str(MODELS / "base_model"), str(MODELS / "adapters"), tagger_settings, device="cpu")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_it_finds_what_is_said_in_the_clips(trained, language):
-    clips = [clip for clip in read_clips(CLIPS) if clip.language == language]
-    types = {type_ for group in load_groups() for type_ in group.types}
-    names = {Path(clip.path).stem for clip in clips}
+    clips = [clip for clip in read_clips(CLIPS) if clip.said.language == language]
+    types = {type_ for group in load_entity_groups() for type_ in group.types}
+    names = {clip.recording_id for clip in clips}
     said = {
         (row["recording_id"], row["type"], row["text"])
-        for row in answers.read_task2(str(CLIPS / answers.TASK2)).to_pylist()
+        for row in submission.read_task2(str(CLIPS / submission.TASK2)).to_pylist()
         if row["recording_id"] in names and row["type"] in types
     }
     found = {
-        (Path(clip.path).stem, entity.type, entity.text)
-        for clip, entities in zip(clips, trained.tag([clip.text for clip in clips]), strict=True)
+        (clip.recording_id, entity.type, entity.text)
+        for clip, entities in zip(clips, trained.tag([clip.said.text for clip in clips]), strict=True)
         for entity in entities
     }
     assert len(said) > 10

@@ -1,0 +1,53 @@
+"""Mono 16 kHz copies of recordings for training."""
+
+import pyarrow as pa
+
+from pipeline import tables
+from pipeline.errors import unwritten, without_text
+from pipeline.settings import DecodingSettings
+from pipeline.speech.audio import SAMPLE_RATE, decode, write_wav
+
+SCHEMA = pa.schema(
+    [
+        *(tables.RECORDINGS.field(name) for name in ("recording_id", "path", "duration_s", "sample_rate", "channels")),
+        pa.field("error", pa.string()),
+        pa.field("unwritten", pa.string()),
+    ]
+)
+
+
+def copy(batch: pa.Table, folder: str, settings: DecodingSettings) -> pa.Table:
+    """Decode files and write a copy of each that is not a local mono WAV or FLAC file at 16 kHz.
+
+    Args:
+        batch: Table with ``recording_id`` and ``path``.
+        folder: Existing folder for the copies.
+        settings: Minimum and maximum duration.
+
+    Returns:
+        Table of ``SCHEMA``: the path of the file to train on with its duration and format, or the error.
+    """
+    rows = []
+    for row in batch.to_pylist():
+        rows.append(dict.fromkeys(SCHEMA.names) | row)
+        try:
+            audio = decode(row["path"], settings)
+        except Exception as error:
+            rows[-1]["error"] = without_text(error)
+            continue
+        rows[-1] |= {"duration_s": audio.duration_s, "sample_rate": SAMPLE_RATE, "channels": 1}
+        suffix = row["path"].rpartition(".")[2].lower()
+        local = "://" not in row["path"]
+        if local and suffix in ("wav", "flac") and (audio.sample_rate, audio.channels) == (SAMPLE_RATE, 1):
+            continue
+        rows[-1]["path"] = f"{folder}/{row['recording_id']}.wav"
+        try:
+            write_wav(rows[-1]["path"], audio.samples)
+        except OSError as error:
+            rows[-1]["unwritten"] = unwritten(error)
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def failed(recording_id: str, error: str) -> dict[str, str | None]:
+    """Return the row of a recording that failed."""
+    return dict.fromkeys(SCHEMA.names) | {"recording_id": recording_id, "error": error}

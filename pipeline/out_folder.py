@@ -1,0 +1,154 @@
+"""The out folder of a job: whose it is, what was asked for in it, and how interrupted work goes on.
+
+A job writes a state file first (``run.json``, ``training.json`` …), which says what was asked and with which versions
+of the libraries; then what it makes; and something of its choice last. Until that is there the work is unfinished, and
+the same command goes on with it.
+"""
+
+import json
+import platform
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import PurePosixPath
+from typing import Any
+
+import fsspec
+
+from pipeline.errors import UserError
+from pipeline.files import absolute, write_json
+
+_LIBRARIES = ["ray", "torch", "transformers", "nemo_toolkit", "peft", "trl", "bitsandbytes", "faster-whisper"]
+_LIBRARIES += ["ctranslate2", "pyarrow", "soundfile", "soxr"]
+_VERSIONS = "versions"
+_SHOWN = 3  # differences that a message names
+
+
+@dataclass(frozen=True)
+class OutFolder:
+    """Where a job leaves its results.
+
+    Attributes:
+        path: A local path or an fsspec URI.
+        state: Name of the state file, by which the job knows a folder of its own.
+        finished: Name of what the job writes last.
+        made: Names of everything else that the job makes there.
+        shared: Whether files of other origin may lie in the folder; they are left alone.
+    """
+
+    path: str
+    state: str
+    finished: str
+    made: Collection[str]
+    shared: bool = False
+
+    def check(self, overwrite: bool) -> set[str]:
+        """Make the folder where it is missing, and refuse one that cannot take results; nothing is removed yet.
+
+        Args:
+            overwrite: Whether results that are there may be replaced.
+
+        Returns:
+            The names in the folder.
+
+        Raises:
+            UserError: The folder cannot be made, holds something else, or finished results that have to stay.
+        """
+        fs, root = fsspec.url_to_fs(absolute(self.path))
+        try:
+            fs.makedirs(root, exist_ok=True)
+            names = {PurePosixPath(name).name for name in fs.ls(root, detail=False)}
+        except OSError as error:
+            raise UserError(f"--out {self.path} cannot be used: {error.strerror or type(error).__name__}.") from None
+        if names and self.state not in names and not self.shared:
+            raise UserError(f"--out {self.path} is not empty: give a folder of its own.")
+        if {self.state, self.finished} <= names and not overwrite:
+            raise UserError(
+                f"--out {self.path} is finished already: give another folder, or --overwrite to replace it."
+            )
+        return names
+
+    def begin(self, asked: Mapping[str, Any], overwrite: bool) -> None:
+        """Make the folder ready; what an earlier call left is removed.
+
+        Args:
+            asked: What the state file will hold, as JSON has it.
+            overwrite: See ``check``.
+
+        Raises:
+            UserError: See ``check``.
+        """
+        names = self.check(overwrite)
+        fs, root = fsspec.url_to_fs(absolute(self.path))
+        for name in names & {self.finished, *self.made} if self.state in names else ():
+            fs.rm(f"{root}/{name}", recursive=True)
+        write_json(f"{absolute(self.path)}/{self.state}", {**asked, _VERSIONS: _versions()})
+
+    def resume(self, asked: Mapping[str, Any], overwrite: bool) -> str | None:
+        """Make the folder ready, or go on with what an interrupted call left there.
+
+        Args:
+            asked: What the state file will hold, or holds.
+            overwrite: Begin anew, whatever the folder holds.
+
+        Returns:
+            None where the work begins; where it goes on, a sentence that says so, and which libraries are others now.
+
+        Raises:
+            UserError: Something else was asked for when the work in the folder began, or see ``check``.
+        """
+        names = self.check(overwrite)
+        if self.state not in names or overwrite or not names & set(self.made):
+            self.begin(asked, overwrite)
+            return None
+        begun = self.read_state()
+        versions = begun.pop(_VERSIONS, {})
+        wanted = json.loads(json.dumps(asked, default=str))
+        if found := list(differences({key: begun.get(key) for key in wanted}, wanted)):
+            shown = "; ".join(found[:_SHOWN] + [f"and {len(found) - _SHOWN} more"] * (len(found) > _SHOWN))
+            raise UserError(
+                f"--out {self.path} holds unfinished work with other settings or data ({shown}): give the same command "
+                "to go on with it, or --overwrite to replace it."
+            )
+        others = "; ".join(differences(versions, _versions()))
+        return "Going on with interrupted work." + (f" Other libraries since then: {others}." if others else "")
+
+    def read_state(self) -> dict[str, Any]:
+        """Read the state file.
+
+        Raises:
+            UserError: It is missing or damaged.
+        """
+        fs, root = fsspec.url_to_fs(absolute(self.path))
+        try:
+            state = json.loads(fs.cat_file(f"{root}/{self.state}"))
+            assert isinstance(state, dict)
+        except (OSError, ValueError, AssertionError):
+            raise UserError(f"--out {self.path}: its {self.state} cannot be read: give --overwrite.") from None
+        return state
+
+
+def differences(before: Any, now: Any, name: str = "") -> Iterator[str]:
+    """Yield in words where two JSON values differ.
+
+    Args:
+        before: What was.
+        now: What is.
+        name: What the values are, in words.
+    """
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys([*before, *now]):
+            yield from differences(before.get(key), now.get(key), f"{name}.{key}".removeprefix("."))
+    elif before != now:
+        hashed = "sha256" in name
+        yield f"{name} has other contents" if hashed else f"{name} was {json.dumps(before)} and is {json.dumps(now)}"
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

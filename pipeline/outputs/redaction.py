@@ -1,0 +1,182 @@
+"""Copies of a run's recordings and transcripts in which the entities are redacted, and the log of the redaction."""
+
+import math
+import os
+import secrets
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
+
+import fsspec
+import pyarrow as pa
+import tyro
+
+from pipeline import submission, tables
+from pipeline.errors import UserError
+from pipeline.files import absolute, is_within, write_json, write_text
+from pipeline.out_folder import OutFolder
+from pipeline.outputs import subtitles, text
+from pipeline.outputs.audio import Cover, copy_covered
+from pipeline.outputs.progress import Track, no_progress
+from pipeline.outputs.redactable import RedactableRecording, choose, found_entities, known_types
+from pipeline.run_folder import read_run
+from pipeline.speech.audio import AudioError
+
+LOG = "redaction_log.json"
+NOTICE = (
+    "Entities that were not found are still there. This is no certified de-identification: people have to check it."
+)
+
+REDACTIONS = tables.schema(
+    "recording_id: string, type: string, start_s: float64, end_s: float64, audio: string, text: string"
+)
+"""One redacted entity: its time without the padding, and what replaces it in the audio and in the text."""
+
+_MADE_HERE = ["audio", "subtitles", "textgrids", "redactions", submission.TASK1]
+
+
+@dataclass(frozen=True)
+class Redaction:
+    """What to redact and how."""
+
+    types: tuple[str, ...] = ()
+    """Types to redact, such as PATIENT DOCTOR. Without it, all."""
+
+    sound: Annotated[Literal["silence", "beep"], tyro.conf.arg(name="with")] = "silence"
+    """What covers an entity in the audio."""
+
+    padding_s: float = 0.1
+    """Seconds to cover before and after each entity as well. They include short fades that prevent clicks."""
+
+    text: Literal["placeholders", "surrogates"] = "placeholders"
+    """What replaces an entity in a transcript: its type, as in [PATIENT], or a made-up surrogate of the same kind, the
+    same throughout the run."""
+
+    vtt: bool = False
+    """Write subtitles of the redacted transcripts too, as subtitles/ID.vtt."""
+
+    textgrid: bool = False
+    """Write Praat TextGrids of the redacted transcripts too, as textgrids/ID.TextGrid."""
+
+
+def redact_run(
+    run: str,
+    out: str,
+    redaction: Redaction,
+    seed: int | None = None,
+    overwrite: bool = False,
+    track: Track = no_progress,
+) -> dict[str, Any]:
+    """Write redacted copies of a run's recordings and transcripts, and the log.
+
+    Args:
+        run: Folder of a finished run.
+        out: Folder for the results, outside the run and its recordings.
+        redaction: What to redact and how.
+        seed: Seed of the surrogates; None uses a random one.
+        overwrite: Replace the results that the out folder holds.
+        track: Shows the progress of copying the recordings.
+
+    Returns:
+        The log, as ``redaction_log.json`` holds it: the notice, the options, counts, the withheld recordings with
+        their reasons, and each redaction; no text of a transcript.
+
+    Raises:
+        UserError: The run is not finished, a value is out of its range, or the out folder cannot be used.
+    """
+    if not (math.isfinite(redaction.padding_s) and redaction.padding_s >= 0):
+        raise UserError(f"--padding-s {redaction.padding_s}: give a number of seconds from 0.")
+    read, folder = read_run(run, ("recordings", "transcripts", "entities")), absolute(out)
+    paths = [path for path in read["recordings"]["path"].to_pylist() if path]
+    if is_within(out, run) or is_within(run, out) or any(is_within(path, out) for path in paths):
+        raise UserError(f"--out {out} is, holds or lies in the run or its recordings: give a folder of its own.")
+    found = found_entities(read["entities"])
+    types = _types(redaction.types, found)
+    options = {"run": run, "out": out, **asdict(redaction)}
+    OutFolder(out, "redact.json", LOG, _MADE_HERE).begin(options, overwrite)
+
+    recordings, withheld = choose(read, [row for row in found if row["type"] in types])
+    withheld |= _copy_audio(recordings, f"{folder}/audio", Cover(redaction.sound, redaction.padding_s), track)
+    recordings = [recording for recording in recordings if recording.recording_id not in withheld]
+    _write_texts(recordings, folder, redaction, seed)
+    redactions = [
+        {"recording_id": recording.recording_id, "type": entity.type, "start_s": entity.start_s, "end_s": entity.end_s}
+        | {"audio": redaction.sound, "text": redaction.text}
+        for recording in recordings
+        for entity in recording.entities
+    ]
+    tables.write(tables.from_rows(redactions, REDACTIONS), f"{folder}/redactions")
+    log = {
+        "notice": NOTICE,
+        "options": options,
+        "recordings": len(recordings),
+        "redacted": _counted(redactions),
+        "types_left_in": _counted(row for row in found if row["type"] not in types),
+        "withheld": [{"recording_id": i, "reason": withheld[i]} for i in sorted(withheld, key=submission.id_order)],
+        "redactions": redactions,
+    }
+    write_json(f"{folder}/{LOG}", log)
+    return log
+
+
+def _types(given: Sequence[str], found: Sequence[Mapping[str, Any]]) -> Collection[str]:
+    """Return the given types, or all found ones if none is given; refuse unknown ones."""
+    of_run = {row["type"] for row in found}
+    known = of_run | known_types()
+    for type_ in given:
+        if type_ not in known:
+            raise UserError(f"--types {type_}: there is no such type; the types are {', '.join(sorted(known))}.")
+    return given or of_run
+
+
+def _counted(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    return dict(sorted(Counter(row["type"] for row in rows).items()))
+
+
+def _copy_audio(recordings: Sequence[RedactableRecording], folder: str, cover: Cover, track: Track) -> dict[str, str]:
+    """Copy recordings with their entities covered; return why some could not be copied, by id."""
+    fs, root = fsspec.url_to_fs(folder)
+    fs.makedirs(root, exist_ok=True)
+
+    def copy(recording: RedactableRecording) -> str | None:
+        target = f"{folder}/{recording.file_name}"
+        try:
+            copy_covered(recording.path, target, recording.times, cover, recording.duration_s)
+        except AudioError as error:
+            return f"audio {error}"
+        return None
+
+    try:
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+            reasons = list(track(pool.map(copy, recordings), len(recordings), "recordings"))
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror or type(error).__name__}.") from None
+    return {each.recording_id: reason for each, reason in zip(recordings, reasons, strict=True) if reason}
+
+
+def _write_texts(
+    recordings: Sequence[RedactableRecording], folder: str, redaction: Redaction, seed: int | None
+) -> None:
+    """Write the redacted transcripts, and the subtitles and TextGrids that are wanted."""
+    replace = text.placeholder
+    if redaction.text == "surrogates":
+        from pipeline.outputs.surrogates import Surrogates
+
+        replace = Surrogates(secrets.randbits(64) if seed is None else seed).replace
+    for name, wanted in (("subtitles", redaction.vtt), ("textgrids", redaction.textgrid)):
+        if wanted:
+            fs, root = fsspec.url_to_fs(f"{folder}/{name}")
+            fs.makedirs(root, exist_ok=True)
+    rows = []
+    for each in recordings:
+        redacted, spans = text.redact(each.transcript, each.spans, replace)
+        rows.append({"recording_id": each.recording_id, "text": redacted.text})
+        if redaction.vtt:
+            write_text(f"{folder}/subtitles/{each.recording_id}.vtt", subtitles.webvtt(redacted, spans))
+        if redaction.textgrid:
+            grid = subtitles.textgrid(redacted, spans, each.duration_s)
+            write_text(f"{folder}/textgrids/{each.recording_id}.TextGrid", grid)
+    columns = pa.schema([("recording_id", pa.string()), ("text", pa.string())])
+    submission.write_task1(pa.Table.from_pylist(rows, schema=columns), f"{folder}/{submission.TASK1}")

@@ -1,0 +1,63 @@
+"""The content of a run's report: what the page says of the run, and what it shows of each recording."""
+
+from typing import Any
+
+from pipeline.outputs.progress import Track, no_progress
+from pipeline.outputs.report import page, summary
+from pipeline.outputs.report.comparison import compare
+from pipeline.outputs.report.recordings import for_page, recordings_of
+from pipeline.outputs.report.sound import ENVELOPE_HZ, add_sound
+from pipeline.run_folder import read_run
+from pipeline.submission_folder import Submission
+from pipeline.tagging.entity_groups import load_entity_groups
+
+SOUND_MB = 6.0
+
+
+def make_page(
+    run: str,
+    reference: Submission | None,
+    show_text: bool,
+    sound_mb: float = SOUND_MB,
+    track: Track = no_progress,
+) -> tuple[int, str]:
+    """Make the HTML page of a run.
+
+    Args:
+        run: Folder of a finished run.
+        reference: Transcripts, entities or both to compare the run with.
+        show_text: Include transcripts, texts of entities and sound.
+        sound_mb: Most megabytes of sound in the page.
+        track: Shows the progress of decoding the recordings.
+
+    Returns:
+        The number of recordings in the page, and the page.
+
+    Raises:
+        UserError: The folder holds no finished run, or its ``summary.json`` cannot be read.
+    """
+    read, times = read_run(run), summary.times(run)
+    scores: dict[str, Any] = {}
+    recordings = recordings_of(read)
+    if reference:
+        recordings, scores = compare(recordings, reference, read["entities"], with_spans=show_text)
+    recordings = add_sound(recordings, 1e6 * sound_mb if show_text else 0.0, track)
+    groups = summary.colours(recordings, {group.name: list(group.types) for group in load_entity_groups()})
+    content = {
+        "show_text": show_text,
+        "counts": summary.counts(recordings),
+        "groups": groups,
+        "scores": scores,
+        "types": summary.types(recordings),
+        "confidences": summary.confidences(recordings),
+        "dropped": summary.dropped(recordings),
+        "failures": summary.failures(recordings),
+        **times,
+    }
+    data = {
+        "groups": groups,
+        "envelope_hz": ENVELOPE_HZ,
+        "show_text": show_text,
+        "recordings": [for_page(recording, show_text) for recording in recordings],
+    }
+    return len(recordings), page.render(content, data)

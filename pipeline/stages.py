@@ -1,0 +1,255 @@
+"""The stages of the stream: each takes a batch as an Arrow table and returns it with the columns that it adds.
+
+A row is a recording. One that fails in a stage gets a ``failure`` there and passes the later stages untouched, so that
+every recording that came in goes out. A stage reads only the columns that it needs; the others are handed on as they
+are. Nothing here knows Ray.
+"""
+
+import hashlib
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline import tables
+from pipeline.errors import unwritten, without_text
+from pipeline.run_folder import RESULT
+from pipeline.settings import DecodingSettings, ParakeetSettings, TaggerSettings, WhisperSettings
+from pipeline.speech.audio import SAMPLE_RATE, decode
+from pipeline.speech.transcription import (
+    is_for_parakeet,
+    load_parakeet,
+    load_whisper,
+    transcribe,
+    transcribe_english,
+)
+from pipeline.speech.words import Transcriber, Transcript
+from pipeline.tagging.entities import Entity
+from pipeline.tagging.entity_finder import EntityTagger, load_tagger
+from pipeline.tagging.post_processing import PostProcessor
+
+SCHEMA = RESULT.append(pa.field("samples", pa.large_list(pa.float32())))
+"""All columns of the stream, each added by one stage: those of a finished recording, and its sound on the way."""
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Loaders:
+    """How a stage loads its model. Another ASR model or tagger takes part by its loader."""
+
+    whisper: Callable[[str, WhisperSettings], Transcriber] = load_whisper
+    parakeet: Callable[[str, ParakeetSettings], Transcriber] = load_parakeet
+    tagger: Callable[[str, str, TaggerSettings], EntityTagger] = load_tagger
+
+
+class Clock:
+    """Seconds that a worker took to load its model and then for each batch, shared out over the batch's rows."""
+
+    def __init__(self) -> None:
+        self.worker = uuid.uuid4().hex
+        self.start = time.perf_counter()
+        self.load_s = 0.0
+
+    def loaded(self) -> None:
+        """Note that the model is loaded."""
+        self.load_s = time.perf_counter() - self.start
+
+
+def read(batch: pa.Table, settings: DecodingSettings) -> pa.Table:
+    """Decode files to mono 16 kHz samples.
+
+    Args:
+        batch: ``recording_id`` and ``path``.
+        settings: The limits on duration.
+    """
+    paths = batch["path"].to_pylist()
+    batch = _with(_with(batch, "failure", [None] * len(batch)), "timings", [[]] * len(batch))
+    batch, audio = _attempt(
+        "decode", batch, range(len(batch)), lambda rows: [decode(paths[row], settings) for row in rows], Clock()
+    )
+    for name in ("duration_s", "sample_rate", "channels", "samples"):
+        batch = _with(batch, name, [getattr(audio.get(row), name, None) for row in range(len(batch))])
+    return batch
+
+
+class _AsrStage:
+    """A stage with an ASR model, which loads once."""
+
+    def __init__(self, load: Callable[[str, Any], Transcriber], model: str, settings: Any):
+        self._clock = Clock()
+        self._model = load(model, settings)
+        # A library that is missing is found now, and not by every recording.
+        self._model.transcribe([np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)])
+        self._clock.loaded()
+
+
+class Transcribe(_AsrStage):
+    """Whisper transcribes every recording, and thereby tells its language."""
+
+    def __init__(
+        self,
+        load: Callable[[str, WhisperSettings], Transcriber],
+        model: str,
+        settings: WhisperSettings,
+        silence_dbfs: float,
+    ):
+        super().__init__(load, model, settings)
+        self._silence_dbfs = silence_dbfs
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        samples = _samples(batch)
+
+        def work(rows: Sequence[int]) -> list[Transcript]:
+            return transcribe(self._model, [samples[row] for row in rows], self._silence_dbfs)
+
+        batch, made = _attempt("whisper", batch, samples, work, self._clock)
+        batch = _with_transcripts(batch, made)
+        return _with(batch, "confidence", [getattr(made.get(row), "confidence", None) for row in range(len(batch))])
+
+
+class TranscribeEnglish(_AsrStage):
+    """Parakeet transcribes the English recordings again; the sound is not handed on."""
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        samples, transcripts = _samples(batch), _transcripts(batch)
+
+        def work(rows: Sequence[int]) -> list[Transcript]:
+            return transcribe_english(self._model, [samples[row] for row in rows], [transcripts[row] for row in rows])
+
+        english = [row for row, transcript in transcripts.items() if is_for_parakeet(transcript)]
+        batch, made = _attempt("parakeet", batch, english, work, self._clock)
+        return _with_transcripts(batch, transcripts | made).drop_columns(["samples"])
+
+
+class Tag:
+    """One base model with its adapters tags every transcript."""
+
+    def __init__(
+        self,
+        load: Callable[[str, str, TaggerSettings], EntityTagger],
+        base_model: str,
+        adapters: str,
+        settings: TaggerSettings,
+    ):
+        self._clock = Clock()
+        self._tagger = load(base_model, adapters, settings)
+        self._clock.loaded()
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        texts = batch["text"].to_pylist()
+        with_text = [row for row, text in enumerate(texts) if text]
+        batch, tagged = _attempt(
+            "tagger", batch, with_text, lambda rows: self._tagger.tag([texts[row] for row in rows]), self._clock
+        )
+        return _with_entities(batch, tagged)
+
+
+def post_process(batch: pa.Table, settings: TaggerSettings) -> pa.Table:
+    """Add what patterns find, decide which entities are kept, and give each the times of its words."""
+    processor = PostProcessor(settings)
+    transcripts, tagged = _transcripts(batch), batch["entities"].to_pylist()
+
+    def work(rows: Sequence[int]) -> list[list[Entity]]:
+        return [processor(transcripts[row], [Entity.from_row(entity) for entity in tagged[row]]) for row in rows]
+
+    with_text = [row for row, transcript in transcripts.items() if transcript.text]
+    batch, finished = _attempt("rules", batch, with_text, work, Clock())
+    return _with_entities(batch, finished)
+
+
+def write(batch: pa.Table, parts: str) -> pa.Table:
+    """Write finished recordings as one Parquet file and hand on what the driver counts, without text."""
+    ids = batch["recording_id"].to_pylist()
+    name = "part-" + hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
+    error = None
+    try:
+        tables.write(tables.fit(batch, RESULT), parts, name)
+    except OSError as unwritable:
+        error = unwritten(unwritable)
+    kept = [sum(entity["kept"] for entity in entities) for entities in batch["entities"].to_pylist()]
+    handed_on = batch.select(["recording_id", "duration_s", "timings"])
+    for column, values in (
+        ("unwritten", pa.array([error] * len(batch), pa.string())),
+        ("failed", batch["failure"].is_valid()),
+        ("entities", pa.array(kept, pa.int64())),
+    ):
+        handed_on = handed_on.append_column(column, values)
+    return handed_on
+
+
+def failed(recordings: Mapping[str, str], error: str) -> pa.Table:
+    """Return recordings, given as paths by id, that did not come out of the stream, as a batch for ``write``."""
+    rows = [
+        {"recording_id": recording_id, "path": path, "entities": [], "timings": []}
+        | {"failure": {"stage": "stream", "error": error}}
+        for recording_id, path in recordings.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=RESULT)
+
+
+def _attempt(
+    stage: str,
+    batch: pa.Table,
+    rows: Iterable[int],
+    work: Callable[[Sequence[int]], Sequence[Made]],
+    clock: Clock,
+) -> tuple[pa.Table, dict[int, Made]]:
+    """Do a stage's work on rows together; where that fails, on each alone, so that only the bad ones fail.
+
+    Returns:
+        The batch with what was noted in ``failure`` and ``timings``, and what was made of each row.
+    """
+    failures, timings = batch["failure"].to_pylist(), batch["timings"].to_pylist()
+    rows = [row for row in rows if failures[row] is None]
+    start = time.perf_counter()
+    made: dict[int, Made] = {}
+    together = True
+    try:
+        if rows:
+            made = dict(zip(rows, work(rows), strict=True))
+    except Exception:
+        together = False  # the next try is not made here, where the error still holds the batch's memory
+    for row in [] if together else rows:
+        try:
+            (made[row],) = work([row])
+        except Exception as error:
+            failures[row] = {"stage": stage, "error": without_text(error)}
+    seconds = (time.perf_counter() - start) / max(len(rows), 1)
+    for row in rows:
+        timings[row].append({"stage": stage, "worker": clock.worker, "load_s": clock.load_s, "seconds": seconds})
+    return _with(_with(batch, "failure", failures), "timings", timings), made
+
+
+def _with(batch: pa.Table, name: str, values: Sequence[Any]) -> pa.Table:
+    """Add a column of the schema, or replace it."""
+    field, column = SCHEMA.field(name), pa.array(values, SCHEMA.field(name).type)
+    place = batch.schema.get_field_index(name)
+    return batch.append_column(field, column) if place < 0 else batch.set_column(place, field, column)
+
+
+def _with_transcripts(batch: pa.Table, transcripts: Mapping[int, Transcript]) -> pa.Table:
+    rows = [transcripts[row].to_row() if row in transcripts else {} for row in range(len(batch))]
+    for name in ("language", "text", "words", "recognizer"):
+        batch = _with(batch, name, [row.get(name) for row in rows])
+    return batch
+
+
+def _with_entities(batch: pa.Table, entities: Mapping[int, Sequence[Entity]]) -> pa.Table:
+    return _with(batch, "entities", [[e.to_row() for e in entities.get(row, ())] for row in range(len(batch))])
+
+
+def _samples(batch: pa.Table) -> dict[int, np.ndarray]:
+    """Return the sound of each row that has one, without a copy."""
+    column = batch["samples"]
+    return {row: np.asarray(sound.values) for row, sound in enumerate(column) if sound.is_valid}
+
+
+def _transcripts(batch: pa.Table) -> dict[int, Transcript]:
+    """Return the transcript of each row that has one."""
+    rows = batch.select(["text", "words", "recognizer"]).to_pylist()
+    return {place: Transcript.from_row(row) for place, row in enumerate(rows) if row["text"] is not None}

@@ -1,0 +1,110 @@
+"""Entity groups, read from YAML: the types that one adapter tags."""
+
+import re
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.errors import UserError
+from pipeline.submission import TYPE
+from pipeline.tagging.entities import parse
+
+BUILT_IN = Path(__file__).with_name("entity_groups.yaml")
+
+_GROUP = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class EntityGroup:
+    """The types that one adapter tags.
+
+    Attributes:
+        name: Name of the entity group and of its adapter folder.
+        types: The types in order, each with its description in the prompt.
+        examples: Few-shot examples as tagged text.
+    """
+
+    name: str
+    types: Mapping[str, str]
+    examples: tuple[str, ...]
+
+
+def load_entity_groups(path: Path | None = None) -> tuple[EntityGroup, ...]:
+    """Read entity groups from a YAML file in the format of the built-in one.
+
+    Args:
+        path: The file. None reads the six built-in entity groups.
+
+    Raises:
+        UserError: The file cannot be read, or an entity group in it is malformed.
+    """
+    path = path or BUILT_IN
+    data = read_yaml(path)
+    if not isinstance(data, dict) or not data:
+        raise UserError(f"{path} holds no groups: write one as `name:` with `types:` and `examples:` under it.")
+    groups = tuple(_group(path, name, body) for name, body in data.items())
+    owner: dict[str, str] = {}
+    for group in groups:
+        for type_ in group.types:
+            if type_ in owner:
+                raise UserError(
+                    f"{path}: type {type_} is in group {owner[type_]} and again in group {group.name}; "
+                    "keep it in one of them."
+                )
+            owner[type_] = group.name
+    return groups
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file without duplicate keys.
+
+    Raises:
+        UserError: The file is missing, is not valid YAML, or has a duplicate key.
+    """
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as UTF-8 text: check the path and the file.") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML loader that rejects duplicate keys, of which PyYAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{key} is written twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _group(path: Path, name: Any, body: Any) -> EntityGroup:
+    where = f"{path}, group {name}"
+    if not isinstance(name, str) or not _GROUP.fullmatch(name):
+        raise UserError(f"{where}: a group's name is made of small letters, digits, _ and -.")
+    if not isinstance(body, dict) or set(body) != {"types", "examples"}:
+        raise UserError(f"{where}: write exactly `types:` and `examples:` under it.")
+
+    types, examples = body["types"], body["examples"]
+    if not isinstance(types, dict) or not types or not all(isinstance(line, str) for line in types.values()):
+        raise UserError(f"{where}: write each type under `types:` as `NAME: one line that describes it`.")
+    for type_ in types:
+        if not isinstance(type_, str) or not TYPE.fullmatch(type_):
+            raise UserError(f"{where}: type {type_} is not made of capital letters, digits, _ and -.")
+
+    if not isinstance(examples, list) or not all(isinstance(example, str) for example in examples):
+        raise UserError(f"{where}: `examples:` is a list of tagged sentences.")
+    for number, example in enumerate(examples, 1):
+        try:
+            _, spans = parse(example)
+        except ValueError as error:
+            raise UserError(f"{where}, example {number}: {error}.") from error
+        unknown = {span.type for span in spans} - set(types)
+        if unknown:
+            raise UserError(f"{where}, example {number}: no type of this group is called {min(unknown)}.")
+    return EntityGroup(name, types, tuple(examples))

@@ -1,0 +1,82 @@
+"""Post-processing of the entities of a transcript: patterns, thresholds, rules, overlaps and times."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from pipeline.settings import TaggerSettings
+from pipeline.speech.words import Transcript
+from pipeline.tagging.entities import Entity
+from pipeline.tagging.overlaps import resolve_overlaps
+from pipeline.tagging.patterns import find, load_patterns
+from pipeline.tagging.rules import Rule, apply_rules, load_rules
+from pipeline.tagging.times import entity_times
+
+
+class PostProcessor:
+    """Adds entities found by patterns to those of the adapters, selects which ones to keep, and adds their times.
+
+    Args:
+        settings: The settings ``patterns``, ``thresholds`` and ``rules`` are used.
+
+    Raises:
+        UserError: The file with patterns or with rules is malformed.
+    """
+
+    def __init__(self, settings: TaggerSettings):
+        self._patterns, self._rules = load_patterns(settings.patterns), load_rules(settings.rules)
+        self._thresholds = settings.thresholds
+
+    def __call__(self, transcript: Transcript, tagged: Sequence[Entity]) -> list[Entity]:
+        """Post-process the entities of a transcript.
+
+        Args:
+            transcript: The transcript with its words.
+            tagged: The entities that the adapters found in it.
+
+        Returns:
+            All entities with their times, as sorted and marked by ``select``.
+        """
+        found = [*tagged, *find(self._patterns, transcript.text, transcript.language)]
+        selected = select(found, transcript.language, self._rules, self._thresholds)
+        return [_timed(entity, transcript) for entity in selected]
+
+
+def select(
+    entities: Sequence[Entity], language: str, rules: Iterable[Rule], thresholds: Mapping[str, float]
+) -> list[Entity]:
+    """Apply the thresholds, then the rules, then resolve overlaps.
+
+    Args:
+        entities: The entities that adapters and patterns found in one transcript.
+        language: Language of the transcript, ``en`` or ``zh``.
+        rules: The rules in order.
+        thresholds: Minimum confidence in 0..1 by type; other types have no threshold.
+
+    Returns:
+        All entities, sorted by start and end. Dropped ones have ``kept=False`` and a cause. Kept ones do not overlap.
+    """
+    selected = resolve_overlaps(apply_rules(rules, apply_thresholds(thresholds, entities), language))
+    return sorted(selected, key=lambda entity: (entity.char_start, entity.char_end))
+
+
+def apply_thresholds(thresholds: Mapping[str, float], entities: Iterable[Entity]) -> list[Entity]:
+    """Drop entities below the threshold of their type.
+
+    Args:
+        thresholds: Minimum confidence in 0..1 by type; other types have no threshold.
+        entities: The entities. Those without a confidence are kept.
+
+    Returns:
+        All entities in order. Dropped ones have ``kept=False`` and the cause ``threshold``.
+    """
+    return [
+        replace(entity, kept=False, cause="threshold")
+        if entity.kept and entity.confidence is not None and entity.confidence < thresholds.get(entity.type, 0.0)
+        else entity
+        for entity in entities
+    ]
+
+
+def _timed(entity: Entity, transcript: Transcript) -> Entity:
+    start_s, end_s = entity_times(transcript.words, entity.char_start, entity.char_end)
+    return replace(entity, start_s=start_s, end_s=end_s)

@@ -1,0 +1,58 @@
+from pipeline.tagging.entities import Entity
+from pipeline.tagging.post_processing import apply_thresholds, select
+from pipeline.tagging.rules import load_rules
+
+RULES = load_rules()
+
+
+def entity(type_: str, text: str, start: int = 0, confidence: float | None = 0.5, source: str = "adapter") -> Entity:
+    return Entity(type_, "group", text, start, start + len(text), confidence, source)
+
+
+def causes(entities: list[Entity], thresholds: dict[str, float], language: str = "en") -> list[tuple[str, str | None]]:
+    selected = select(entities, language, RULES, thresholds)
+    assert all(found.kept == (found.cause is None) for found in selected)
+    return [(found.type, found.cause) for found in selected]
+
+
+def test_what_is_below_its_types_threshold_is_dropped_with_its_cause():
+    given = [entity("DATE", "today", 0, 0.4), entity("TIME", "noon", 9, 0.4), entity("DATE", "now", 20, 0.5)]
+    assert causes(given, {"DATE": 0.5}) == [("DATE", "threshold"), ("TIME", None), ("DATE", None)]
+
+
+def test_what_has_no_confidence_is_below_no_threshold():
+    given = [entity("DATE", "today", confidence=None)]
+    assert apply_thresholds({"DATE": 1.0}, given) == given
+
+
+def test_a_rule_names_itself_as_the_cause():
+    assert causes([entity("DATE", "recently")], {}) == [("DATE", "rule: vague order is no date")]
+
+
+def test_what_a_threshold_dropped_meets_no_rule_and_what_a_rule_dropped_wins_no_overlap():
+    given = [entity("DATE", "every day", 0, 0.2), entity("DATE", "soon", 20, 0.9), entity("TIME", "soon", 20, 0.3)]
+    assert causes(given, {"DATE": 0.3}) == [
+        ("DATE", "threshold"),
+        ("DATE", "rule: vague order is no date"),
+        ("TIME", None),
+    ]
+
+
+def test_a_retyped_entity_takes_part_in_overlaps():
+    given = [entity("DATE", "every day", 0, 0.8), entity("TIME", "day", 6, 0.5)]
+    assert causes(given, {}) == [("DATE", "rule: every day is a set"), ("SET", None), ("TIME", "overlap")]
+
+
+def test_an_adapter_and_a_pattern_that_agree_make_one_entity():
+    given = [entity("PHONE", "0912345678", 3, 0.7), entity("PHONE", "0912345678", 3, 0.9, "pattern")]
+    assert select(given, "zh", RULES, {}) == [given[1]]
+
+
+def test_rules_leave_alone_what_a_pattern_found():
+    given = [entity("ID_NUMBER", "A 123456789", 0, 0.97, "pattern")]
+    assert select(given, "en", RULES, {}) == given
+
+
+def test_entities_come_in_the_order_of_the_text():
+    given = [entity("DATE", "today", 30), entity("TIME", "noon", 3)]
+    assert [found.char_start for found in select(given, "en", RULES, {})] == [3, 30]

@@ -1,0 +1,122 @@
+"""The adapters of all entity groups on Ray Tune: one trial each, as many at once as the cluster has room for."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+
+from pipeline.corpus import tagging_datasets
+from pipeline.errors import UserError
+from tuning.settings import AdapterSettings
+
+
+@dataclass(frozen=True)
+class AdapterTask:
+    """One adapter to train.
+
+    Attributes:
+        dataset: Folder of its dataset, named like the entity group.
+        settings: The settings.
+        out: Out folder of the job.
+    """
+
+    dataset: Path
+    settings: AdapterSettings
+    out: Path
+
+    @property
+    def group(self) -> str:
+        """Name of the entity group."""
+        return self.dataset.name
+
+    @property
+    def work(self) -> Path:
+        """Folder of checkpoints and logs."""
+        return self.out / "work" / self.group
+
+    @property
+    def adapter(self) -> Path:
+        """Where the adapter folder will be."""
+        return self.out / "adapters" / self.group
+
+    def asked(self) -> dict[str, Any]:
+        """Return by what a job knows the training when it resumes: the settings, and the dataset with its contents."""
+        files = {name: (self.dataset / name).read_bytes() for name in tagging_datasets.FILES}
+        sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        return {"dataset": str(self.dataset), "sha256": sha256, "settings": asdict(self.settings)}
+
+
+def run(tasks: Sequence[AdapterTask], storage: Path) -> dict[str, str]:
+    """Train adapters; one whose adapter folder is there already is not trained again.
+
+    All folders lie on storage that every node mounts. An interrupted call goes on when it is made again.
+
+    Args:
+        tasks: What to train.
+        storage: Folder for Tune's own files.
+
+    Returns:
+        The errors by entity group; the other adapters are finished.
+    """
+    left = {task.group: task for task in tasks if not task.adapter.is_dir()}
+    if not left:
+        return {}
+    settings = next(iter(left.values())).settings
+    prepare_tune(settings)
+    shutil.rmtree(storage, ignore_errors=True)
+    results = tune.Tuner(
+        tune.with_resources(
+            tune.with_parameters(_train, tasks=left), {"cpu": settings.num_cpus, "gpu": settings.num_gpus}
+        ),
+        param_space={"group": tune.grid_search(list(left))},
+        tune_config=tune.TuneConfig(reuse_actors=True),  # what a training imports takes longer than a small training
+        run_config=tune.RunConfig(
+            name=storage.name,
+            storage_path=str(storage.parent),
+            failure_config=tune.FailureConfig(max_failures=1),
+            verbose=0,
+        ),
+    ).fit()
+    every = [results[number] for number in range(len(results))]
+    return {each.config["group"]: _reason(each.error) for each in every if each.error and each.config}
+
+
+def prepare_tune(settings: AdapterSettings) -> int:
+    """Return how many trainings the cluster has room for, and let Ctrl-C end a job that uses Tune.
+
+    Raises:
+        UserError: The cluster has no room for a single one, so the job would wait for ever.
+    """
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
+    there = ray.cluster_resources()
+    rooms = []
+    for kind, asked in (("CPU", settings.num_cpus), ("GPU", settings.num_gpus)):
+        if asked > there.get(kind, 0.0):
+            raise UserError(
+                f"A training asks for {asked:g} {kind}s and Ray has {there.get(kind, 0.0):g}: give a smaller "
+                f"--num-{kind.lower()}s, or --profile demo."
+            )
+        rooms += [int(there[kind] / asked)] if asked else []
+    return min(rooms, default=1)
+
+
+def _train(config: dict[str, Any], tasks: Mapping[str, AdapterTask]) -> None:
+    from tuning.adapter import train
+    from tuning.export import export
+
+    task = tasks[config["group"]]
+    dataset = tagging_datasets.read(str(task.dataset))
+    trained = train(dataset, task.settings, task.work, lambda metrics, model: tune.report(metrics))
+    export(trained, dataset, task.settings, task.adapter)
+
+
+def _reason(error: BaseException) -> str:
+    """Return the error's class: a library's message may quote a transcript."""
+    lines = [line for line in str(error).strip().splitlines() if line and not line.startswith(" ")]
+    return lines[-1].partition(":")[0].rpartition(".")[2] if lines else type(error).__name__
