@@ -36,14 +36,14 @@ def run_job(job: Callable[[list[str]], None]) -> None:
         sys.exit(130)
 
 
-def parse(job: type[Job], arguments: list[str], prog: str, profiles: Mapping[str, Callable[[], Any]] = PROFILES) -> Job:
+def parse(job: type[Job], arguments: list[str], prog: str, profiles: Mapping[str, Any] = PROFILES) -> Job:
     """Parse a job's options; ``--profile`` chooses the values of the settings that the others override.
 
     Args:
         job: A dataclass with the fields ``profile`` and ``settings``.
         arguments: The command line's arguments.
         prog: The command, as ``--help`` shows it.
-        profiles: What makes the settings, by profile.
+        profiles: The settings by profile.
 
     Raises:
         UserError: There is no such profile.
@@ -58,7 +58,7 @@ def parse(job: type[Job], arguments: list[str], prog: str, profiles: Mapping[str
         for field in dataclasses.fields(job)  # type: ignore[arg-type]
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     }
-    default = job(**values | {"profile": chosen.profile, "settings": profiles[chosen.profile]()})
+    default = job(**values | {"profile": chosen.profile, "settings": profiles[chosen.profile]})
     return tyro.cli(job, prog=prog, args=arguments, default=default, config=(tyro.conf.FlagCreatePairsOff,))
 
 

@@ -15,6 +15,7 @@ import tyro
 from jobs.command_line import check_local, run_job
 from jobs.progress import track
 from pipeline.errors import UserError
+from pipeline.settings import check_numbers
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,8 @@ def make_corpus(job: Demo, folder: Path) -> None:
     Raises:
         UserError: A size is out of range, the folder is not empty or cannot be written, or a library is missing.
     """
-    for option, size in (("train", job.train_size), ("valid", job.valid_size), ("test", job.test_size)):
-        if not 1 <= size <= 100_000:
-            raise UserError(f"--{option}-size {size}: give a number from 1 to 100000.")
+    sizes = {name: getattr(job, name) for name in ("train_size", "valid_size", "test_size")}
+    check_numbers(sizes, dict.fromkeys(sizes, 1), dict.fromkeys(sizes, 100_000))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"--make-corpus {folder} is there already: give another folder, or remove it.")
     try:
@@ -92,7 +92,7 @@ def make_corpus(job: Demo, folder: Path) -> None:
         ) from None
     from pipeline.synthetic import corpus as synthetic
 
-    sizes = {"train1": job.train_size, "train2": job.train_size, "valid": job.valid_size, "test": job.test_size}
+    numbers = {"train1": job.train_size, "train2": job.train_size, "valid": job.valid_size, "test": job.test_size}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         workshop = tempfile.TemporaryDirectory(
@@ -100,10 +100,11 @@ def make_corpus(job: Demo, folder: Path) -> None:
         )
     except OSError as error:
         raise UserError(f"--make-corpus {folder} cannot be written ({error.strerror}): give another folder.") from None
-    total = sum(sizes.values())
+    total = sum(numbers.values())
     with workshop:
         made = Path(workshop.name, folder.name)
-        synthetic.make(made, sizes, job.seed, track=lambda items: track(items, total, "recordings"))
+        drawn = synthetic.utterances(numbers, job.seed)
+        synthetic.make(made, drawn, lambda items: track(items, total, "recordings"))
         os.replace(made, folder)
     print(f"{total} recordings: {folder}")
 

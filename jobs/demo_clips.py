@@ -13,7 +13,7 @@ from pipeline.files import write_json, write_text
 from pipeline.out_folder import OutFolder
 from pipeline.outputs.report.content import make_page
 from pipeline.scoring.comparison import compare
-from pipeline.submission_folder import read_submission
+from pipeline.submission import read_submission
 
 REFERENCE, SCORES, PAGE = "reference", "scores.json", "report.html"
 

@@ -1,6 +1,5 @@
 """Demo of training: train the demo's models further on a new clinic with unseen people, streets and hospitals."""
 
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -8,12 +7,11 @@ from jobs import finetune_asr, finetune_taggers, predict, prepare
 from jobs.command_line import check_local
 from jobs.progress import track
 from jobs.score_tables import print_few
-from pipeline import submission
 from pipeline.files import write_json
 from pipeline.out_folder import OutFolder
 from pipeline.scoring.comparison import compare
-from pipeline.settings import demo_profile
-from pipeline.submission_folder import read_submission
+from pipeline.settings import PROFILES
+from pipeline.submission import read_submission
 from pipeline.synthetic import corpus as synthetic
 
 SCORES = "scores.json"
@@ -28,7 +26,7 @@ class Sizes:
     """Sizes of the demo of training. By default, it takes about 15 minutes on two cores.
 
     Attributes:
-        train: Recordings to train on. Actually a few less, as duplicate sentences are left out.
+        train: Recordings to train on.
         valid: Recordings to validate on.
         test: Recordings to compare the models on.
         asr_epochs: Training epochs of Parakeet.
@@ -63,7 +61,7 @@ def show(out: str, sizes: Sizes = Sizes()) -> None:
     make_clinic(clinic, sizes)
     _say("Its recordings made ready for training")
     labelled = ["--train", str(clinic / "train"), "--valid", str(clinic / "valid")]
-    prepare.main([*labelled, "--out", str(prepared), "--parakeet", demo_profile().models.parakeet])
+    prepare.main([*labelled, "--out", str(prepared), "--parakeet", PROFILES["demo"].models.parakeet])
     _say("Parakeet, which transcribes English, learns on")
     rates = ["--learning-rate", "5e-4", "--min-learning-rate", "5e-5"]
     asr = ["--manifests", str(prepared / "manifests"), "--out", str(folder / "parakeet"), *rates]
@@ -97,28 +95,9 @@ def make_clinic(folder: Path, sizes: Sizes) -> None:
         folder: Folder in which the three are made.
         sizes: Numbers of recordings.
     """
-    total = sizes.train + sizes.valid + sizes.test
-    drawn = dict.fromkeys(synthetic.FOLDERS, 0) | {"test": total}
-    folder.mkdir()
-    with tempfile.TemporaryDirectory(dir=folder) as workshop:
-        synthetic.make(Path(workshop), drawn, _SEED, ("test",), lambda items: track(items, total, "recordings"))
-        made = Path(workshop, "test")
-        texts = submission.read_task1(str(made / submission.TASK1))
-        ids = list({text: recording_id for recording_id, text in texts.items()}.values())
-        ends = (sizes.test, sizes.test + sizes.valid, len(ids))
-        for part, begin, end in zip(("test", "valid", "train"), (0, *ends), ends, strict=False):
-            _move(made, folder / part, set(ids[begin:end]))
-
-
-def _move(made: Path, part: Path, ids: set[str]) -> None:
-    (part / "audio").mkdir(parents=True)
-    for name in (submission.TASK1, submission.TASK2):
-        lines = (made / name).read_text(encoding="utf-8").splitlines(keepends=True)
-        own = "".join(line for line in lines if line.partition("\t")[0] in ids)
-        (part / name).write_text(own, encoding="utf-8")
-    for file in (made / "audio").iterdir():
-        if file.stem in ids:
-            file.rename(part / "audio" / file.name)
+    numbers = {"test": sizes.test, "valid": sizes.valid, "train": sizes.train}
+    drawn = synthetic.utterances(numbers, _SEED, dict.fromkeys(numbers, "test"), repeat=False)
+    synthetic.make(folder, drawn, lambda items: track(items, sum(numbers.values()), "recordings"))
 
 
 def _say(what: str) -> None:

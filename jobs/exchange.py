@@ -26,13 +26,9 @@ _MADE_HERE = ["recordings", "transcripts", "entities", submission.TASK2]
 
 def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.exchange --help``."""
+    commands = (to_label_studio, from_label_studio, to_transcriptions, from_transcriptions)
     tyro.extras.subcommand_cli_from_dict(
-        {
-            "to-label-studio": to_label_studio,
-            "from-label-studio": from_label_studio,
-            "to-transcriptions": to_transcriptions,
-            "from-transcriptions": from_transcriptions,
-        },
+        {command.__name__.replace("_", "-"): command for command in commands},
         prog="python -m jobs.exchange",
         description="Export a run to annotators and other programs, and import their corrections.",
         args=arguments,

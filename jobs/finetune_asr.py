@@ -3,7 +3,6 @@
 python -m jobs.finetune_asr --manifests FOLDER --out FOLDER [--profile demo|rtx4090|reference]
 """
 
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,7 +15,7 @@ from jobs.command_line import check_local, check_paths, parse, run_job
 from jobs.progress import follow
 from jobs.ray_cluster import connect_to_ray
 from pipeline import models, tables
-from pipeline.files import write_json
+from pipeline.files import sha256, write_json
 from pipeline.out_folder import OutFolder
 from tuning import curves, manifests
 from tuning.asr_on_ray import CHECKPOINTS, train
@@ -69,7 +68,7 @@ def main(arguments: list[str]) -> None:
     files = [model_file, *(data_folder / f"{split}.jsonl" for split in manifests.SPLITS)]
     asked: dict[str, Any] = {
         "settings": asdict(settings) | {"parakeet": str(model_file)},
-        "sha256": {file.name: _sha256(file) for file in files},
+        "sha256": {file.name: sha256(file) for file in files},
     }
     if resumed := folder.resume(asked, job.overwrite):
         print(resumed)
@@ -84,11 +83,6 @@ def main(arguments: list[str]) -> None:
     card = {"data": {split: of._asdict() for split, of in counts.items()}, **trained.card()}
     write_json(str(out / CARD), card | {"job_seconds": round(time.perf_counter() - start, 1), **asked})
     _print(out, card)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _print(out: Path, card: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from pipeline.errors import UserError
 from pipeline.files import absolute, is_within
 from pipeline.out_folder import OutFolder
 from pipeline.outputs import merging
-from pipeline.submission_folder import Submission, read_submission
+from pipeline.submission import Submission, read_submission
 
 _MADE_HERE = [submission.TASK1, *tables.SCHEMAS]
 

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import fsspec
 import tyro
 from rich.console import Console
 from rich.table import Table
@@ -120,8 +119,6 @@ def _copy_audio(folders: Sequence[Folder], out: str) -> list[dict[str, Any]]:
     connect_to_ray()
     from pipeline import flow
 
-    fs, root = fsspec.url_to_fs(f"{out}/audio")
-    fs.makedirs(root, exist_ok=True)
     limits = DecodingSettings(0.0, math.inf)  # a recording's length is a fact, whatever the manifests' limits
     return list(track(flow.copy(paths, f"{out}/audio", limits), len(paths), "recordings"))
 

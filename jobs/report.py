@@ -13,7 +13,7 @@ from jobs.progress import track
 from pipeline.errors import UserError
 from pipeline.files import absolute, check_file, write_text
 from pipeline.outputs.report.content import SOUND_MB, make_page
-from pipeline.submission_folder import read_submission
+from pipeline.submission import read_submission
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from jobs.command_line import check_paths, run_job
 from jobs.score_tables import print_all
 from pipeline.files import absolute, check_file, write_json
 from pipeline.scoring.comparison import compare
-from pipeline.submission_folder import read_submission
+from pipeline.submission import read_submission
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.scoring import entities
-from pipeline.submission_folder import Submission
+from pipeline.submission import Submission
 
 _PARTS = {"en": "English", "zh": "Mandarin", "all": "all"}
 _ERROR_RATES = {"en": "wer_norm", "zh": "cer_norm", "all": "mer_norm"}
@@ -26,7 +26,9 @@ def print_all(scores: Mapping[str, Any], reference: Submission, judged: Submissi
     console = Console(markup=False, highlight=False)
     if "transcripts" in scores:
         _print_transcripts(console, scores["transcripts"])
-        _print_extra(reference, judged)
+        extra = len((judged.transcripts or {}).keys() - (reference.transcripts or {}).keys())
+        if extra:
+            print(f"{extra} transcripts of recordings that the reference lacks are not scored.")
     if "entities" in scores:
         _print_entities(console, scores["entities"])
     _print_worst(console, scores["worst"], {"reference": reference, "submission": judged} if show_text else {})
@@ -76,12 +78,6 @@ def _print_transcripts(console: Console, scores: Mapping[str, Mapping[str, Any]]
     console.print(table)
 
 
-def _print_extra(reference: Submission, judged: Submission) -> None:
-    extra = len((judged.transcripts or {}).keys() - (reference.transcripts or {}).keys())
-    if extra:
-        print(f"{extra} transcripts of recordings that the reference lacks are not scored.")
-
-
 def _print_entities(console: Console, scores: Mapping[str, Any]) -> None:
     console.print()
     table = _table("entities (%)", "precision", "recall", "f2", "f1", "macro f1")
@@ -105,13 +101,8 @@ def _print_entities(console: Console, scores: Mapping[str, Any]) -> None:
             table.add_row(key, *numbers, *map(_percent, f1), _percent(found["leak_recall"]))
         console.print(table)
     console.print()
-    _print_confusion(console, scores["confusion"])
-
-
-def _print_confusion(console: Console, confusion: Mapping[str, Mapping[str, int]]) -> None:
-    """Print each reference type with its predicted types, most frequent first: the full square is mostly empty."""
-    table = Table("reference type", "was predicted as", box=None, pad_edge=False)
-    for row, columns in confusion.items():
+    table = Table("reference type", "was predicted as", box=None, pad_edge=False)  # the full square is mostly empty
+    for row, columns in scores["confusion"].items():
         order = sorted(columns.items(), key=lambda item: (-item[1], item[0]))
         table.add_row(row, ", ".join(f"{column} {number}" for column, number in order))
     console.print(table)

@@ -19,6 +19,7 @@ from pipeline.errors import UserError
 from pipeline.files import write_json, write_text
 from pipeline.models import locate_base_model
 from pipeline.out_folder import OutFolder
+from pipeline.settings import check_numbers
 from tuning import search
 from tuning.adapters_on_ray import AdapterTask, prepare_tune
 from tuning.datasets import check_few_shot, find_datasets
@@ -69,9 +70,7 @@ def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.search --help``."""
     job = parse(Search, arguments, "python -m jobs.search", ADAPTER_PROFILES)
     out = check_local("--out", job.out)
-    for option, value in (("--trials", job.trials), ("--sample", job.sample)):
-        if value < 1:
-            raise UserError(f"{option} {value}: at least 1 is needed.")
+    check_numbers({"trials": job.trials, "sample": job.sample}, {"trials": 1, "sample": 1})
     check_adapter(job.settings)
     search.check_space(job.space)
     if job.objective == "valid_loss" and job.settings.loss == "all" and len(job.space.few_shot) > 1:

@@ -22,6 +22,11 @@ def without_text(error: Exception) -> str:
     return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
 
 
+def reason(error: OSError) -> str:
+    """Say in the system's words why a file cannot be read or written."""
+    return error.strerror or type(error).__name__
+
+
 def unwritten(error: OSError) -> str:
     """Say why a file cannot be written, and on which node of a cluster."""
-    return f"{error.strerror or type(error).__name__} on node {socket.gethostname()}"
+    return f"{reason(error)} on node {socket.gethostname()}"

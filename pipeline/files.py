@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and paths, on local storage or by URI."""
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -8,17 +9,18 @@ from typing import Any
 
 import fsspec
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, reason
 
 
 def write_bytes(path: str, content: bytes) -> None:
-    """Write a file.
+    """Write a file, and make its folder where it is missing.
 
     Args:
-        path: A local path or an fsspec URI in a folder that exists.
+        path: A local path or an fsspec URI.
         content: All of it.
     """
     fs, target = fsspec.url_to_fs(path)
+    fs.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
     fs.pipe_file(f"{target}.tmp", content)
     fs.mv(f"{target}.tmp", target)
 
@@ -32,12 +34,22 @@ def write_text(path: str, text: str) -> None:
     try:
         write_bytes(path, text.encode())
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or type(error).__name__}.") from None
+        raise UserError(f"{path} cannot be written: {reason(error)}.") from None
 
 
 def write_json(path: str, content: Mapping[str, Any]) -> None:
     """Write a JSON file; see ``write_text``. What JSON does not know is written as text."""
     write_text(path, json.dumps(content, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def sha256(path: Path) -> str:
+    """Hash the content of a file, or the names and contents of all files in a folder."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = (f"{file.relative_to(path).as_posix()} {sha256(file)}\n" for file in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def absolute(path: str) -> str:
@@ -69,6 +81,6 @@ def check_file(option: str, path: str, over: bool) -> None:
             raise UserError(f"{option} {path} is a folder: give a file in it.")
         fs.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
     except OSError as error:
-        raise UserError(f"{option} {path} cannot be written: {error.strerror or type(error).__name__}.") from None
+        raise UserError(f"{option} {path} cannot be written: {reason(error)}.") from None
     if fs.exists(target) and not over:
         raise UserError(f"{option} {path} is there already: give another name, or --overwrite to replace it.")

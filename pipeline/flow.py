@@ -15,9 +15,10 @@ import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 from ray.exceptions import ActorDiedError
 
-from pipeline import stages
+from pipeline import stages, tables
 from pipeline.corpus import audio_copies
 from pipeline.errors import UserError
+from pipeline.run_folder import RESULT
 from pipeline.settings import DecodingSettings, Pool, Settings
 from pipeline.stages import Loaders
 
@@ -88,8 +89,10 @@ def run(recordings: Mapping[str, str], parts: str, settings: Settings, loaders: 
         yield from _twice(left, settings.whisper.batch_size, lay_out)
     except ActorDiedError as error:
         raise _load_error(error) from None
-    if left:
-        yield from stages.write(stages.failed(left, _DIED), parts).to_pylist()
+    lost = {"entities": [], "timings": [], "failure": {"stage": "stream", "error": _DIED}}
+    rows = [{"recording_id": recording_id, "path": path} | lost for recording_id, path in left.items()]
+    if rows:
+        yield from stages.write(tables.from_rows(rows, RESULT), parts).to_pylist()
 
 
 def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings) -> Iterator[Row]:
@@ -97,7 +100,7 @@ def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings)
 
     Args:
         recordings: Paths or URIs by recording id.
-        folder: Folder for the copies, which exists.
+        folder: Folder for the copies.
         settings: The limits on duration.
 
     Yields:
@@ -113,7 +116,7 @@ def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings)
     left = dict(recordings)
     yield from _twice(left, _FILES_IN_A_TASK, lay_out)
     for recording_id in left:
-        yield audio_copies.failed(recording_id, _DIED)
+        yield dict.fromkeys(audio_copies.SCHEMA.names) | {"recording_id": recording_id, "error": _DIED}
 
 
 def _twice(left: dict[str, str], in_a_task: int, lay_out: Callable[[Dataset, bool], Dataset]) -> Iterator[Row]:

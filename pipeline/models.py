@@ -1,6 +1,5 @@
 """Locate all models before a run starts, so that a missing one is reported at once."""
 
-import hashlib
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
+from pipeline import files
 from pipeline.errors import UserError
 from pipeline.settings import NO_ADAPTERS, Models, Settings, TaggerSettings
 from pipeline.tagging.entity_groups import load_entity_groups
@@ -67,17 +67,8 @@ def _file(path: Path | None) -> Path | None:
 
 
 def sha256(models: Models) -> dict[str, str]:
-    """Hash each located model: the content of a file, or the names and contents of the files in a folder."""
-    return {name: _sha256(Path(path)) for name, path in asdict(models).items() if path != NO_ADAPTERS}
-
-
-def _sha256(path: Path) -> str:
-    if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    lines = (f"{file.relative_to(path).as_posix()} {_sha256(file)}\n" for file in files)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    """Hash each located model, see ``pipeline.files.sha256``."""
+    return {name: files.sha256(Path(path)) for name, path in asdict(models).items() if path != NO_ADAPTERS}
 
 
 def _locate(option: str, name: str) -> Path:
@@ -120,10 +111,10 @@ def _whisper(path: Path, backend: str) -> Path:
 def _nemo_file(path: Path, name: str) -> Path:
     if path.is_file():
         return path
-    files = sorted(path.glob("*.nemo"))
-    if len(files) != 1:
-        raise UserError(f"--parakeet {name}: {len(files)} .nemo files in {path}, not one: give the file itself.")
-    return files[0]
+    found = sorted(path.glob("*.nemo"))
+    if len(found) != 1:
+        raise UserError(f"--parakeet {name}: {len(found)} .nemo files in {path}, not one: give the file itself.")
+    return found[0]
 
 
 def groups_without_adapter(settings: Settings) -> list[str]:

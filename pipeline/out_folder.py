@@ -8,6 +8,7 @@ the same command goes on with it.
 import json
 import platform
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePosixPath
@@ -15,7 +16,7 @@ from typing import Any
 
 import fsspec
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, reason
 from pipeline.files import absolute, write_json
 
 _LIBRARIES = ["ray", "torch", "transformers", "nemo_toolkit", "peft", "trl", "bitsandbytes", "faster-whisper"]
@@ -59,7 +60,7 @@ class OutFolder:
             fs.makedirs(root, exist_ok=True)
             names = {PurePosixPath(name).name for name in fs.ls(root, detail=False)}
         except OSError as error:
-            raise UserError(f"--out {self.path} cannot be used: {error.strerror or type(error).__name__}.") from None
+            raise UserError(f"--out {self.path} cannot be used: {reason(error)}.") from None
         if names and self.state not in names and not self.shared:
             raise UserError(f"--out {self.path} is not empty: give a folder of its own.")
         if {self.state, self.finished} <= names and not overwrite:
@@ -147,8 +148,6 @@ def differences(before: Any, now: Any, name: str = "") -> Iterator[str]:
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in _LIBRARIES:
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found

@@ -19,24 +19,17 @@ from pipeline.files import absolute, write_json
 from pipeline.out_folder import OutFolder
 from pipeline.settings import Settings
 
-_ENTITY = pa.struct([field for field in tables.ENTITIES if field.name != "recording_id"])
-_FAILURE = pa.struct([field for field in tables.FAILURES if field.name != "recording_id"])
-_TIMING = pa.struct(
-    [("stage", pa.string()), ("worker", pa.string()), ("load_s", pa.float64()), ("seconds", pa.float64())]
-)
+_ENTITY, _FAILURE = (pa.struct(list(schema)[1:]) for schema in (tables.ENTITIES, tables.FAILURES))  # without the id
+_TIMING = pa.struct(list(tables.schema("stage: string?, worker: string?, load_s: float64?, seconds: float64?")))
 
-RESULT = pa.schema(
-    [
-        *(field for field in tables.RECORDINGS if field.name not in ("split", "phase")),
-        pa.field("language", pa.string()),
-        pa.field("text", pa.string()),
-        pa.field("words", tables.TRANSCRIPTS.field("words").type),
-        pa.field("recognizer", pa.string()),
-        pa.field("confidence", pa.float64()),
-        pa.field("entities", pa.list_(_ENTITY)),
-        pa.field("failure", _FAILURE),
-        pa.field("timings", pa.list_(_TIMING)),
-    ]
+RESULT = tables.schema(
+    "recording_id: string, path: string?, duration_s: float64?, sample_rate: int32?, channels: int32?, "
+    "language: string?, text: string?, words: words?, recognizer: string?, confidence: float64?, entities: entities?, "
+    "failure: failure?, timings: timings?",
+    words=pa.list_(tables.WORD),
+    entities=pa.list_(_ENTITY),
+    failure=_FAILURE,
+    timings=pa.list_(_TIMING),
 )
 """One finished recording: its transcript and entities, or its failure, and the seconds that each stage took.
 ``confidence`` is the mean token probability of Whisper, or null if its library gives none."""

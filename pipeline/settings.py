@@ -5,13 +5,15 @@ on the command line override single values.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import tyro
 
+from pipeline import demo
 from pipeline.errors import UserError
 
 NO_ADAPTERS = "none"
@@ -184,56 +186,65 @@ def check(settings: Settings) -> None:
     """
     least = {"batch_size": 1, "beam_size": 1, "silence_dbfs": -math.inf, "log_prob_threshold": -math.inf}
 
-    def visit(settings: Any, option: str) -> None:
-        for setting in fields(settings):
-            value, name = getattr(settings, setting.name), option + setting.name.replace("_", "-")
+    def visit(settings: Any, prefix: str) -> None:
+        check_numbers(vars(settings), least, prefix=prefix)
+        for name, value in vars(settings).items():
             if is_dataclass(value):
-                visit(value, f"{name}.")
-            elif setting.name == "thresholds" and not all(0 <= confidence <= 1 for confidence in value.values()):
-                raise UserError(f"--{name}: a threshold is a confidence from 0 to 1.")
-            elif isinstance(value, int | float) and value < least.get(setting.name, 0):
-                raise UserError(f"--{name} {value}: at least {least.get(setting.name, 0)} is needed.")
+                visit(value, f"{prefix}{name.replace('_', '-')}.")
 
     visit(settings, "")
+    if not all(0 <= confidence <= 1 for confidence in settings.tagger.thresholds.values()):
+        raise UserError("--tagger.thresholds: a threshold is a confidence from 0 to 1.")
 
 
-def demo_profile() -> Settings:
-    """Small models on the CPU, to try the system without a download or a GPU.
+def check_numbers(
+    values: Mapping[str, Any],
+    least: Mapping[str, float],
+    most: Mapping[str, float] = MappingProxyType({}),
+    prefix: str = "",
+) -> None:
+    """Check that numbers are in their valid ranges.
 
-    The mean confidence of their Whisper is about 0.8 on the made-up clinic that it was trained on, 0.4 on real speech.
+    Args:
+        values: Values by setting; those that are no numbers are left alone.
+        least: The least value of a setting; 0 for those that are not in it.
+        most: The highest value of a setting; those that are not in it have none.
+        prefix: What the options have before the names of the settings.
+
+    Raises:
+        UserError: A number is out of its range; the message names the option.
     """
-    from pipeline import demo
+    for name, value in values.items():
+        low, high = least.get(name, 0), most.get(name, math.inf)
+        if isinstance(value, int | float) and not low <= value <= high:
+            span = f"from {low:g}" + (f" to {high:g}" if name in most else "")
+            raise UserError(f"--{prefix}{name.replace('_', '-')} {value}: give a number {span}.")
 
-    return Settings(
+
+_THIRD_OF_A_GPU = Pool(num_gpus=0.33, num_cpus=1.0)
+
+PROFILES = {
+    # Small models on the CPU, to try the system without a download or a GPU. The mean confidence of their Whisper is
+    # about 0.8 on the made-up clinic that it was trained on, and 0.4 on real speech.
+    "demo": Settings(
         models=Models(**demo.model_paths()),
         whisper=WhisperSettings(
             backend="transformers", beam_size=1, dtype="float32", batch_size=8, expected_confidence=0.6
         ),
         parakeet=ParakeetSettings(batch_size=8),
         tagger=TaggerSettings(quantization="none", dtype="float32", batch_size=8, max_entities=8),
-    )
-
-
-def rtx4090_profile() -> Settings:
-    """Cool-whisper, Parakeet TDT 0.6B and Llama 3.2 3B with six adapters, together on one GPU with 24 GB."""
-    return Settings(
-        whisper=WhisperSettings(pool=Pool(num_gpus=0.33, num_cpus=1.0)),
-        parakeet=ParakeetSettings(pool=Pool(num_gpus=0.33, num_cpus=1.0)),
-        tagger=TaggerSettings(pool=Pool(num_gpus=0.33, num_cpus=1.0)),
-    )
-
-
-def reference_profile() -> Settings:
-    """The reference method: the same models, transcribing one recording at a time and tagging 64 texts in parallel."""
-    return Settings(
-        whisper=WhisperSettings(batch_size=1, pool=Pool(num_gpus=0.33, num_cpus=1.0)),
-        parakeet=ParakeetSettings(batch_size=1, pool=Pool(num_gpus=0.33, num_cpus=1.0)),
-        tagger=TaggerSettings(batch_size=64, pool=Pool(num_gpus=0.33, num_cpus=1.0)),
-    )
-
-
-PROFILES: dict[str, Callable[[], Settings]] = {
-    "demo": demo_profile,
-    "rtx4090": rtx4090_profile,
-    "reference": reference_profile,
+    ),
+    # Cool-whisper, Parakeet TDT 0.6B and Llama 3.2 3B with six adapters, together on one GPU with 24 GB.
+    "rtx4090": Settings(
+        whisper=WhisperSettings(pool=_THIRD_OF_A_GPU),
+        parakeet=ParakeetSettings(pool=_THIRD_OF_A_GPU),
+        tagger=TaggerSettings(pool=_THIRD_OF_A_GPU),
+    ),
+    # The reference method: the same models, transcribing one recording at a time and tagging 64 texts in parallel.
+    "reference": Settings(
+        whisper=WhisperSettings(batch_size=1, pool=_THIRD_OF_A_GPU),
+        parakeet=ParakeetSettings(batch_size=1, pool=_THIRD_OF_A_GPU),
+        tagger=TaggerSettings(batch_size=64, pool=_THIRD_OF_A_GPU),
+    ),
 }
+"""Complete settings by name of the profile."""

@@ -18,15 +18,9 @@ import pyarrow as pa
 from pipeline import tables
 from pipeline.errors import unwritten, without_text
 from pipeline.run_folder import RESULT
-from pipeline.settings import DecodingSettings, ParakeetSettings, TaggerSettings, WhisperSettings
+from pipeline.settings import DecodingSettings, TaggerSettings, WhisperSettings
 from pipeline.speech.audio import SAMPLE_RATE, decode
-from pipeline.speech.transcription import (
-    is_for_parakeet,
-    load_parakeet,
-    load_whisper,
-    transcribe,
-    transcribe_english,
-)
+from pipeline.speech.transcription import is_for_parakeet, load_parakeet, load_whisper, transcribe, transcribe_english
 from pipeline.speech.words import Transcriber, Transcript
 from pipeline.tagging.entities import Entity
 from pipeline.tagging.entity_finder import EntityTagger, load_tagger
@@ -37,14 +31,17 @@ SCHEMA = RESULT.append(pa.field("samples", pa.large_list(pa.float32())))
 
 Made = TypeVar("Made")
 
+LoadAsr = Callable[[str, Any], Transcriber]
+LoadTagger = Callable[[str, str, TaggerSettings], EntityTagger]
+
 
 @dataclass(frozen=True)
 class Loaders:
     """How a stage loads its model. Another ASR model or tagger takes part by its loader."""
 
-    whisper: Callable[[str, WhisperSettings], Transcriber] = load_whisper
-    parakeet: Callable[[str, ParakeetSettings], Transcriber] = load_parakeet
-    tagger: Callable[[str, str, TaggerSettings], EntityTagger] = load_tagger
+    whisper: LoadAsr = load_whisper
+    parakeet: LoadAsr = load_parakeet
+    tagger: LoadTagger = load_tagger
 
 
 class Clock:
@@ -80,7 +77,7 @@ def read(batch: pa.Table, settings: DecodingSettings) -> pa.Table:
 class _AsrStage:
     """A stage with an ASR model, which loads once."""
 
-    def __init__(self, load: Callable[[str, Any], Transcriber], model: str, settings: Any):
+    def __init__(self, load: LoadAsr, model: str, settings: Any):
         self._clock = Clock()
         self._model = load(model, settings)
         # A library that is missing is found now, and not by every recording.
@@ -91,13 +88,7 @@ class _AsrStage:
 class Transcribe(_AsrStage):
     """Whisper transcribes every recording, and thereby tells its language."""
 
-    def __init__(
-        self,
-        load: Callable[[str, WhisperSettings], Transcriber],
-        model: str,
-        settings: WhisperSettings,
-        silence_dbfs: float,
-    ):
+    def __init__(self, load: LoadAsr, model: str, settings: WhisperSettings, silence_dbfs: float):
         super().__init__(load, model, settings)
         self._silence_dbfs = silence_dbfs
 
@@ -129,13 +120,7 @@ class TranscribeEnglish(_AsrStage):
 class Tag:
     """One base model with its adapters tags every transcript."""
 
-    def __init__(
-        self,
-        load: Callable[[str, str, TaggerSettings], EntityTagger],
-        base_model: str,
-        adapters: str,
-        settings: TaggerSettings,
-    ):
+    def __init__(self, load: LoadTagger, base_model: str, adapters: str, settings: TaggerSettings):
         self._clock = Clock()
         self._tagger = load(base_model, adapters, settings)
         self._clock.loaded()
@@ -182,22 +167,8 @@ def write(batch: pa.Table, parts: str) -> pa.Table:
     return handed_on
 
 
-def failed(recordings: Mapping[str, str], error: str) -> pa.Table:
-    """Return recordings, given as paths by id, that did not come out of the stream, as a batch for ``write``."""
-    rows = [
-        {"recording_id": recording_id, "path": path, "entities": [], "timings": []}
-        | {"failure": {"stage": "stream", "error": error}}
-        for recording_id, path in recordings.items()
-    ]
-    return pa.Table.from_pylist(rows, schema=RESULT)
-
-
 def _attempt(
-    stage: str,
-    batch: pa.Table,
-    rows: Iterable[int],
-    work: Callable[[Sequence[int]], Sequence[Made]],
-    clock: Clock,
+    stage: str, batch: pa.Table, rows: Iterable[int], work: Callable[[Sequence[int]], Sequence[Made]], clock: Clock
 ) -> tuple[pa.Table, dict[int, Made]]:
     """Do a stage's work on rows together; where that fails, on each alone, so that only the bad ones fail.
 

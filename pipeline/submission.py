@@ -6,14 +6,16 @@ for each kept entity, with times in seconds to three decimals.
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import fsspec
 import pyarrow as pa
 
 from pipeline import tables
-from pipeline.errors import UserError
+from pipeline.errors import UserError, reason
+from pipeline.files import absolute, write_text
 
 TASK1 = "task1_answer.txt"
 TASK2 = "task2_answer.txt"
@@ -33,17 +35,23 @@ def id_order(recording_id: str) -> tuple[int, int, str]:
 def write_task1(transcripts: pa.Table, path: str) -> None:
     """Write one line for each transcript, sorted by id; without speech, its text is empty."""
     rows = sorted(transcripts.select(["recording_id", "text"]).to_pylist(), key=lambda r: id_order(r["recording_id"]))
-    _write(path, (f"{row['recording_id']}\t{row['text']}" for row in rows))
+    write_text(path, "".join(f"{row['recording_id']}\t{row['text']}\n" for row in rows))
 
 
 def write_task2(entities: pa.Table, path: str) -> None:
     """Write one line for each kept entity that has times, sorted by id, start, end, type and text; equal lines once."""
-    rows = [row for row in entities.to_pylist() if row["kept"] and row["start_s"] is not None]
+    rows = [row for row in entities.to_pylist() if in_task2(row)]
     rows.sort(key=lambda r: (id_order(r["recording_id"]), r["start_s"], r["end_s"], r["type"], r["text"]))
     lines = (
-        f"{row['recording_id']}\t{row['type']}\t{row['start_s']:.3f}\t{row['end_s']:.3f}\t{row['text']}" for row in rows
+        f"{row['recording_id']}\t{row['type']}\t{row['start_s']:.3f}\t{row['end_s']:.3f}\t{row['text']}\n"
+        for row in rows
     )
-    _write(path, dict.fromkeys(lines))
+    write_text(path, "".join(dict.fromkeys(lines)))
+
+
+def in_task2(entity: Mapping[str, Any]) -> bool:
+    """Return whether task 2 holds an entity, a row of the table: it is kept and has times."""
+    return entity["kept"] and entity["start_s"] is not None
 
 
 def read_task1(path: str, malformed: list[str] | None = None) -> dict[str, str]:
@@ -90,6 +98,68 @@ def read_task2(path: str, malformed: list[str] | None = None) -> pa.Table:
     return tables.from_rows(rows, tables.ENTITIES)
 
 
+@dataclass(frozen=True)
+class Submission:
+    """Transcripts and entities of a folder.
+
+    Attributes:
+        path: The folder.
+        transcripts: Texts by recording id, or None if the folder has none.
+        entities: The entities, or None if the folder has none. Task 2 only contains those that are kept and timed.
+        has_tables: Whether the entities were read from a table, with all its columns.
+    """
+
+    path: str
+    transcripts: dict[str, str] | None
+    entities: pa.Table | None
+    has_tables: bool
+
+
+def read_submission(option: str, path: str, prefer_tables: bool = False) -> Submission:
+    """Read ``task1_answer.txt`` and ``task2_answer.txt``, or the tables ``transcripts/`` and ``entities/``.
+
+    Args:
+        option: Command-line option that gave the folder, for error messages.
+        path: A local path or an fsspec URI.
+        prefer_tables: If the folder holds both, read the tables and not the text files.
+
+    Raises:
+        UserError: The folder does not exist, holds neither, or has a file that cannot be read.
+    """
+    folder = absolute(path)
+    fs, root = fsspec.url_to_fs(folder)
+    if not fs.isdir(root):
+        raise UserError(f"{option} {path}: there is no such folder.")
+    texts = {name for name in (TASK1, TASK2) if fs.exists(f"{root}/{name}")}
+    parquet = {name for name in ("transcripts", "entities") if fs.glob(f"{root}/{name}/*.parquet")}
+    if not texts and not parquet:
+        raise UserError(
+            f"{option} {path} holds neither {TASK1} nor {TASK2}, nor the tables of a run: "
+            "give a folder with submission files."
+        )
+
+    transcripts = None
+    if "transcripts" in parquet and (prefer_tables or TASK1 not in texts):
+        table = _read_table(option, f"{folder}/transcripts", tables.TRANSCRIPTS)
+        transcripts = dict(zip(table["recording_id"].to_pylist(), table["text"].to_pylist(), strict=True))
+    elif TASK1 in texts:
+        transcripts = read_task1(f"{folder}/{TASK1}")
+
+    entities, has_tables = None, False
+    if "entities" in parquet and (prefer_tables or TASK2 not in texts):
+        entities, has_tables = _read_table(option, f"{folder}/entities", tables.ENTITIES), True
+    elif TASK2 in texts:
+        entities = read_task2(f"{folder}/{TASK2}")
+    return Submission(path, transcripts, entities, has_tables)
+
+
+def _read_table(option: str, path: str, schema: pa.Schema) -> pa.Table:
+    try:
+        return tables.read(path, schema)
+    except (pa.ArrowException, OSError):
+        raise UserError(f"{option}: {path} is not the table that jobs.predict writes: give its out folder.") from None
+
+
 def is_id(recording_id: str) -> bool:
     """Return whether a text is a valid recording id: a file name without its suffix that fits on a line."""
     return bool(_ID.fullmatch(recording_id)) and recording_id not in (".", "..")
@@ -128,11 +198,4 @@ def _lines(path: str) -> Iterator[tuple[int, str]]:
     except UnicodeDecodeError:
         raise UserError(f"{path} is not in UTF-8: save it as UTF-8 text.") from None
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or type(error).__name__}.") from None
-
-
-def _write(path: str, lines: Iterable[str]) -> None:
-    fs, target = fsspec.url_to_fs(path)
-    with fs.open(f"{target}.tmp", "wt", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in lines)
-    fs.mv(f"{target}.tmp", target)
+        raise UserError(f"{path} cannot be read: {reason(error)}.") from None

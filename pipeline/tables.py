@@ -3,12 +3,15 @@
 Times are in seconds (float64). Spans are half-open character ranges of the transcript. Paths are local or fsspec URIs.
 """
 
+import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from pipeline.files import write_bytes
 
 GOLD = "gold"
 """Source of reference labels and transcripts in the tables."""
@@ -29,13 +32,8 @@ def schema(columns: str, **types: pa.DataType) -> pa.Schema:
     return pa.schema(fields)
 
 
-WORD = pa.struct(
-    list(
-        schema(
-            "text: string, char_start: int32, char_end: int32, start_s: float64, end_s: float64, confidence: float64?"
-        )
-    )
-)
+_TIMES = "start_s: float64, end_s: float64, confidence: float64?"
+WORD = pa.struct(list(schema(f"text: string, char_start: int32, char_end: int32, {_TIMES}")))
 
 RECORDINGS = schema(
     "recording_id: string, path: string?, split: string?, phase: string?, duration_s: float64?, sample_rate: int32?, "
@@ -79,11 +77,9 @@ def fit(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def write(table: pa.Table, folder: str, name: str = "part-0") -> None:
     """Write a table atomically as ``<folder>/<name>.parquet``."""
-    fs, root = fsspec.url_to_fs(folder)
-    fs.makedirs(root, exist_ok=True)
-    target = f"{root}/{name}.parquet"
-    pq.write_table(table, f"{target}.tmp", filesystem=fs, compression="zstd")
-    fs.mv(f"{target}.tmp", target)
+    content = io.BytesIO()
+    pq.write_table(table, content, compression="zstd")
+    write_bytes(f"{folder}/{name}.parquet", content.getvalue())
 
 
 def read(folder: str, schema: pa.Schema) -> pa.Table:

@@ -14,7 +14,7 @@ from pipeline.scoring import entities
 from pipeline.scoring.matching import match
 from pipeline.scoring.normalise import normalise
 from pipeline.scoring.transcripts import count_edits
-from pipeline.settings import demo_profile
+from pipeline.settings import PROFILES
 from pipeline.speech.words import Transcript
 from pipeline.synthetic.grammar import Grammar
 from tests.clinic import Clip, read_clips
@@ -30,7 +30,7 @@ def measure(folder: Path) -> dict[str, Any]:
         was ``heard``.
     """
     clips = read_clips(folder)
-    transcribe, find = Transcription(demo_profile()), EntityFinder(demo_profile())
+    transcribe, find = Transcription(PROFILES["demo"]), EntityFinder(PROFILES["demo"])
     batches = [clips[start : start + BATCH] for start in range(0, len(clips), BATCH)]
     written = [transcript for batch in batches for transcript in transcribe([clip.samples() for clip in batch])]
     texts = {"said": [clip.said for clip in clips], "heard": written}

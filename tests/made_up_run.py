@@ -14,7 +14,6 @@ from pipeline.speech.language import language_of
 from pipeline.speech.words import Piece, transcript_from_pieces
 from pipeline.tagging.entities import Span
 from pipeline.tagging.entity_groups import load_entity_groups
-from pipeline.tagging.times import entity_times
 from tests.competition import SENTENCES
 
 RATE = 16_000
@@ -100,7 +99,7 @@ def _transcribed(text: str, spans: Sequence[Span], seconds: float, random: np.ra
     stages = {"decode": (0.0, 0.01), "whisper": (2.5, 0.2), "parakeet": (2.0, 0.05), "tag": (4.0, 0.4)}
     entities = []
     for span in spans if text else ():
-        start_s, end_s = entity_times(transcript.words, span.char_start, span.char_end)
+        start_s, end_s = transcript.times(span.char_start, span.char_end)
         place = {"char_start": span.char_start, "char_end": span.char_end, "start_s": start_s, "end_s": end_s}
         entities += _predicted(span, said(text, span), place, random)
     return {

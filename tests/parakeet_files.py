@@ -117,13 +117,7 @@ def parakeet_config(tokenizer: str, width: int = 64, layers: int = 2, channels: 
         },
         "loss": {
             "loss_name": "tdt",
-            "tdt_kwargs": {
-                "fastemit_lambda": 0.0,
-                "clamp": -1.0,
-                "durations": durations,
-                "sigma": 0.02,
-                "omega": 0.1,
-            },
+            "tdt_kwargs": {"fastemit_lambda": 0.0, "clamp": -1.0, "durations": durations, "sigma": 0.02, "omega": 0.1},
         },
         "optim": {"name": "adamw", "lr": 1e-3, "betas": [0.9, 0.98], "weight_decay": 1e-3},
     }

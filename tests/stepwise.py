@@ -31,8 +31,7 @@ def answers(
     width = max(len(prompt) for prompt in prompts)
     pads = [width - len(prompt) for prompt in prompts]
     tokens = torch.tensor(
-        [[vocabulary.end] * pad + list(prompt) for pad, prompt in zip(pads, prompts, strict=True)],
-        device=device,
+        [[vocabulary.end] * pad + list(prompt) for pad, prompt in zip(pads, prompts, strict=True)], device=device
     )
     mask = (torch.arange(width)[None] >= torch.tensor(pads)[:, None]).long().to(device)
     positions = (mask.cumsum(1) - 1).clamp(min=0)

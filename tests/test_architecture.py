@@ -76,7 +76,7 @@ def test_rooms_of_the_pipeline_use_only_the_rooms_below_them(room):
 
 
 def test_what_the_rooms_stand_on_uses_no_room():
-    base = ["errors", "files", "intervals", "tables", "submission", "submission_folder", "out_folder", "run_folder"]
+    base = ["errors", "files", "intervals", "tables", "submission", "out_folder", "run_folder"]
     for module in base:
         used = {other for other, at_once in imports()[f"pipeline.{module}"] if at_once and other.count(".") > 1}
         assert not {other for other in used if other.startswith("pipeline.")}, module

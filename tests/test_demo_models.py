@@ -8,7 +8,7 @@ import pytest
 from transformers import GenerationConfig, WhisperTokenizer
 
 from pipeline.demo import CLIPS, MODELS
-from pipeline.settings import demo_profile
+from pipeline.settings import PROFILES
 from pipeline.speech.parakeet import Parakeet
 from pipeline.speech.whisper import load_whisper
 from pipeline.synthetic import corpus as synthetic
@@ -49,12 +49,12 @@ def test_the_card_shows_these_scores(said):
 @pytest.mark.slow
 def test_the_test_part_of_the_clinic_is_transcribed_and_tagged_as_the_card_says(said, tmp_path: Path):
     sizes = {"train1": 6000, "train2": 6000, "valid": 300, "test": 600}
-    synthetic.make(tmp_path, sizes, seed=2025, folders=("test",))
+    synthetic.make(tmp_path, {"test": synthetic.utterances(sizes, seed=2025)["test"]})
     check(measure(tmp_path / "test"), said["test"])
 
 
 def test_the_same_recordings_are_transcribed_the_same_again():
-    settings = demo_profile()
+    settings = PROFILES["demo"]
     models = settings.models
     samples = [clip.samples() for clip in read_clips(CLIPS)[:4]]
     for load, model, of_model in (

@@ -8,7 +8,7 @@ import torch
 from pipeline import models
 from pipeline.demo import CLIPS
 from pipeline.errors import UserError
-from pipeline.settings import NO_ADAPTERS, rtx4090_profile
+from pipeline.settings import NO_ADAPTERS, PROFILES
 from pipeline.speech.audio import decode
 from pipeline.speech.parakeet import Parakeet
 from pipeline.speech.whisper import load_whisper
@@ -21,7 +21,7 @@ CARD_GIB = 24
 def test_the_three_models_hear_and_tag_three_clips_together_on_one_24_gb_card(capsys):
     if not torch.cuda.is_available():
         pytest.skip("left out: it loads the real models, and there is no CUDA GPU")
-    profile = rtx4090_profile()
+    profile = PROFILES["rtx4090"]
     try:
         settings = models.locate(profile)
     except UserError as missing:

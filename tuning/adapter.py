@@ -31,8 +31,7 @@ from pipeline import tables
 from pipeline.corpus.tagging_datasets import Dataset
 from pipeline.tagging.adapters import load_base, write_tagging_json
 from pipeline.tagging.prompts import Prompt, encode, end_of_turn, render
-from tuning import gpu
-from tuning.curves import METRICS, Metrics
+from tuning.curves import METRICS, Metrics, gpu_sample
 from tuning.progress import Progress
 from tuning.settings import AdapterSettings
 
@@ -85,10 +84,7 @@ def tokenize(table: pa.Table, prompt: Prompt, tokenizer: PreTrainedTokenizerBase
 
 
 def train(
-    dataset: Dataset,
-    settings: AdapterSettings,
-    folder: Path,
-    report: Report = lambda metrics, model: None,
+    dataset: Dataset, settings: AdapterSettings, folder: Path, report: Report = lambda metrics, model: None
 ) -> TrainedAdapter:
     """Train an adapter, or go on where an earlier call with the same arguments was interrupted.
 
@@ -233,7 +229,7 @@ class _MetricsCallback(TrainerCallback, ExportableState):
         values = {names[key]: value for key, value in (logs or {}).items() if key in names}
         self._progress.note(**values)
         self._progress.show(state.global_step, epoch=state.epoch)
-        self._metrics.add(state.global_step, state.epoch, **values | (gpu.sample() if values else {}))
+        self._metrics.add(state.global_step, state.epoch, **values | (gpu_sample() if values else {}))
 
 
 class _ReportCallback(TrainerCallback):

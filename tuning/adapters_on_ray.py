@@ -1,6 +1,5 @@
 """The adapters of all entity groups on Ray Tune: one trial each, as many at once as the cluster has room for."""
 
-import hashlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from ray import tune
 
 from pipeline.corpus import tagging_datasets
 from pipeline.errors import UserError
+from pipeline.files import sha256
 from tuning.settings import AdapterSettings
 
 
@@ -47,9 +47,8 @@ class AdapterTask:
 
     def asked(self) -> dict[str, Any]:
         """Return by what a job knows the training when it resumes: the settings, and the dataset with its contents."""
-        files = {name: (self.dataset / name).read_bytes() for name in tagging_datasets.FILES}
-        sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-        return {"dataset": str(self.dataset), "sha256": sha256, "settings": asdict(self.settings)}
+        contents = {name: sha256(self.dataset / name) for name in tagging_datasets.FILES}
+        return {"dataset": str(self.dataset), "sha256": contents, "settings": asdict(self.settings)}
 
 
 def run(tasks: Sequence[AdapterTask], storage: Path) -> dict[str, str]:
@@ -76,12 +75,7 @@ def run(tasks: Sequence[AdapterTask], storage: Path) -> dict[str, str]:
         ),
         param_space={"group": tune.grid_search(list(left))},
         tune_config=tune.TuneConfig(reuse_actors=True),  # what a training imports takes longer than a small training
-        run_config=tune.RunConfig(
-            name=storage.name,
-            storage_path=str(storage.parent),
-            failure_config=tune.FailureConfig(max_failures=1),
-            verbose=0,
-        ),
+        run_config=run_config(storage),
     ).fit()
     every = [results[number] for number in range(len(results))]
     return {each.config["group"]: _reason(each.error) for each in every if each.error and each.config}
@@ -104,6 +98,12 @@ def prepare_tune(settings: AdapterSettings) -> int:
             )
         rooms += [int(there[kind] / asked)] if asked else []
     return min(rooms, default=1)
+
+
+def run_config(storage: Path) -> tune.RunConfig:
+    """Return how Tune keeps trials in a folder: one that failed is tried once more."""
+    failures = tune.FailureConfig(max_failures=1)
+    return tune.RunConfig(name=storage.name, storage_path=str(storage.parent), failure_config=failures, verbose=0)
 
 
 def _train(config: dict[str, Any], tasks: Mapping[str, AdapterTask]) -> None:

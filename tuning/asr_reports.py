@@ -9,8 +9,7 @@ from typing import Any
 import lightning.pytorch as pl
 import pyarrow.parquet as pq
 
-from tuning import gpu
-from tuning.curves import Metrics
+from tuning.curves import Metrics, gpu_sample
 from tuning.progress import Progress
 from tuning.settings import AsrSettings
 
@@ -111,6 +110,6 @@ class Reports(pl.Callback):
     def _note_losses(self, trainer: pl.Trainer, epoch: float) -> None:
         loss = sum(map(float, self._losses)) / len(self._losses)
         rate = trainer.optimizers[0].param_groups[0]["lr"]
-        self._metrics.add(trainer.global_step, epoch, train_loss=loss, learning_rate=rate, **gpu.sample())
+        self._metrics.add(trainer.global_step, epoch, train_loss=loss, learning_rate=rate, **gpu_sample())
         self._progress.note(train_loss=loss)
         self._losses, self._noted = [], trainer.global_step

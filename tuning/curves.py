@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +105,19 @@ def draw(metrics: pa.Table, chosen: int, title: str, file: Path) -> None:
     axes.legend(handles=shown)
     axes.grid(alpha=0.3)
     figure.savefig(file, format="png", dpi=120)
+
+
+def gpu_sample() -> dict[str, float]:
+    """Return the peak memory of this process since its training began (GiB) and the GPU's utilization (0 to 1).
+
+    Empty without a GPU, and without the utilization where the driver does not report it.
+    """
+    import torch
+    from pynvml import NVMLError
+
+    if not torch.cuda.is_available():
+        return {}
+    values = {"gpu_memory_gib": torch.cuda.max_memory_allocated() / 2**30}
+    with suppress(NVMLError, RuntimeError):  # the driver does not report that of a slice
+        values["gpu_utilization"] = torch.cuda.utilization() / 100
+    return values

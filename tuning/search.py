@@ -15,7 +15,7 @@ from ray.tune.search.optuna import OptunaSearch
 from pipeline import tables
 from pipeline.corpus import tagging_datasets
 from pipeline.errors import UserError
-from tuning.adapters_on_ray import AdapterTask
+from tuning.adapters_on_ray import AdapterTask, run_config
 from tuning.settings import AdapterSettings, check_adapter
 
 Objective = Literal["valid_loss", "entity_f1"]
@@ -74,13 +74,7 @@ def check_space(space: Space) -> None:
 
 
 def run(
-    task: AdapterTask,
-    space: Space,
-    objective: Objective,
-    trials: int,
-    sample: int,
-    at_once: int,
-    storage: Path,
+    task: AdapterTask, space: Space, objective: Objective, trials: int, sample: int, at_once: int, storage: Path
 ) -> list[dict[str, Any]]:
     """Search for one entity group; an interrupted call goes on when it is made again, and keeps finished trials.
 
@@ -123,12 +117,7 @@ def run(
                 num_samples=trials,
                 reuse_actors=True,
             ),
-            run_config=tune.RunConfig(
-                name=storage.name,
-                storage_path=str(storage.parent),
-                failure_config=tune.FailureConfig(max_failures=1),
-                verbose=0,
-            ),
+            run_config=run_config(storage),
         )
     results = tuner.fit()
     shutil.rmtree(task.work, ignore_errors=True)

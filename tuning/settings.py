@@ -1,13 +1,14 @@
 """Every setting of training, with the three profiles."""
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from pipeline import demo
 from pipeline.errors import UserError
+from pipeline.settings import check_numbers
 from pipeline.tagging.entity_groups import read_yaml
 
 
@@ -90,12 +91,7 @@ def check_asr(asr: AsrSettings) -> None:
         UserError: A number is out of its range.
     """
     least = {"epochs": 1, "batch_size": 1, "accumulation": 1, "keep": 1}
-    most = {"warmup_share": 1.0, "time_width": 1.0, "min_learning_rate": asr.learning_rate}
-    for name, value in vars(asr).items():
-        option = f"--{name.replace('_', '-')}"
-        if isinstance(value, int | float) and not least.get(name, 0) <= value <= most.get(name, math.inf):
-            span = f"from {least.get(name, 0)}" + (f" to {most[name]:g}" if name in most else "")
-            raise UserError(f"{option} {value}: give a number {span}.")
+    check_numbers(vars(asr), least, {"warmup_share": 1, "time_width": 1, "min_learning_rate": asr.learning_rate})
     if not all(0 <= beta < 1 for beta in asr.betas):
         raise UserError("--betas: give two numbers from 0 to below 1.")
     if 0 < asr.batch_seconds < asr.max_duration_s:
@@ -107,9 +103,9 @@ def check_asr(asr: AsrSettings) -> None:
         raise UserError("--min-duration-s is above --max-duration-s: no recording is left.")
 
 
-def demo_asr() -> AsrSettings:
-    """Values for the demo's small model on the CPU."""
-    return AsrSettings(
+ASR_PROFILES = {
+    # The demo's small model on the CPU.
+    "demo": AsrSettings(
         parakeet=demo.model_paths()["parakeet"],
         learning_rate=3e-3,
         min_learning_rate=1e-4,
@@ -119,32 +115,18 @@ def demo_asr() -> AsrSettings:
         batch_seconds=60.0,
         accumulation=1,
         loaders=0,
-    )
-
-
-def rtx4090_asr() -> AsrSettings:
-    """The reference's optimizer, faster on one 24 GB card.
-
-    bfloat16 runs on the card's matrix units and halves the memory of a second of audio. A batch holds up to 100 s of
-    recordings of similar length: about as many as the reference's two batches of two, in one pass and with little
-    padding. The warm-up is a tenth of all steps, because 5000 steps are most of the training on a small corpus. Ten
-    epochs without a better validation end the training.
-    """
-    return AsrSettings(
+    ),
+    # The reference's optimizer, faster on one 24 GB card. bfloat16 runs on the card's matrix units and halves the
+    # memory of a second of audio. A batch holds up to 100 s of recordings of similar length: about as many as the
+    # reference's two batches of two, in one pass and with little padding. The warm-up is a tenth of all steps, because
+    # 5000 steps are most of the training on a small corpus. Ten epochs without a better validation end the training.
+    "rtx4090": AsrSettings(
         warmup_share=0.1, patience=10, batch_size=16, batch_seconds=100.0, accumulation=1, dtype="bfloat16"
-    )
-
-
-def reference_asr() -> AsrSettings:
-    """The reference method, which took 5.6 hours and 21.7 GiB of one RTX 4090."""
-    return AsrSettings()
-
-
-ASR_PROFILES: dict[str, Callable[[], AsrSettings]] = {
-    "demo": demo_asr,
-    "rtx4090": rtx4090_asr,
-    "reference": reference_asr,
+    ),
+    # The reference method, which took 5.6 hours and 21.7 GiB of one RTX 4090.
+    "reference": AsrSettings(),
 }
+"""Complete settings of Parakeet's training by name of the profile."""
 
 
 @dataclass(frozen=True)
@@ -207,9 +189,9 @@ class AdapterSettings:
     """CPUs of one training."""
 
 
-def demo_adapter() -> AdapterSettings:
-    """Values for the demo's small model on the CPU."""
-    return AdapterSettings(
+ADAPTER_PROFILES = {
+    # The demo's small model on the CPU.
+    "demo": AdapterSettings(
         base_model=demo.model_paths()["base_model"],
         learning_rate=1e-3,
         epochs=3,
@@ -218,17 +200,13 @@ def demo_adapter() -> AdapterSettings:
         quantization="none",
         dtype="float32",
         num_gpus=0,
-    )
-
-
-def rtx4090_adapter() -> AdapterSettings:
-    """The reference's, without the few-shot turns, which are most of its tokens, and with loss on the answers only."""
-    return AdapterSettings(few_shot=0)
-
-
-def reference_adapter() -> AdapterSettings:
-    """The reference method: five few-shot turns before each example, and loss on all of it."""
-    return AdapterSettings(loss="all", patience=0)
+    ),
+    # The reference's, without the few-shot turns, which are most of its tokens, and with loss on the answers only.
+    "rtx4090": AdapterSettings(few_shot=0),
+    # The reference method: five few-shot turns before each example, and loss on all of it.
+    "reference": AdapterSettings(loss="all", patience=0),
+}
+"""Complete settings of an adapter's training by name of the profile."""
 
 
 def check_adapter(adapter: AdapterSettings, prefix: str = "") -> None:
@@ -242,12 +220,9 @@ def check_adapter(adapter: AdapterSettings, prefix: str = "") -> None:
         UserError: A number is out of its range.
     """
     least = {"rank": 1, "alpha": 1, "epochs": 1, "batch_size": 1, "accumulation": 1}
-    for name, value in vars(adapter).items():
-        option = f"--{prefix}{name.replace('_', '-')}"
-        if name == "dropout" and not 0 <= value < 1:
-            raise UserError(f"{option} {value}: give a number from 0 to below 1.")
-        if isinstance(value, int | float) and value < least.get(name, 0):
-            raise UserError(f"{option} {value}: give a number from {least.get(name, 0)}.")
+    check_numbers(vars(adapter), least, prefix=prefix)
+    if adapter.dropout >= 1:
+        raise UserError(f"--{prefix}dropout {adapter.dropout}: give a number from 0 to below 1.")
 
 
 def read_settings(file: Path, adapter: AdapterSettings) -> dict[str, AdapterSettings]:
@@ -261,7 +236,9 @@ def read_settings(file: Path, adapter: AdapterSettings) -> dict[str, AdapterSett
         UserError: The file cannot be read, or holds something else.
     """
     content = read_yaml(file)
-    known = {name: type_ for name, type_ in get_type_hints(AdapterSettings).items() if name not in _NOT_OF_A_GROUP}
+    known = get_type_hints(AdapterSettings)
+    for name in ("base_model", "num_gpus", "num_cpus"):
+        del known[name]
     own: dict[str, AdapterSettings] = {}
     if not isinstance(content, dict):
         raise UserError(f"{file} holds no settings: write them by group, as jobs.search does.")
@@ -269,35 +246,12 @@ def read_settings(file: Path, adapter: AdapterSettings) -> dict[str, AdapterSett
         if not isinstance(values, dict) or not values.keys() <= known.keys():
             raise UserError(f"{file}, {group}: give settings out of {', '.join(sorted(known))}.")
         for name, value in values.items():
-            if not _fits(value, known[name]):
-                raise UserError(f"{file}, {group}: {name} {value!r} is not {_what(known[name])}.")
+            try:
+                TypeAdapter(known[name]).validate_python(value, strict=True)
+            except ValidationError as error:
+                hint = " (write 0.00004 or 4.0e-05)" if known[name] is float else ""
+                reason = error.errors()[0]["msg"].replace("Input", "it")
+                raise UserError(f"{file}, {group}: {name} {value!r}: {reason}{hint}.") from None
         own[group] = replace(adapter, **values)
         check_adapter(own[group])
     return own
-
-
-_NOT_OF_A_GROUP = ("base_model", "num_gpus", "num_cpus")
-
-
-def _fits(value: Any, type_: Any) -> bool:
-    """Return whether a value from a file is of a setting's type; a whole number fits wherever a number is due."""
-    if get_origin(type_) is Literal:
-        return value in get_args(type_)
-    if isinstance(value, bool):
-        return type_ is bool
-    return isinstance(value, int if type_ is float else type_) or (type_ is float and isinstance(value, float))
-
-
-def _what(type_: Any) -> str:
-    if get_origin(type_) is Literal:
-        return f"one of {', '.join(get_args(type_))}"
-    return {bool: "true or false", int: "a whole number", float: "a number (write 0.00004 or 4.0e-05)"}.get(
-        type_, "a whole number or null"
-    )
-
-
-ADAPTER_PROFILES: dict[str, Callable[[], AdapterSettings]] = {
-    "demo": demo_adapter,
-    "rtx4090": rtx4090_adapter,
-    "reference": reference_adapter,
-}

@@ -7,12 +7,9 @@ from pipeline.errors import unwritten, without_text
 from pipeline.settings import DecodingSettings
 from pipeline.speech.audio import SAMPLE_RATE, decode, write_wav
 
-SCHEMA = pa.schema(
-    [
-        *(tables.RECORDINGS.field(name) for name in ("recording_id", "path", "duration_s", "sample_rate", "channels")),
-        pa.field("error", pa.string()),
-        pa.field("unwritten", pa.string()),
-    ]
+SCHEMA = tables.schema(
+    "recording_id: string, path: string?, duration_s: float64?, sample_rate: int32?, channels: int32?, error: string?, "
+    "unwritten: string?"
 )
 
 
@@ -46,8 +43,3 @@ def copy(batch: pa.Table, folder: str, settings: DecodingSettings) -> pa.Table:
         except OSError as error:
             rows[-1]["unwritten"] = unwritten(error)
     return pa.Table.from_pylist(rows, schema=SCHEMA)
-
-
-def failed(recording_id: str, error: str) -> dict[str, str | None]:
-    """Return the row of a recording that failed."""
-    return dict.fromkeys(SCHEMA.names) | {"recording_id": recording_id, "error": error}

@@ -47,11 +47,7 @@ def labels(folders: Iterable[Folder]) -> pa.Table:
 
 
 def with_spans(
-    entities: pa.Table,
-    written: pa.Table,
-    groups: Sequence[EntityGroup],
-    durations_s: Mapping[str, float],
-    fuzzy: bool,
+    entities: pa.Table, written: pa.Table, groups: Sequence[EntityGroup], durations_s: Mapping[str, float], fuzzy: bool
 ) -> pa.Table:
     """Add to each label its entity group and its span in the recording's transcript.
 

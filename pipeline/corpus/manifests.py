@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-import fsspec
 import pyarrow as pa
 
 from pipeline.corpus.alphabet import spell
@@ -74,6 +73,4 @@ def _audio_cause(row: Mapping[str, Any], limits: Limits) -> str | None:
 
 def write(path: str, some: Iterable[Mapping[str, Any]]) -> None:
     """Write a manifest atomically, with one JSON object per line."""
-    fs, target = fsspec.url_to_fs(path)
-    fs.makedirs(target.rpartition("/")[0], exist_ok=True)
     write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in some))

@@ -15,6 +15,7 @@ from pipeline.corpus.alphabet import plain_english
 from pipeline.corpus.folders import Folder
 from pipeline.errors import UserError
 from pipeline.files import absolute, write_json
+from pipeline.settings import check_numbers
 from pipeline.tagging.entity_groups import EntityGroup
 from pipeline.tagging.prompts import Prompt
 
@@ -57,14 +58,8 @@ def check(settings: PreparationSettings) -> None:
     Raises:
         UserError: A value is out of its range; the message names the option.
     """
-    for option, value, most in (
-        ("--negatives", settings.negatives, 1e6),
-        ("--recognised-share", settings.recognised_share, 1.0),
-        ("--few-shot", settings.few_shot or 0, 1e6),
-        ("--min-duration-s", settings.min_duration_s, settings.max_duration_s),
-    ):
-        if not 0 <= value <= most:
-            raise UserError(f"{option} {value}: give a number from 0 to {most:g}.")
+    most = {"negatives": 1e6, "recognised_share": 1, "few_shot": 1e6, "min_duration_s": settings.max_duration_s}
+    check_numbers(vars(settings), {}, most)
 
 
 def read_recognised(paths: Sequence[str], folders: Sequence[Folder]) -> pa.Table:

@@ -65,15 +65,11 @@ def languages(recordings: pa.Table, transcripts: pa.Table) -> dict[str, dict[str
 
 def types(entities: pa.Table, transcripts: pa.Table) -> dict[str, dict[str, int]]:
     """Count the labels of each type by the language of the recording, with the most frequent type first."""
-    language_of = _by_recording(transcripts, "language")
+    language_of = dict(zip(*(transcripts[name].to_pylist() for name in ("recording_id", "language")), strict=True))
     counted: dict[str, Counter[str]] = {}
     for row in entities.to_pylist():
         counted.setdefault(row["type"], Counter())[language_of.get(row["recording_id"], "none")] += 1
     return {type_: dict(counted[type_]) for type_ in sorted(counted, key=lambda t: (-counted[t].total(), t))}
-
-
-def _by_recording(table: pa.Table, column: str) -> dict[str, str]:
-    return dict(zip(table["recording_id"].to_pylist(), table[column].to_pylist(), strict=True))
 
 
 def write_page(path: str, report: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ import fsspec
 import numpy as np
 import soundfile
 
+from pipeline.errors import reason
 from pipeline.speech.audio import AudioError
 
 BEEP_HZ = 1_000.0
@@ -71,7 +72,7 @@ def copy_covered(
         except soundfile.LibsndfileError as error:
             raise AudioError(f"unreadable: {error.error_string.rstrip('.')}") from None
         except OSError as error:
-            raise AudioError(f"unreadable: {error.strerror or type(error).__name__}") from None
+            raise AudioError(f"unreadable: {reason(error)}") from None
         except (TypeError, ValueError) as error:  # headerless
             raise AudioError(f"unreadable: {error}") from None
         if duration_s is not None and abs(seconds - duration_s) > _DURATION_TOLERANCE_S:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
+from pydantic import TypeAdapter
 
 from pipeline import submission, tables
 from pipeline.errors import UserError
@@ -17,7 +18,6 @@ from pipeline.speech.words import Transcript, Word
 from pipeline.tagging.entities import Entity, Span
 from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.patterns import load_patterns
-from pipeline.tagging.times import entity_times
 
 RECOGNIZER = "label-studio"
 """Recognizer of transcripts that annotators have checked."""
@@ -159,7 +159,8 @@ def read(path: str) -> tuple[dict[str, pa.Table], int, list[int]]:
             transcript, spans = _corrected(data, result)
             lost += [number] * spans.count(None)
             transcripts.append({"recording_id": recording_id} | transcript.to_row())
-            of_recording = [_entity(transcript, span) for span in _in_order(spans)]
+            found = sorted(filter(None, set(spans)), key=lambda span: (span.char_start, span.char_end, span.type))
+            of_recording = [_entity(transcript, span) for span in found]
             entities += [{"recording_id": recording_id} | entity.to_row() for entity in of_recording]
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             raise UserError(
@@ -177,7 +178,7 @@ def read(path: str) -> tuple[dict[str, pa.Table], int, list[int]]:
 def _corrected(data: Mapping[str, Any], result: Sequence[Mapping[str, Any]]) -> tuple[Transcript, list[Span | None]]:
     """Return the corrected transcript, and the marked spans in it; None for one whose words were deleted."""
     shown = str(data["text"])
-    words = [_word(**word) for word in data.get("words") or []]
+    words = TypeAdapter(list[Word]).validate_python(data.get("words") or [])
     written = [region["value"]["text"] for region in result if region["type"] == "textarea"]
     text = shown
     if written:
@@ -192,17 +193,6 @@ def _corrected(data: Mapping[str, Any], result: Sequence[Mapping[str, Any]]) -> 
         for type_ in region["value"]["labels"]
     ]
     return transcript, spans
-
-
-def _in_order(spans: Iterable[Span | None]) -> list[Span]:
-    return sorted({span for span in spans if span}, key=lambda span: (span.char_start, span.char_end, span.type))
-
-
-def _word(text: str, char_start: Any, char_end: Any, start_s: Any, end_s: Any, confidence: Any = None) -> Word:
-    if not isinstance(text, str):
-        raise TypeError("the word is no text")
-    confidence = None if confidence is None else float(confidence)
-    return Word(text, int(char_start), int(char_end), float(start_s), float(end_s), confidence)
 
 
 def _span(shown: str, value: Mapping[str, Any], type_: str) -> Span:
@@ -223,6 +213,6 @@ def _span(shown: str, value: Mapping[str, Any], type_: str) -> Span:
 
 def _entity(transcript: Transcript, span: Span) -> Entity:
     start, end = span.char_start, span.char_end
-    start_s, end_s = entity_times(transcript.words, start, end) if transcript.words else (None, None)
+    start_s, end_s = transcript.times(start, end) if transcript.words else (None, None)
     text = transcript.text[start:end]
     return Entity(span.type, "", text, start, end, None, tables.GOLD, start_s=start_s, end_s=end_s, match="exact")

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pipeline import submission, tables
 from pipeline.files import absolute
 from pipeline.intervals import iou, milliseconds
-from pipeline.submission_folder import Submission
+from pipeline.submission import Submission
 
 Row = dict[str, Any]
 
@@ -67,7 +67,7 @@ def vote(
     untimed: dict[tuple[Any, ...], Row] = {}
     for run, table in enumerate(runs):
         for row in table.to_pylist():
-            if row["kept"] and row["start_s"] is not None:
+            if submission.in_task2(row):
                 ballots[row["recording_id"], row["type"]].append((run, row))
             elif row["kept"]:
                 untimed.setdefault(tuple(row[name] for name in ("recording_id", "type", "text", "char_start")), row)
@@ -103,7 +103,7 @@ def without_foreign_spans(
 
 def count(entities: pa.Table) -> int:
     """Count the kept entities with times, which task 2 holds."""
-    return sum(row["kept"] and row["start_s"] is not None for row in entities.select(["kept", "start_s"]).to_pylist())
+    return sum(submission.in_task2(row) for row in entities.select(["kept", "start_s"]).to_pylist())
 
 
 def write(merged: pa.Table, folders: Sequence[Submission], out: str) -> None:
@@ -199,7 +199,7 @@ def _table(rows: Iterable[Row]) -> pa.Table:
     found: dict[tuple[Any, ...], Row] = {}
     for number, row in enumerate(rows):
         key: tuple[Any, ...] = (number,)
-        if row["kept"] and row["start_s"] is not None:
+        if submission.in_task2(row):
             times = (milliseconds(row["start_s"]), milliseconds(row["end_s"]))
             key = (row["recording_id"], row["type"], *times, row["text"])
         best = found.setdefault(key, row)

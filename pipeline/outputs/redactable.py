@@ -16,7 +16,6 @@ from pipeline.tagging.entities import Entity, Span
 from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.overlaps import OVERLAP
 from pipeline.tagging.patterns import load_patterns
-from pipeline.tagging.times import entity_times
 
 _GROUPS_OF_IDENTITIES = ("names", "identifiers")
 
@@ -63,7 +62,7 @@ def found_entities(entities: pa.Table) -> list[dict[str, Any]]:
 
 def known_types() -> set[str]:
     """Return all types of the entity groups and patterns that are built in."""
-    return {type_ for group in load_entity_groups() for type_ in group.types} | _pattern_types()
+    return _types_of({group.name for group in load_entity_groups()})
 
 
 def choose(
@@ -86,10 +85,7 @@ def choose(
     entities: dict[str, list[Entity]] = defaultdict(list)
     for row in found:
         entities[row["recording_id"]].append(Entity.from_row(row))
-    identities = _pattern_types()
-    identities |= {
-        type_ for group in load_entity_groups() if group.name in _GROUPS_OF_IDENTITIES for type_ in group.types
-    }
+    identities = _types_of(_GROUPS_OF_IDENTITIES)
     chosen: list[RedactableRecording] = []
     withheld: dict[str, str] = {}
     for i in sorted({*recordings, *transcripts, *failures, *entities}, key=submission.id_order):
@@ -115,8 +111,10 @@ def choose(
     return chosen, withheld
 
 
-def _pattern_types() -> set[str]:
-    return {pattern.type for pattern in load_patterns()}
+def _types_of(groups: Collection[str]) -> set[str]:
+    """Return the types of entity groups and of all patterns."""
+    types = {type_ for group in load_entity_groups() if group.name in groups for type_ in group.types}
+    return types | {pattern.type for pattern in load_patterns()}
 
 
 def _repeated(entities: Sequence[Entity], transcript: Transcript, types: Collection[str]) -> list[Entity]:
@@ -133,7 +131,7 @@ def _repeated(entities: Sequence[Entity], transcript: Transcript, types: Collect
         for start, end in text.occurrences(transcript.text, entity.text):
             if (start, end) not in known:
                 known.add((start, end))
-                start_s, end_s = entity_times(transcript.words, start, end)
+                start_s, end_s = transcript.times(start, end)
                 repeated.append(replace(entity, char_start=start, char_end=end, start_s=start_s, end_s=end_s))
     return repeated
 

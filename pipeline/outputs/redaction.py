@@ -14,7 +14,7 @@ import pyarrow as pa
 import tyro
 
 from pipeline import submission, tables
-from pipeline.errors import UserError
+from pipeline.errors import UserError, reason
 from pipeline.files import absolute, is_within, write_json, write_text
 from pipeline.out_folder import OutFolder
 from pipeline.outputs import subtitles, text
@@ -152,7 +152,7 @@ def _copy_audio(recordings: Sequence[RedactableRecording], folder: str, cover: C
         with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
             reasons = list(track(pool.map(copy, recordings), len(recordings), "recordings"))
     except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror or type(error).__name__}.") from None
+        raise UserError(f"{folder} cannot be written: {reason(error)}.") from None
     return {each.recording_id: reason for each, reason in zip(recordings, reasons, strict=True) if reason}
 
 
@@ -165,10 +165,6 @@ def _write_texts(
         from pipeline.outputs.surrogates import Surrogates
 
         replace = Surrogates(secrets.randbits(64) if seed is None else seed).replace
-    for name, wanted in (("subtitles", redaction.vtt), ("textgrids", redaction.textgrid)):
-        if wanted:
-            fs, root = fsspec.url_to_fs(f"{folder}/{name}")
-            fs.makedirs(root, exist_ok=True)
     rows = []
     for each in recordings:
         redacted, spans = text.redact(each.transcript, each.spans, replace)

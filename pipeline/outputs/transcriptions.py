@@ -8,7 +8,7 @@ import fsspec
 import pyarrow as pa
 
 from pipeline import submission, tables
-from pipeline.errors import UserError
+from pipeline.errors import UserError, reason
 from pipeline.files import write_json
 from pipeline.outputs.corrections import retime
 from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
@@ -31,7 +31,7 @@ def read_json(path: str) -> Any:
     except ValueError:
         raise UserError(f"{path} is not JSON in UTF-8: give the file as it was exported.") from None
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or type(error).__name__}.") from None
+        raise UserError(f"{path} cannot be read: {reason(error)}.") from None
 
 
 def read(path: str) -> pa.Table:

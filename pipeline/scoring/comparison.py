@@ -5,7 +5,7 @@ from typing import Any
 from pipeline.errors import UserError
 from pipeline.scoring import entities, transcripts
 from pipeline.speech.language import Language, language_of
-from pipeline.submission_folder import Submission
+from pipeline.submission import Submission
 
 
 def compare(reference: Submission, judged: Submission) -> dict[str, Any]:

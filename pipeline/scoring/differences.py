@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
+from pipeline import submission
 from pipeline.scoring.matching import TimedEntity, match_typed_first
 from pipeline.scoring.normalise import normalise
 from pipeline.speech.words import WORD
@@ -73,6 +74,4 @@ def _tokens(text: str) -> list[tuple[str, Place]]:
 
 def _timed(rows: Sequence[Mapping[str, Any]]) -> dict[int, TimedEntity]:
     """Return the entities that are part of task 2, by their indices."""
-    return {
-        place: TimedEntity.from_row(row) for place, row in enumerate(rows) if row["kept"] and row["start_s"] is not None
-    }
+    return {place: TimedEntity.from_row(row) for place, row in enumerate(rows) if submission.in_task2(row)}

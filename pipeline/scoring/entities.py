@@ -147,7 +147,7 @@ def timed(entities: pa.Table) -> dict[str, list[TimedEntity]]:
     """Return the entities of a table that are part of task 2, by recording id."""
     found: dict[str, list[TimedEntity]] = defaultdict(list)
     for row in entities.select(["recording_id", "type", "text", "start_s", "end_s", "kept"]).to_pylist():
-        if row["kept"] and row["start_s"] is not None:
+        if submission.in_task2(row):
             found[row["recording_id"]].append(TimedEntity.from_row(row))
     return found
 
@@ -228,11 +228,7 @@ def _leak_recall(leaks: np.ndarray) -> np.ndarray:
 
 def _numbers(entities: np.ndarray) -> dict[str, int]:
     total = entities[:, _STRICT].sum(axis=(0, 1))
-    return {
-        "recordings": len(entities),
-        "reference": int(total[_REFERENCE]),
-        "predicted": int(total[_PREDICTED]),
-    }
+    return {"recordings": len(entities), "reference": int(total[_REFERENCE]), "predicted": int(total[_PREDICTED])}
 
 
 def _summary(entities: np.ndarray, leaks: np.ndarray) -> dict[str, Any]:

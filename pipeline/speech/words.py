@@ -92,6 +92,21 @@ class Transcript:
         """Create a transcript from a row of the table ``transcripts``."""
         return cls(row["text"], [Word.from_row(word) for word in row["words"]], row["recognizer"])
 
+    def times(self, char_start: int, char_end: int) -> tuple[float, float]:
+        """Return when a span is said: the start of the first and the end of the last word that it overlaps, in seconds.
+
+        Args:
+            char_start: Index of the span's first character.
+            char_end: Index after its last character.
+
+        Raises:
+            ValueError: The span overlaps no word.
+        """
+        touched = [word for word in self.words if max(word.char_start, char_start) < min(word.char_end, char_end)]
+        if not touched:
+            raise ValueError(f"no word has a character between {char_start} and {char_end}")
+        return touched[0].start_s, touched[-1].end_s
+
     def to_row(self) -> dict[str, Any]:
         """Return the row of the table ``transcripts``, without the recording's id."""
         words = [word.to_row() for word in self.words]

@@ -6,7 +6,7 @@ noise, and some are in stereo or have another sample rate.
 
 import multiprocessing
 import random
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.pool import Pool
 from pathlib import Path
@@ -24,7 +24,6 @@ from pipeline.synthetic.espeak import Speech, speak
 from pipeline.synthetic.grammar import Grammar, Part, Sentence
 from pipeline.tagging.entities import Entity
 from pipeline.tagging.entity_groups import load_entity_groups
-from pipeline.tagging.times import entity_times
 
 FOLDERS: dict[str, Part] = {"train1": "training", "train2": "training", "valid": "training", "test": "test"}
 """Folders of the corpus, and the part of the grammar from which each takes names and numbers."""
@@ -56,24 +55,29 @@ class Utterance:
     seed: int
 
 
-def utterances(sizes: Mapping[str, int], seed: int) -> dict[str, list[Utterance]]:
+def utterances(
+    sizes: Mapping[str, int], seed: int, folders: Mapping[str, Part] = FOLDERS, repeat: bool = True
+) -> dict[str, list[Utterance]]:
     """Draw the sentences of each folder, English and Mandarin by turns. No sentence is in two folders.
 
     Args:
-        sizes: Number of recordings of each of ``FOLDERS``.
+        sizes: Number of recordings of each folder.
         seed: Random seed. The same seed gives the same corpus.
+        folders: The folders, and the part of the grammar whose names and numbers each may use.
+        repeat: Whether a sentence may stand in its folder more than once.
     """
     grammars = (Grammar("en"), Grammar("zh"))
     drawn: dict[str, list[Utterance]] = {}
     folder_of: dict[str, str] = {}
-    for number, (name, part) in enumerate(FOLDERS.items(), start=1):
+    for number, (name, part) in enumerate(folders.items(), start=1):
         # The seeds have the former folder names phase1 and phase2, which keeps the corpus of the demo's models.
         rng = random.Random(f"{seed} {name.replace('train', 'phase')}")
         drawn[name] = []
         while len(drawn[name]) < sizes[name]:
             i = len(drawn[name])
             sentence = grammars[i % 2].sentence(rng, part)
-            if folder_of.setdefault(sentence.text, name) == name:
+            is_new = sentence.text not in folder_of
+            if folder_of.setdefault(sentence.text, name) == name and (repeat or is_new):
                 drawn[name].append(Utterance(str(number * 100_000 + i), sentence, rng.getrandbits(32)))
     return drawn
 
@@ -128,23 +132,16 @@ def write_recording(file: Path, speech: Speech, seed: int) -> None:
 
 
 def make(
-    out: Path,
-    sizes: Mapping[str, int],
-    seed: int,
-    folders: Collection[str] = tuple(FOLDERS),
-    track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+    out: Path, drawn: Mapping[str, list[Utterance]], track: Callable[[Iterable[Any]], Iterable[Any]] = iter
 ) -> None:
-    """Write the corpus: folders with ``audio/``, both submission files, and the tables ``transcripts`` (words with
+    """Write a corpus: folders with ``audio/``, both submission files, and the tables ``transcripts`` (words with
     exact times) and ``entities`` as Parquet.
 
     Args:
         out: Folder in which the folders are written.
-        sizes: Number of recordings of each of ``FOLDERS``.
-        seed: Random seed. The same seed gives the same corpus.
-        folders: The ones of ``FOLDERS`` to write.
+        drawn: What is said in each folder, see ``utterances``.
         track: Wraps the iterable of finished recordings, to show progress.
     """
-    drawn = {name: some for name, some in utterances(sizes, seed).items() if name in folders}
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     # The sound of espeak-ng depends on what it said before, so each recording is made in a new process.
@@ -177,7 +174,7 @@ def _write_labels(folder: Path, spoken: list[Utterance], words: list[list[Word]]
         about = {"recording_id": utterance.recording_id}
         transcripts.append(about | transcript.to_row())
         for span in utterance.sentence.spans:
-            start_s, end_s = entity_times(some, span.char_start, span.char_end)
+            start_s, end_s = transcript.times(span.char_start, span.char_end)
             entity = Entity(
                 span.type,
                 group_of.get(span.type, ""),

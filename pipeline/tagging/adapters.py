@@ -41,10 +41,7 @@ def load_base(
         if device.type != "cuda":
             raise UserError("--tagger.quantization nf4 needs a GPU: choose none to tag on the CPU.")
         quantization = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=dtype,
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
         )
     try:
         tokenizer = AutoTokenizer.from_pretrained(base_model)

@@ -36,11 +36,7 @@ def check_by_name(name: str) -> Check:
         except (ImportError, AttributeError) as error:
             raise ValueError(f"python-stdnum has no numbers called {arguments[0]}") from error
         return partial(_passes, is_valid)
-    alone: dict[str, Check] = {
-        "ip": _is_ip_address,
-        "taiwan-id": _is_taiwanese_id,
-        "medicare-card": _is_medicare_card,
-    }
+    alone: dict[str, Check] = {"ip": _is_ip_address, "taiwan-id": _is_taiwanese_id, "medicare-card": _is_medicare_card}
     if name in alone:
         return alone[name]
     raise ValueError(f"the checks are phone with regions such as TW AU, stdnum with a module, {', '.join(alone)}")

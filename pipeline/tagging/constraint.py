@@ -178,12 +178,7 @@ class Constraint:
     start = State()
 
     def __init__(
-        self,
-        vocabulary: Vocabulary,
-        text: str,
-        types: Sequence[str],
-        max_entities: int,
-        opening_bias: float = 0.0,
+        self, vocabulary: Vocabulary, text: str, types: Sequence[str], max_entities: int, opening_bias: float = 0.0
     ):
         """Build the automaton of one text.
 

@@ -9,7 +9,6 @@ from pipeline.tagging.entities import Entity
 from pipeline.tagging.overlaps import resolve_overlaps
 from pipeline.tagging.patterns import find, load_patterns
 from pipeline.tagging.rules import Rule, apply_rules, load_rules
-from pipeline.tagging.times import entity_times
 
 
 class PostProcessor:
@@ -38,7 +37,8 @@ class PostProcessor:
         """
         found = [*tagged, *find(self._patterns, transcript.text, transcript.language)]
         selected = select(found, transcript.language, self._rules, self._thresholds)
-        return [_timed(entity, transcript) for entity in selected]
+        times = [transcript.times(entity.char_start, entity.char_end) for entity in selected]
+        return [replace(each, start_s=start, end_s=end) for each, (start, end) in zip(selected, times, strict=True)]
 
 
 def select(
@@ -75,8 +75,3 @@ def apply_thresholds(thresholds: Mapping[str, float], entities: Iterable[Entity]
         else entity
         for entity in entities
     ]
-
-
-def _timed(entity: Entity, transcript: Transcript) -> Entity:
-    start_s, end_s = entity_times(transcript.words, entity.char_start, entity.char_end)
-    return replace(entity, start_s=start_s, end_s=end_s)

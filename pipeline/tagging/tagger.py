@@ -56,11 +56,7 @@ class Tagger:
     """
 
     def __init__(
-        self,
-        base_model: str,
-        adapters: str,
-        settings: TaggerSettings,
-        device: torch.device | str | None = None,
+        self, base_model: str, adapters: str, settings: TaggerSettings, device: torch.device | str | None = None
     ):
         """Load the models.
 

@@ -19,7 +19,7 @@ from jobs.demo_training import Sizes
 from pipeline import submission
 from pipeline.demo import CLIPS
 from pipeline.errors import UserError
-from pipeline.settings import DecodingSettings, demo_profile
+from pipeline.settings import PROFILES, DecodingSettings
 from pipeline.speech.audio import decode
 from pipeline.speech.whisper import load_whisper
 from pipeline.synthetic.grammar import Grammar
@@ -27,7 +27,7 @@ from pipeline.synthetic.grammar import Grammar
 ROOT = Path(__file__).parents[2]
 SIZES = ["--train-size", "4", "--valid-size", "2", "--test-size", "2"]
 FOREIGN = "do not sound like those that its model learned from"
-EXPECTED = demo_profile().whisper.expected_confidence
+EXPECTED = PROFILES["demo"].whisper.expected_confidence
 
 
 def printed(call: Callable[..., None], *arguments: object) -> str:
@@ -125,7 +125,7 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(arguments, tmp_pat
 
 
 def test_the_demos_whisper_is_sure_of_the_clips_and_unsure_of_real_speech(shared):
-    whisper = load_whisper(demo_profile().models.whisper, demo_profile().whisper, "cpu")
+    whisper = load_whisper(PROFILES["demo"].models.whisper, PROFILES["demo"].whisper, "cpu")
 
     def confidence(files: list[Path]) -> float:
         heard = whisper.transcribe([decode(str(file), DecodingSettings()).samples for file in files])

@@ -116,10 +116,7 @@ def test_a_users_mistake_is_one_sentence_before_anything_starts(arguments, chang
         (lambda care: (care / "valid.parquet").unlink(), "holds no dataset of the group care in tagging/care"),
         (lambda care: (care / "prompt.json").write_text("{}"), "care: its dataset cannot be read: make it again with"),
         (lambda care: (care / "train.parquet").write_text("torn"), "care: its dataset cannot be read"),
-        (
-            lambda care: shutil.copy(care.parent / "names" / "prompt.json", care),
-            "is of the group names: name",
-        ),
+        (lambda care: shutil.copy(care.parent / "names" / "prompt.json", care), "is of the group names: name"),
         (lambda care: empty(care / "valid.parquet"), "care holds no examples to train and to validate on."),
     ],
 )

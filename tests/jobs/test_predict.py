@@ -143,10 +143,7 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         ([*DEMO, "--profile", "reference", "--whisper", "s3://models/w"], "--whisper s3://models/w: models are read"),
         ([*DEMO, "--whisper.batch-size", "0"], "--whisper.batch-size 0: at least 1 is needed."),
         (["--audio", "magic://audio", "--out", "out"], "--audio magic://audio: Protocol not known: magic"),
-        (
-            [*DEMO[:2], "--out", "README.md/out"],
-            f"--out {ROOT}/README.md/out cannot be used: Not a directory.",
-        ),
+        ([*DEMO[:2], "--out", "README.md/out"], f"--out {ROOT}/README.md/out cannot be used: Not a directory."),
     ],
     ids=["no folder", "no audio", "no profile", "no model", "model URI", "number", "protocol", "out is no folder"],
 )

@@ -22,7 +22,7 @@ from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.prompts import Prompt
 from tests.competition import SENTENCES, write_folder, write_sound
 from tuning.adapter import make_trainer
-from tuning.settings import demo_adapter
+from tuning.settings import ADAPTER_PROFILES
 
 ROOT = Path(__file__).parents[2]
 GROUPS = [group.name for group in load_entity_groups()]
@@ -102,7 +102,7 @@ def test_a_dataset_goes_into_training_as_it_is_and_teaches_the_answer_alone(prep
     from transformers import AutoTokenizer
 
     dataset = tagging_datasets.read(str(prepared / "tagging" / group))
-    settings = replace(demo_adapter(), base_model=str(tagger_folders.base), packing=False)
+    settings = replace(ADAPTER_PROFILES["demo"], base_model=str(tagger_folders.base), packing=False)
     trainer = make_trainer(dataset, settings, tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tagger_folders.base)
     answers = set(dataset.splits["train"]["tagged"].to_pylist())

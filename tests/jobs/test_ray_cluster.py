@@ -5,15 +5,7 @@ import ray
 
 from jobs.ray_cluster import connect_to_ray, share_out
 from pipeline.errors import UserError
-from pipeline.settings import (
-    Models,
-    ParakeetSettings,
-    Pool,
-    Settings,
-    TaggerSettings,
-    WhisperSettings,
-    rtx4090_profile,
-)
+from pipeline.settings import PROFILES, Models, ParakeetSettings, Pool, Settings, TaggerSettings, WhisperSettings
 
 
 @pytest.mark.parametrize("pool", [Pool(num_gpus=0.5), Pool(actors=100)])
@@ -37,7 +29,7 @@ def test_shares_that_can_be_packed_so_that_the_last_actor_finds_no_card_are_refu
 
 def test_with_a_gpu_each_pool_has_an_actor_for_every_gpu(ray_cluster, monkeypatch):
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"GPU": 3.0, "CPU": 48.0})
-    settings = share_out(rtx4090_profile())
+    settings = share_out(PROFILES["rtx4090"])
     pools = [settings.whisper.pool, settings.parakeet.pool, settings.tagger.pool]
     assert [pool.actors for pool in pools] == [3, 3, 3]
 

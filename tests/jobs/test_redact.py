@@ -16,7 +16,6 @@ from pipeline import submission, tables
 from pipeline.errors import UserError
 from pipeline.outputs.redaction import REDACTIONS
 from pipeline.speech.words import Piece, transcript_from_pieces
-from pipeline.tagging.times import entity_times
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {
@@ -48,7 +47,7 @@ def write_run(folder: Path) -> Path:
         transcripts.append({"recording_id": i} | transcript.to_row())
         for type_, label in labels:
             start = text.index(label)
-            start_s, end_s = entity_times(transcript.words, start, start + len(label))
+            start_s, end_s = transcript.times(start, start + len(label))
             place = {"char_start": start, "char_end": start + len(label), "start_s": start_s, "end_s": end_s}
             about = {"recording_id": i, "type": type_, "group": "", "text": label, "source": "adapter", "kept": True}
             entities.append(about | place)

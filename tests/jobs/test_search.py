@@ -15,7 +15,7 @@ from pipeline import tables
 from pipeline.errors import UserError
 from tests.jobs.test_finetune_taggers import datasets  # noqa: F401
 from tuning.search import TRIALS
-from tuning.settings import demo_adapter, read_settings
+from tuning.settings import ADAPTER_PROFILES, read_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,7 +41,7 @@ def test_a_killed_search_finishes_with_all_its_trials(arguments, ray_cluster, tm
     assert len(rows) == 3 and first <= {row["trial"] for row in rows}
     scores = [row["entity_f1"] for row in rows]
     assert scores == sorted(scores, reverse=True) and all(row["error"] is None for row in rows)
-    best = read_settings(out / "best.yaml", demo_adapter())["profession"]
+    best = read_settings(out / "best.yaml", ADAPTER_PROFILES["demo"])["profession"]
     assert (best.rank, best.learning_rate) == (rows[0]["rank"], rows[0]["learning_rate"])
     printed = capsys.readouterr().out
     assert "Going on with interrupted work." in printed and "--settings" in printed

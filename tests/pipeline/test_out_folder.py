@@ -90,7 +90,7 @@ def test_finished_work_stays_unless_it_may_be_overwritten(folder, tmp_path):
 def test_a_state_that_cannot_be_read_is_one_sentence(folder, tmp_path):
     interrupted(folder, tmp_path)
     (tmp_path / "out" / "training.json").write_text("{")
-    with pytest.raises(UserError, match="its training.json cannot be read"):
+    with pytest.raises(UserError, match=r"its training\.json cannot be read"):
         folder.resume(ASKED, overwrite=False)
 
 
@@ -99,5 +99,5 @@ def test_many_differences_are_counted(folder, tmp_path):
     assert list(differences(before, now)) == [f"{n} was 0 and is 1" for n in range(5)]
     folder.begin({"settings": before}, overwrite=False)
     (tmp_path / "out" / "model").write_text("half of it")
-    with pytest.raises(UserError, match="settings.2 was 0 and is 1; and 2 more"):
+    with pytest.raises(UserError, match=r"settings\.2 was 0 and is 1; and 2 more"):
         folder.resume({"settings": now}, overwrite=False)

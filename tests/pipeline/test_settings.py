@@ -12,25 +12,25 @@ from pipeline.settings import PROFILES, Settings
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_profile_loads(name):
-    assert isinstance(PROFILES[name](), Settings)
+    assert isinstance(PROFILES[name], Settings)
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_the_models_of_a_profile_share_one_card(name):
-    loaded = PROFILES[name]()
+    loaded = PROFILES[name]
     shares = [pool.num_gpus for pool in (loaded.whisper.pool, loaded.parakeet.pool, loaded.tagger.pool)]
     assert sum(shares) <= 1
     assert len(set(shares)) == 1, "unequal shares can be packed so that the last model fits no card"
 
 
 def test_the_demo_needs_no_gpu_and_no_download():
-    demo = PROFILES["demo"]()
+    demo = PROFILES["demo"]
     assert demo.tagger.quantization == "none" and demo.whisper.dtype == "float32"
     assert all(path.startswith("/") for path in dataclasses.astuple(demo.models))
 
 
 def test_the_reference_has_the_references_settings():
-    reference = PROFILES["reference"]()
+    reference = PROFILES["reference"]
     assert reference.models.whisper == "andybi7676/cool-whisper"
     assert (reference.whisper.beam_size, reference.whisper.language) == (5, "zh")
     assert reference.whisper.condition_on_previous_text
@@ -59,7 +59,7 @@ def test_a_value_that_no_run_can_work_with_is_refused(option, settings_with):
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_the_profiles_values_are_accepted(name):
-    settings.check(PROFILES[name]())
+    settings.check(PROFILES[name])
 
 
 def knobs():

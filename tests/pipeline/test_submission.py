@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline.submission import id_order, read_task1, read_task2, write_task1, write_task2
 
 from pipeline import tables
 from pipeline.errors import UserError
+from pipeline.submission import id_order, read_task1, read_task2, write_task1, write_task2
 
 
 def transcripts(texts: dict[str, str]):

@@ -19,7 +19,7 @@ from tests.competition import SENTENCES
 from tuning import adapter, export
 from tuning.curves import METRICS
 from tuning.objective import entity_f1
-from tuning.settings import AdapterSettings, demo_adapter
+from tuning.settings import ADAPTER_PROFILES, AdapterSettings
 
 GROUP = load_entity_groups()[0]
 
@@ -50,7 +50,9 @@ def make_dataset() -> Dataset:
 
 @pytest.fixture(scope="module")
 def settings(tagger_folders) -> AdapterSettings:
-    return replace(demo_adapter(), base_model=str(tagger_folders.base), rank=4, few_shot=0, epochs=3, batch_size=4)
+    return replace(
+        ADAPTER_PROFILES["demo"], base_model=str(tagger_folders.base), rank=4, few_shot=0, epochs=3, batch_size=4
+    )
 
 
 @pytest.fixture(scope="module")

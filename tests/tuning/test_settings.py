@@ -11,7 +11,7 @@ from tuning.settings import ASR_PROFILES, AsrSettings, check_asr
 
 
 def test_the_reference_trains_as_the_reference_does():
-    asr = ASR_PROFILES["reference"]()
+    asr = ASR_PROFILES["reference"]
     assert asr.parakeet == "nvidia/parakeet-tdt-0.6b-v2"
     assert (asr.learning_rate, asr.betas, asr.weight_decay) == (1e-4, (0.9, 0.98), 1e-3)
     assert (asr.warmup_steps, asr.warmup_share, asr.min_learning_rate) == (5000, 1.0, 5e-6)
@@ -23,7 +23,7 @@ def test_the_reference_trains_as_the_reference_does():
 
 @pytest.mark.parametrize("name", ASR_PROFILES)
 def test_the_profiles_values_are_accepted(name):
-    check_asr(ASR_PROFILES[name]())
+    check_asr(ASR_PROFILES[name])
 
 
 def test_every_profile_has_room_for_the_longest_recording_in_a_batch():

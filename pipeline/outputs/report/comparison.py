@@ -12,7 +12,7 @@ from pipeline.outputs.report.recordings import Reference, ReportRecording, entit
 from pipeline.scoring import entities, transcripts
 from pipeline.scoring.comparison import languages
 from pipeline.scoring.differences import Mark, differing_tokens, mark_entities
-from pipeline.submission_folder import Submission
+from pipeline.submission import Submission
 from pipeline.tagging.entity_groups import load_entity_groups
 
 

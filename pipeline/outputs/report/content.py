@@ -8,18 +8,14 @@ from pipeline.outputs.report.comparison import compare
 from pipeline.outputs.report.recordings import for_page, recordings_of
 from pipeline.outputs.report.sound import ENVELOPE_HZ, add_sound
 from pipeline.run_folder import read_run
-from pipeline.submission_folder import Submission
+from pipeline.submission import Submission
 from pipeline.tagging.entity_groups import load_entity_groups
 
 SOUND_MB = 6.0
 
 
 def make_page(
-    run: str,
-    reference: Submission | None,
-    show_text: bool,
-    sound_mb: float = SOUND_MB,
-    track: Track = no_progress,
+    run: str, reference: Submission | None, show_text: bool, sound_mb: float = SOUND_MB, track: Track = no_progress
 ) -> tuple[int, str]:
     """Make the HTML page of a run.
 

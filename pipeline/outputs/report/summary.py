@@ -48,7 +48,8 @@ def colours(recordings: Iterable[ReportRecording], groups: Mapping[str, Sequence
     """
     group_of = {type_: group for group, types in groups.items() for type_ in types}
     found: dict[str, set[str]] = defaultdict(set, {group: set() for group in groups})
-    rows = [row for each in recordings for row in _all_entities(each)]
+    both = [some for each in recordings for some in (each.entities, each.reference.entities if each.reference else ())]
+    rows = [row for some in both for row in some]
     for row in sorted(rows, key=lambda row: not row["group"]):
         found[group_of.setdefault(row["type"], row["group"] or "other")].add(row["type"])
     return {group: sorted(types) for group, types in found.items()}
@@ -127,16 +128,11 @@ def times(run: str) -> dict[str, Any]:
 
 def stages(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List the stages of a run's ``summary.json``, in its order, with seconds of work and the loads of their model."""
-    never = {"loads": 0, "seconds": 0.0}
-    loads = {stage: summary["model_loads"].get(stage, never) for stage in summary["seconds"] if stage != "total"}
+    seconds = {stage: each for stage, each in summary["seconds"].items() if stage != "total"}
+    loads = {stage: summary["model_loads"].get(stage, {"loads": 0, "seconds": 0.0}) for stage in seconds}
     return [
-        {
-            "name": stage,
-            "seconds": summary["seconds"][stage],
-            "loads": of_model["loads"],
-            "load_seconds": of_model["seconds"],
-        }
-        for stage, of_model in loads.items()
+        {"name": stage, "seconds": each, "loads": loads[stage]["loads"], "load_seconds": loads[stage]["seconds"]}
+        for stage, each in seconds.items()
     ]
 
 
@@ -145,8 +141,3 @@ def _judged(row: Row) -> str:
     if not row.get("state"):
         return _NOT_JUDGED
     return "found" if row["state"] == "found" else "predicted"
-
-
-def _all_entities(recording: ReportRecording) -> Iterable[Row]:
-    yield from recording.entities
-    yield from recording.reference.entities if recording.reference else ()

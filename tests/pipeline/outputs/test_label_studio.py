@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from pipeline.errors import UserError
 from pipeline.outputs import label_studio
 from pipeline.speech.words import Piece, transcript_from_pieces
-from pipeline.tagging.times import entity_times
 
 SAID = transcript_from_pieces([Piece("Mr. Lee in 台北 on May 5", 0, 11)], 11, "whisper")
 TALK = {"recording_id": "7"} | SAID.to_row()
@@ -83,10 +82,10 @@ def test_what_goes_out_comes_back_however_the_browser_counts_characters(tmp_path
                 value[edge] = len(text[: value[edge]].encode("utf-16-le")) // 2
     found = read(tmp_path_factory.mktemp("exchange"), exported)
     assert found["transcripts"] == [transcript]
-    words = transcript_from_pieces(timed, len(pieces), "").words
+    said = transcript_from_pieces(timed, len(pieces), "")
     assert [
         (r["char_start"], r["char_end"], r["type"], r["text"], (r["start_s"], r["end_s"])) for r in found["entities"]
-    ] == [(s, e, t, text[s:e], entity_times(words, s, e)) for s, e, t in sorted(entities)]
+    ] == [(s, e, t, text[s:e], said.times(s, e)) for s, e, t in sorted(entities)]
 
 
 def test_corrections_of_transcript_and_entities_arrive_with_times(task, tmp_path):

@@ -19,7 +19,7 @@ SIZES = {"train1": 30, "train2": 10, "valid": 6, "test": 40}
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clinic")
-    synthetic.make(folder, SIZES, seed=3)
+    synthetic.make(folder, synthetic.utterances(SIZES, seed=3))
     return folder
 
 
@@ -94,7 +94,7 @@ def test_some_recordings_are_stereo_or_of_another_sample_rate(corpus):
 
 
 def test_the_same_seed_makes_the_same_files(corpus, tmp_path):
-    synthetic.make(tmp_path / "again", SIZES, seed=3)
+    synthetic.make(tmp_path / "again", synthetic.utterances(SIZES, seed=3))
 
     def digests(folder):
         files = (file for file in folder.rglob("*") if file.is_file())

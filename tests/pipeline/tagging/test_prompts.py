@@ -68,9 +68,7 @@ def test_training_and_inference_render_the_same_bytes(tagger_tokenizer, transcri
     prompt = Prompt.of(TIMES)
     answer = completion(transcript, [])
     trained_on = tagger_tokenizer.apply_chat_template(
-        [*messages(prompt, transcript), {"role": "assistant", "content": answer}],
-        tokenize=False,
-        **TEMPLATE_VARIABLES,
+        [*messages(prompt, transcript), {"role": "assistant", "content": answer}], tokenize=False, **TEMPLATE_VARIABLES
     )
     assert trained_on == render(tagger_tokenizer, prompt, transcript) + answer + end_of_turn(tagger_tokenizer)
 

@@ -1,7 +1,6 @@
 import pytest
 
-from pipeline.speech.words import Word
-from pipeline.tagging.times import entity_times
+from pipeline.speech.words import Transcript, Word
 
 WORDS = [
     Word("now", 0, 3, 0.0, 0.4),
@@ -24,10 +23,10 @@ WORDS = [
     ],
 )
 def test_times_come_from_the_words_that_hold_the_ends(start: int, end: int, times: tuple[float, float]):
-    assert entity_times(WORDS, start, end) == times
+    assert Transcript("", WORDS).times(start, end) == times
 
 
 @pytest.mark.parametrize(("start", "end"), [(3, 4), (15, 20), (5, 5)])
 def test_a_span_without_a_word_is_refused(start: int, end: int):
     with pytest.raises(ValueError, match="no word"):
-        entity_times(WORDS, start, end)
+        Transcript("", WORDS).times(start, end)
