@@ -19,6 +19,7 @@ from pipeline.files import absolute
 from pipeline.outputs.transcriptions import write_transcriptions_json
 from pipeline.settings import Settings, check
 from pipeline.speech.audio import find_recordings
+from pipeline.tagging.post_processing import PostProcessor
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Predict:
     24 GB card) or reference (the reference method's settings). The defaults shown are those of the profile given."""
 
     overwrite: bool = False
-    """Replace the run that the out folder holds."""
+    """Replace the run that the out folder holds. To go on with an interrupted one, leave it out."""
 
     transcriptions_json: bool = False
     """Write transcriptions_corrected.json too, transcripts and word times in the reference method's form."""
@@ -63,6 +64,7 @@ def main(arguments: list[str]) -> None:
     run_folder.run_folder(out).check(job.overwrite)
     settings = models.locate(job.settings)
     left_out = models.groups_without_adapter(settings)
+    PostProcessor(settings.tagger)  # malformed patterns or rules are refused before anything is replaced
     if left_out:
         print(f"Left out, as they have no adapter: {', '.join(left_out)}.")
 
@@ -71,13 +73,13 @@ def main(arguments: list[str]) -> None:
 
     from pipeline import flow
 
-    shared_out = share_out(settings)
+    placed = share_out(settings)
     done, resumed = run_folder.open_run(out, audio, settings, job.overwrite)
     if resumed:
         print(f"{resumed} {len(done)} of {len(recordings)} recordings are finished.")
     left = {recording_id: path for recording_id, path in recordings.items() if recording_id not in done}
     hashes: Any = ray.remote(num_cpus=0)(models.sha256).remote(settings.models)
-    for _ in track(flow.run(left, f"{out}/parts", shared_out), len(left), "recordings"):
+    for _ in track(flow.run(left, f"{out}/parts", placed), len(left), "recordings"):
         pass
     summary = run_folder.close_run(out, recordings, ray.get(hashes), time.perf_counter() - start)
     if job.transcriptions_json:
@@ -100,8 +102,9 @@ def main(arguments: list[str]) -> None:
 def _given_files(settings: Settings) -> dict[str, str]:
     """Options that name a file or folder of this machine; a model may also be a hub name."""
     options = {f"--{name.replace('_', '-')}": path for name, path in asdict(settings.models).items()}
-    for name in ("groups-file", "rules", "patterns"):
-        options[f"--tagger.{name}"] = str(getattr(settings.tagger, name.replace("-", "_")))
+    tagger = settings.tagger
+    files = {"groups-file": tagger.groups_file, "rules": tagger.rules, "patterns": tagger.patterns}
+    options |= {f"--tagger.{name}": str(path) for name, path in files.items() if path}
     return {option: path for option, path in options.items() if Path(path).exists()}
 
 

@@ -1,6 +1,6 @@
 """Medical speech to transcripts and timed sensitive entities.
 
-Everything here works without Ray: models are plain classes that load once and take a batch.
+What is exported here works without Ray: models are plain classes that load once and take a batch.
 """
 
 from pipeline.models import locate

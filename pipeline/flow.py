@@ -21,13 +21,14 @@ from pipeline.errors import UserError
 from pipeline.run_folder import RESULT
 from pipeline.settings import DecodingSettings, Pool, Settings
 from pipeline.stages import Loaders
+from pipeline.tagging.post_processing import PostProcessor
 
 Row = dict[str, Any]
 
 _FILES_IN_A_TASK = 16
-_REFILLS = 4  # transcripts that wait in the tagger for each place in its batch, so that no place stays empty
+_REFILLS = 4  # batches that the tagger is given at once: where an answer is finished, the next transcript begins
 _DIED = "ProcessDied: twice, the second time on this recording alone"
-# Ray Data would start a task whose process dies again and again for ever.
+# By default Ray Data restarts a task without end if its process dies.
 _TASK: dict[str, Any] = {"batch_size": None, "batch_format": "pyarrow", "num_cpus": 0.5, "max_retries": 1}
 
 
@@ -60,7 +61,7 @@ def stream(recordings: Dataset, parts: str, settings: Settings, loaders: Loaders
         .map_batches(stages.Transcribe, **for_whisper)
         .map_batches(stages.TranscribeEnglish, **for_parakeet)
         .map_batches(stages.Tag, **for_tagger)
-        .map_batches(partial(stages.post_process, settings=tagger), **_TASK)
+        .map_batches(partial(stages.post_process, processor=PostProcessor(tagger)), **_TASK)
         .map_batches(partial(stages.write, parts=parts), **_TASK)
     )
 
@@ -96,7 +97,7 @@ def run(recordings: Mapping[str, str], parts: str, settings: Settings, loaders: 
 
 
 def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings) -> Iterator[Row]:
-    """Make mono copies at 16 kHz for training; a file that already fits stays where it is.
+    """Make mono copies at 16 kHz for training; a mono WAV or FLAC file of 16 kHz stays where it is.
 
     Args:
         recordings: Paths or URIs by recording id.
@@ -120,10 +121,10 @@ def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings)
 
 
 def _twice(left: dict[str, str], in_a_task: int, lay_out: Callable[[Dataset, bool], Dataset]) -> Iterator[Row]:
-    """Run a dataset over recordings and yield its rows, each recording's first.
+    """Run a dataset over recordings, and yield the first row of each recording.
 
-    A recording that kills the process it is in takes its batch with it. The ones that did not come out are sent again,
-    each alone; what is left then has killed its process again.
+    A recording that kills its process takes its batch with it. The ones that did not come out are sent again, each
+    alone. Recordings that came out are removed from ``left``: what is left at the end has killed its process twice.
     """
     context = DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False  # the driver reports progress

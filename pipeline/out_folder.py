@@ -1,8 +1,8 @@
 """The out folder of a job: whose it is, what was asked for in it, and how interrupted work goes on.
 
-A job writes a state file first (``run.json``, ``training.json`` …), which says what was asked and with which versions
-of the libraries; then what it makes; and something of its choice last. Until that is there the work is unfinished, and
-the same command goes on with it.
+A job first writes a state file (``run.json``, ``training.json`` …) with what was asked for and the versions of the
+libraries, and last a file that marks its work as finished. In between the work is unfinished: some jobs resume it when
+the same command is given again, the others begin anew.
 """
 
 import json
@@ -81,8 +81,10 @@ class OutFolder:
         """
         names = self.check(overwrite)
         fs, root = fsspec.url_to_fs(absolute(self.path))
-        for name in names & {self.finished, *self.made} if self.state in names else ():
-            fs.rm(f"{root}/{name}", recursive=True)
+        if self.state in names:
+            for name in (self.finished, *self.made):  # first what says that the rest is whole
+                if name in names:
+                    fs.rm(f"{root}/{name}", recursive=True)
         write_json(f"{absolute(self.path)}/{self.state}", {**asked, _VERSIONS: _versions()})
 
     def resume(self, asked: Mapping[str, Any], overwrite: bool) -> str | None:
@@ -122,9 +124,8 @@ class OutFolder:
         """
         fs, root = fsspec.url_to_fs(absolute(self.path))
         try:
-            state = json.loads(fs.cat_file(f"{root}/{self.state}"))
-            assert isinstance(state, dict)
-        except (OSError, ValueError, AssertionError):
+            state = dict(json.loads(fs.cat_file(f"{root}/{self.state}")))
+        except (OSError, ValueError, TypeError):
             raise UserError(f"--out {self.path}: its {self.state} cannot be read: give --overwrite.") from None
         return state
 

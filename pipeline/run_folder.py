@@ -70,7 +70,7 @@ def read_run(run: str, needed: Collection[str] = ("recordings", "transcripts")) 
     """
     fs, root = fsspec.url_to_fs(absolute(run))
     whole = all(fs.isdir(f"{root}/{name}") for name in needed)
-    if not whole or fs.exists(f"{root}/parts"):
+    if not whole or (fs.exists(f"{root}/parts") and not fs.exists(f"{root}/summary.json")):
         raise UserError(f"--run {run} holds no finished run: give the out folder of jobs.predict.")
     try:
         return {name: tables.read(f"{absolute(run)}/{name}", schema) for name, schema in tables.SCHEMAS.items()}

@@ -27,7 +27,7 @@ from pipeline.tagging.entity_finder import EntityTagger, load_tagger
 from pipeline.tagging.post_processing import PostProcessor
 
 SCHEMA = RESULT.append(pa.field("samples", pa.large_list(pa.float32())))
-"""All columns of the stream, each added by one stage: those of a finished recording, and its sound on the way."""
+"""All columns of the stream: those of a finished recording, and its sound on the way."""
 
 Made = TypeVar("Made")
 
@@ -134,9 +134,8 @@ class Tag:
         return _with_entities(batch, tagged)
 
 
-def post_process(batch: pa.Table, settings: TaggerSettings) -> pa.Table:
+def post_process(batch: pa.Table, processor: PostProcessor) -> pa.Table:
     """Add what patterns find, decide which entities are kept, and give each the times of its words."""
-    processor = PostProcessor(settings)
     transcripts, tagged = _transcripts(batch), batch["entities"].to_pylist()
 
     def work(rows: Sequence[int]) -> list[list[Entity]]:

@@ -19,7 +19,7 @@ from pipeline.speech.words import Transcript
 from pipeline.synthetic.grammar import Grammar
 from tests.clinic import Clip, read_clips
 
-BATCH = 32
+BATCH = 8
 
 
 def measure(folder: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from pipeline.speech.audio import SAMPLE_RATE
-from tuning.asr_reports import Report, Reports
+from tuning.asr_validation import Report, Validation
 from tuning.settings import AsrSettings
 from tuning.tdt_loss import replace_loss
 
@@ -35,7 +35,7 @@ def fit(
         model_file: The .nemo file to begin with; the new model keeps its tokenizer.
         manifests: Folder of the two manifests.
         settings: The settings.
-        report: Called after every epoch, in every process of the training; see ``tuning.asr_reports``.
+        report: Called after every epoch, in every process of the training; see ``tuning.asr_validation``.
         out: Folder for ``tensorboard/`` and ``progress.json``.
         resume: Folder of a checkpoint to go on from, as ``report`` got it.
         trainer_options: Further arguments of Lightning's Trainer, such as a strategy for several processes.
@@ -69,8 +69,8 @@ def fit(
     batches = count_batches(model.train_dataloader())
     steps = settings.epochs * math.ceil(batches / trainer.accumulate_grad_batches)
     model.setup_optimization(_optimizer(settings, steps))
-    reports = Reports(settings, report, out, resume, steps, batches)
-    trainer.callbacks.append(reports)  # type: ignore[attr-defined]
+    validation = Validation(settings, report, out, resume, steps, batches)
+    trainer.callbacks.append(validation)  # type: ignore[attr-defined]
     if resume is None:
         trainer.validate(model, verbose=False)
     trainer.fit(model, ckpt_path=resume and str(resume / "checkpoint.ckpt"))

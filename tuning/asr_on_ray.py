@@ -17,7 +17,7 @@ class TrainedAsr(NamedTuple):
     """A finished training.
 
     Attributes:
-        chosen: Values of the chosen checkpoint, as ``tuning.asr_reports.Report`` gets them.
+        chosen: Values of the chosen checkpoint, as ``tuning.asr_validation.Report`` gets them.
         kept: Values of all checkpoints that are kept, the best first.
         metrics: Rows of ``tuning.curves.METRICS``.
         workers: Number of processes that trained.

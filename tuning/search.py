@@ -135,7 +135,7 @@ def _try(config: dict[str, Any], task: AdapterTask, objective: Objective, sample
     from transformers import AutoTokenizer
 
     from tuning.adapter import train
-    from tuning.objective import entity_f1
+    from tuning.entity_f1 import entity_f1
 
     settings = replace(task.settings, **config)
     dataset = tagging_datasets.read(str(task.dataset))

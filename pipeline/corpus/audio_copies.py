@@ -18,7 +18,7 @@ def copy(batch: pa.Table, folder: str, settings: DecodingSettings) -> pa.Table:
 
     Args:
         batch: Table with ``recording_id`` and ``path``.
-        folder: Existing folder for the copies.
+        folder: Folder for the copies.
         settings: Minimum and maximum duration.
 
     Returns:

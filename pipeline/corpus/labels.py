@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline import submission, tables
-from pipeline.corpus.alignment import Label, locate
 from pipeline.corpus.folders import Folder
+from pipeline.corpus.label_placement import Label, place_labels
 from pipeline.speech.words import Transcript
 from pipeline.tagging.entity_groups import EntityGroup
 
@@ -56,7 +56,7 @@ def with_spans(
         written: Reference transcripts, or transcripts by an ASR model, whose word times are used too.
         groups: The entity groups. A type that is in none of them gets the group "".
         durations_s: Durations in seconds by recording id, where known.
-        fuzzy: See ``alignment.locate``.
+        fuzzy: See ``label_placement.place_labels``.
 
     Returns:
         The same labels; ``match`` and ``cause`` tell how each was found, or why not.
@@ -74,7 +74,7 @@ def with_spans(
             for row in some:
                 row.update(match="not_found", cause=NO_TRANSCRIPT)
             continue
-        found = locate(
+        found = place_labels(
             transcript["text"],
             [Label(row["text"], row["start_s"], row["end_s"]) for row in some],
             Transcript.from_row(transcript).words,

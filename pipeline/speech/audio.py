@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, reason
 from pipeline.files import write_bytes
 from pipeline.settings import DecodingSettings
 
@@ -118,8 +118,10 @@ def decode(path: str, settings: DecodingSettings) -> Audio:
                     raise AudioError(f"longer than {settings.max_duration_s:g} s")
                 parts.append(resampler.resample_chunk(block.mean(axis=1)))
             parts.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise AudioError(f"unreadable: {_reason(error)}") from None
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"unreadable: {error.error_string.rstrip('.')}") from None
+    except OSError as error:
+        raise AudioError(f"unreadable: {reason(error)}") from None
     samples = np.concatenate(parts)
     if not frames:
         raise AudioError("no samples")
@@ -134,7 +136,7 @@ def write_wav(path: str, samples: np.ndarray) -> None:
     """Write mono samples at 16 kHz atomically as a 16-bit WAV file, clipped at full scale.
 
     Args:
-        path: A local path or an fsspec URI in an existing folder.
+        path: A local path or an fsspec URI .
         samples: float32, shape (samples,).
     """
     content = io.BytesIO()
@@ -148,9 +150,3 @@ def is_silent(samples: np.ndarray, threshold_dbfs: float) -> bool:
     padded = np.pad(samples, (0, -len(samples) % window))
     loudest = np.sqrt(np.square(padded.reshape(-1, window), dtype=np.float64).mean(axis=1).max())
     return bool(loudest < 10 ** (threshold_dbfs / 20))
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, soundfile.LibsndfileError):
-        return error.error_string.rstrip(".")
-    return getattr(error, "strerror", None) or type(error).__name__

@@ -29,19 +29,21 @@ class PostProcessor:
         """Post-process the entities of a transcript.
 
         Args:
-            transcript: The transcript with its words.
+            transcript: The transcript; without timed words, the entities have no times.
             tagged: The entities that the adapters found in it.
 
         Returns:
-            All entities with their times, as sorted and marked by ``select``.
+            All entities with their times, as sorted and marked by ``keep_or_drop``.
         """
         found = [*tagged, *find(self._patterns, transcript.text, transcript.language)]
-        selected = select(found, transcript.language, self._rules, self._thresholds)
+        selected = keep_or_drop(found, transcript.language, self._rules, self._thresholds)
+        if not transcript.words:
+            return selected
         times = [transcript.times(entity.char_start, entity.char_end) for entity in selected]
         return [replace(each, start_s=start, end_s=end) for each, (start, end) in zip(selected, times, strict=True)]
 
 
-def select(
+def keep_or_drop(
     entities: Sequence[Entity], language: str, rules: Iterable[Rule], thresholds: Mapping[str, float]
 ) -> list[Entity]:
     """Apply the thresholds, then the rules, then resolve overlaps.

@@ -15,6 +15,7 @@ from pipeline.run_folder import RESULT
 from pipeline.settings import ParakeetSettings, Settings, TaggerSettings, WhisperSettings
 from pipeline.speech.words import Piece, Transcript, Word, transcript_from_pieces
 from pipeline.tagging.entities import Entity
+from pipeline.tagging.post_processing import PostProcessor
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not import the tests
 
@@ -156,7 +157,7 @@ def test_patterns_thresholds_rules_and_overlaps_take_part_in_the_stream(tmp_path
     row["entities"] = [entity.to_row() for entity in entities]
     batch = pa.Table.from_pylist([row], schema=RESULT)
     settings = TaggerSettings(rules=rules, thresholds={"ID_NUMBER": 0.2})
-    finished = stages.post_process(batch, settings)
+    finished = stages.post_process(batch, PostProcessor(settings))
     (selected,) = finished["entities"].to_pylist()
     assert [(e["type"], e["kept"], e["cause"], e["start_s"], e["end_s"]) for e in selected] == [
         ("PROFESSION", False, "rule: no nurses", 0.25, 0.5),

@@ -18,7 +18,7 @@ from pipeline.tagging.tagger import Tagger
 from tests.competition import SENTENCES
 from tuning import adapter, export
 from tuning.curves import METRICS
-from tuning.objective import entity_f1
+from tuning.entity_f1 import entity_f1
 from tuning.settings import ADAPTER_PROFILES, AdapterSettings
 
 GROUP = load_entity_groups()[0]

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tones import write_manifests
-from tuning import asr_reports
+from tuning import asr_validation
 from tuning.asr import data, fit, load
-from tuning.asr_reports import score
+from tuning.asr_validation import checkpoint_score
 from tuning.settings import AsrSettings
 
 SETTINGS = AsrSettings(learning_rate=3e-3, min_learning_rate=1e-4, warmup_share=0.1, epochs=3, batch_size=4, loaders=0)
@@ -74,7 +74,9 @@ def test_after_each_epoch_a_checkpoint_is_reported_with_its_error_rate_and_loss(
     assert [(values["epoch"], values["step"]) for values in through.values] == [
         (epoch, epoch * steps_an_epoch) for epoch in (1, 2, 3)
     ]
-    assert all(values["score"] == score(values["valid_wer"], values["valid_loss"]) for values in through.values)
+    assert all(
+        values["score"] == checkpoint_score(values["valid_wer"], values["valid_loss"]) for values in through.values
+    )
     losses = [values["valid_loss"] for values in through.values]
     assert losses == sorted(losses, reverse=True)
 
@@ -111,7 +113,7 @@ def test_a_finished_training_that_is_given_again_does_nothing(through, tone_para
 
 
 def test_a_training_out_of_patience_ends_and_stays_ended(tone_parakeet, manifests, tmp_path, monkeypatch):
-    monkeypatch.setattr(asr_reports, "score", lambda wer, loss: 0.5)
+    monkeypatch.setattr(asr_validation, "checkpoint_score", lambda wer, loss: 0.5)
     settings = replace(SETTINGS, epochs=9, patience=1)
     reported, again = Reported(tmp_path / "first"), Reported(tmp_path / "second")
     fit(tone_parakeet, manifests, settings, reported, tmp_path)
@@ -130,17 +132,18 @@ def test_no_transcript_is_printed_or_logged(tone_parakeet, manifests, tmp_path, 
 
 
 def test_an_empty_model_never_wins_over_one_that_writes():
-    empty, wild, learning, good = score(1.0, 25.0), score(1.4, 12.0), score(0.98, 30.0), score(0.2, 9.0)
+    pairs = ((1.0, 25.0), (1.4, 12.0), (0.98, 30.0), (0.2, 9.0))
+    empty, wild, learning, good = (checkpoint_score(*pair) for pair in pairs)
     assert sorted([empty, wild, learning, good]) == [good, learning, wild, empty]
-    assert score(1.0, float("nan")) == score(float("nan"), float("nan")) == float("inf")
+    assert checkpoint_score(1.0, float("nan")) == checkpoint_score(float("nan"), float("nan")) == float("inf")
 
 
 @given(*[st.tuples(st.floats(0, 3), st.floats(0, 100))] * 2)
 def test_of_two_checkpoints_the_error_rate_decides_below_one_and_else_the_loss(one, other):
     if min(one[0], other[0]) < 1:
-        assert (score(*one) < score(*other)) == (one[0] < other[0])
+        assert (checkpoint_score(*one) < checkpoint_score(*other)) == (one[0] < other[0])
     else:
-        assert (score(*one) < score(*other)) == (1 + one[1] < 1 + other[1])
+        assert (checkpoint_score(*one) < checkpoint_score(*other)) == (1 + one[1] < 1 + other[1])
 
 
 def batches(

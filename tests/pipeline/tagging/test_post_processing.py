@@ -1,5 +1,7 @@
+from pipeline.settings import TaggerSettings
+from pipeline.speech.words import Transcript, Word
 from pipeline.tagging.entities import Entity
-from pipeline.tagging.post_processing import apply_thresholds, select
+from pipeline.tagging.post_processing import PostProcessor, apply_thresholds, keep_or_drop
 from pipeline.tagging.rules import load_rules
 
 RULES = load_rules()
@@ -10,7 +12,7 @@ def entity(type_: str, text: str, start: int = 0, confidence: float | None = 0.5
 
 
 def causes(entities: list[Entity], thresholds: dict[str, float], language: str = "en") -> list[tuple[str, str | None]]:
-    selected = select(entities, language, RULES, thresholds)
+    selected = keep_or_drop(entities, language, RULES, thresholds)
     assert all(found.kept == (found.cause is None) for found in selected)
     return [(found.type, found.cause) for found in selected]
 
@@ -45,14 +47,25 @@ def test_a_retyped_entity_takes_part_in_overlaps():
 
 def test_an_adapter_and_a_pattern_that_agree_make_one_entity():
     given = [entity("PHONE", "0912345678", 3, 0.7), entity("PHONE", "0912345678", 3, 0.9, "pattern")]
-    assert select(given, "zh", RULES, {}) == [given[1]]
+    assert keep_or_drop(given, "zh", RULES, {}) == [given[1]]
 
 
 def test_rules_leave_alone_what_a_pattern_found():
     given = [entity("ID_NUMBER", "A 123456789", 0, 0.97, "pattern")]
-    assert select(given, "en", RULES, {}) == given
+    assert keep_or_drop(given, "en", RULES, {}) == given
 
 
 def test_entities_come_in_the_order_of_the_text():
     given = [entity("DATE", "today", 30), entity("TIME", "noon", 3)]
-    assert [found.char_start for found in select(given, "en", RULES, {})] == [3, 30]
+    assert [found.char_start for found in keep_or_drop(given, "en", RULES, {})] == [3, 30]
+
+
+def test_entities_of_timed_words_have_times_and_those_of_plain_text_have_none():
+    process = PostProcessor(TaggerSettings())
+    words = [Word("call", 0, 4, 0.0, 0.5), Word("0491570156", 5, 15, 1.0, 4.0)]
+    for transcript, times in (
+        (Transcript("call 0491570156", words), (1.0, 4.0)),
+        (Transcript("call 0491570156"), (None, None)),
+    ):
+        (found,) = process(transcript, [])
+        assert (found.type, found.text, found.start_s, found.end_s) == ("PHONE", "0491570156", *times)

@@ -87,7 +87,7 @@ class _Candidate(NamedTuple):
     cost: float
 
 
-def locate(
+def place_labels(
     transcript: str,
     labels: Sequence[Label],
     words: Sequence[Word] = (),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import submission
-from pipeline.corpus.alignment import BY_TIME, NO_TEXT, NOT_SAID, OTHER_TIME, SAID_LESS_OFTEN, Label, locate
+from pipeline.corpus.label_placement import BY_TIME, NO_TEXT, NOT_SAID, OTHER_TIME, SAID_LESS_OFTEN, Label, place_labels
 from pipeline.speech.words import Piece, transcript_from_pieces
 
 LATIN = r"[0-9A-Za-z]"
@@ -16,7 +16,7 @@ LATIN = r"[0-9A-Za-z]"
 
 def spans(transcript: str, *labels: tuple[str, float], **options) -> list[tuple[str, str | None]]:
     """Locate labels given as text and start; return how each was found and what stands there."""
-    found = locate(transcript, [Label(text, start, start + 0.4) for text, start in labels], **options)
+    found = place_labels(transcript, [Label(text, start, start + 0.4) for text, start in labels], **options)
     return [(f.match, None if f.char_start is None else transcript[f.char_start : f.char_end]) for f in found]
 
 
@@ -63,7 +63,7 @@ def test_the_fuzzy_step_can_be_turned_off():
 
 def test_each_of_several_mentions_gets_its_own_place_in_the_order_of_time():
     text = "Today I saw Lee. Lee was fine today."
-    found = locate(text, [Label("Lee", 1.0, 1.2), Label("Lee", 0.7, 0.9), Label("today", 2.0, 2.3)])
+    found = place_labels(text, [Label("Lee", 1.0, 1.2), Label("Lee", 0.7, 0.9), Label("today", 2.0, 2.3)])
     assert [f.char_start for f in found] == [17, 12, 30]
 
 
@@ -71,8 +71,8 @@ def test_a_word_that_is_said_often_is_taken_where_the_time_fits():
     text = "Now " + "and then we talked about other things " * 4 + "and now we stop."
     assert spans(text, ("now", 10.5)) == [("exact", "now")]
     assert spans(text, ("Now", 0.1)) == [("exact", "Now")]
-    early = locate("today, " + "and so on and so on " * 10 + "today", [Label("today", 0.2, 0.5)])
-    late = locate("today, " + "and so on and so on " * 10 + "today", [Label("today", 12.5, 13.0)])
+    early = place_labels("today, " + "and so on and so on " * 10 + "today", [Label("today", 0.2, 0.5)])
+    late = place_labels("today, " + "and so on and so on " * 10 + "today", [Label("today", 12.5, 13.0)])
     assert early[0].char_start == 0 and late[0].char_start == 207
 
 
@@ -84,12 +84,12 @@ def test_a_label_that_stands_before_its_time_does_not_cost_the_others():
         ("exact", "Tanya"),
         ("exact", "Tanya"),
     ]
-    found = locate(text, [Label("Ivan", 2.4, 2.6), Label("Tanya", 2.8, 3.0), Label("Tanya", 0.3, 0.6)])
+    found = place_labels(text, [Label("Ivan", 2.4, 2.6), Label("Tanya", 2.8, 3.0), Label("Tanya", 0.3, 0.6)])
     assert [f.char_start for f in found] == [38, 47, 5]
 
 
 def test_a_name_is_not_the_small_word_that_is_spelled_like_it():
-    [found] = locate("well now, I will see what happens. And then Will said it.", [Label("Will", 1.4, 1.6)])
+    [found] = place_labels("well now, I will see what happens. And then Will said it.", [Label("Will", 1.4, 1.6)])
     assert found.char_start == 44
 
 
@@ -99,7 +99,7 @@ def test_a_long_silence_does_not_hide_what_is_written_word_for_word():
 
 
 def test_labels_that_overlap_in_time_may_overlap_in_the_text():
-    found = locate("I live in New York City now", [Label("New York", 0.6, 1.2), Label("New York City", 0.6, 1.5)])
+    found = place_labels("I live in New York City now", [Label("New York", 0.6, 1.2), Label("New York City", 0.6, 1.5)])
     assert [(f.char_start, f.char_end) for f in found] == [(10, 18), (10, 23)]
 
 
@@ -114,14 +114,14 @@ def test_labels_that_overlap_in_time_may_overlap_in_the_text():
     ],
 )
 def test_a_label_that_is_not_found_has_a_cause(transcript, labels, causes):
-    assert [location.cause for location in locate(transcript, labels)] == causes
+    assert [location.cause for location in place_labels(transcript, labels)] == causes
 
 
 def test_word_times_decide_between_mentions():
     pieces = [Piece(" today", 0.0, 0.4), Piece(" is", 3.0, 3.2), Piece(" not", 3.2, 3.5), Piece(" today", 9.0, 9.4)]
     transcript = transcript_from_pieces(pieces, 10.0, "test")
     for start, place in ((0.05, 0), (8.9, 13)):
-        [found] = locate(transcript.text, [Label("today", start, start + 0.4)], transcript.words)
+        [found] = place_labels(transcript.text, [Label("today", start, start + 0.4)], transcript.words)
         assert (found.match, found.char_start) == ("exact", place)
 
 
@@ -129,12 +129,12 @@ def test_misrecognised_words_are_found_by_their_time():
     pieces = [Piece(" ask", 0.0, 0.3), Piece(" “on", 0.3, 0.5), Piece(" ya,”", 0.5, 0.7), Piece(" please", 0.7, 1.2)]
     transcript = transcript_from_pieces(pieces, 2.0, "test")
     label = Label("Tonya", 0.3, 0.72)
-    [found] = locate(transcript.text, [label], transcript.words)
+    [found] = place_labels(transcript.text, [label], transcript.words)
     assert (found.match, transcript.text[found.char_start : found.char_end], found.cause) == ("fuzzy", "on ya", BY_TIME)
-    assert locate(transcript.text, [label], transcript.words, fuzzy=False)[0].match == "not_found"
-    assert locate(transcript.text, [Label("Tonya", 1.4, 1.8)], transcript.words)[0].match == "not_found"
-    assert locate(transcript.text, [label._replace(text="Fred")], transcript.words)[0].match == "not_found"
-    assert locate(transcript.text, [label._replace(text="")], transcript.words)[0].cause == BY_TIME
+    assert place_labels(transcript.text, [label], transcript.words, fuzzy=False)[0].match == "not_found"
+    assert place_labels(transcript.text, [Label("Tonya", 1.4, 1.8)], transcript.words)[0].match == "not_found"
+    assert place_labels(transcript.text, [label._replace(text="Fred")], transcript.words)[0].match == "not_found"
+    assert place_labels(transcript.text, [label._replace(text="")], transcript.words)[0].cause == BY_TIME
 
 
 WORDS = st.sampled_from(
@@ -146,7 +146,7 @@ WORDS = st.sampled_from(
 def test_spans_keep_to_words_and_to_time_whatever_is_labelled(said, labels):
     text = " ".join(said)
     given_labels = [Label(word, start, start + 0.3) for word, start in labels]
-    found = locate(text, given_labels)
+    found = place_labels(text, given_labels)
     ordered = sorted(zip(given_labels, found, strict=True), key=lambda pair: pair[0].start_s)
     starts = [location.char_start for _, location in ordered if location.char_start is not None]
     assert starts == sorted(starts)
@@ -159,7 +159,7 @@ def test_spans_keep_to_words_and_to_time_whatever_is_labelled(said, labels):
 
 def test_a_long_recording_with_many_labels_is_placed_whole():
     words = ["today"] * 300
-    found = locate(" and then ".join(words), [Label("today", i * 0.9, i * 0.9 + 0.3) for i in range(300)])
+    found = place_labels(" and then ".join(words), [Label("today", i * 0.9, i * 0.9 + 0.3) for i in range(300)])
     assert [location.char_start for location in found] == [i * 15 for i in range(300)]
 
 
@@ -180,7 +180,7 @@ def test_nearly_all_labels_of_the_real_corpus_are_found_and_on_the_edges_of_word
     matches: Counter[str] = Counter()
     for recording_id, some in of_recording.items():
         text = transcripts[recording_id]
-        for label, found in zip(some, locate(text, some), strict=True):
+        for label, found in zip(some, place_labels(text, some), strict=True):
             matches[found.match] += 1
             if found.char_start is None:
                 assert found.cause

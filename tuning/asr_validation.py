@@ -1,4 +1,4 @@
-"""What a training of Parakeet reports: metrics, progress and, after every epoch, a checkpoint."""
+"""After every validation of Parakeet: metrics, the score that chooses the checkpoint, and the end of the training."""
 
 import math
 import tempfile
@@ -21,7 +21,7 @@ _EVERY_STEPS = 10
 """Steps of the optimizer between two values of the training's loss."""
 
 
-def score(wer: float, loss: float) -> float:
+def checkpoint_score(wer: float, loss: float) -> float:
     """Return the number by which checkpoints are compared, the lower the better.
 
     A model that writes nothing has a WER of exactly 1, and a model that begins to learn is often above it. So only a
@@ -32,7 +32,7 @@ def score(wer: float, loss: float) -> float:
     return 1 + loss if math.isfinite(loss) else math.inf
 
 
-class Reports(pl.Callback):
+class Validation(pl.Callback):
     """Writes losses and error rates, ends a training that no longer gets better, and hands on checkpoints.
 
     Args:
@@ -84,7 +84,7 @@ class Reports(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         wer, loss = (float(trainer.callback_metrics[name]) for name in ("val_wer", "val_loss"))
-        found = score(wer, loss)
+        found = checkpoint_score(wer, loss)
         self._waited = 0 if found < self._best else self._waited + 1
         self._best = min(self._best, found)
         trainer.should_stop = trainer.should_stop or self._is_out_of_patience()
