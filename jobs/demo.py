@@ -77,19 +77,12 @@ def make_corpus(job: Demo, folder: Path) -> None:
     """Make the corpus that the demo's models were trained on.
 
     Raises:
-        UserError: A size is out of range, the folder is not empty or cannot be written, or a library is missing.
+        UserError: A size is out of range, the folder is not empty or cannot be written.
     """
     sizes = {name: getattr(job, name) for name in ("train_size", "valid_size", "test_size")}
     check_numbers(sizes, dict.fromkeys(sizes, 1), dict.fromkeys(sizes, 100_000))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"--make-corpus {folder} is there already: give another folder, or remove it.")
-    try:
-        import espeakng_loader  # noqa: F401
-        import num2words  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            f"{error.name} is not installed: pip install espeakng-loader num2words. Only making this corpus needs them."
-        ) from None
     from pipeline.synthetic import corpus as synthetic
 
     numbers = {"train1": job.train_size, "train2": job.train_size, "valid": job.valid_size, "test": job.test_size}

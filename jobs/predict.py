@@ -94,8 +94,9 @@ def main(arguments: list[str]) -> None:
     if confidence is not None and confidence < expected:
         print(
             f"Whisper's mean confidence is {confidence:.2f}, below --whisper.expected-confidence {expected:g}: these "
-            "recordings do not sound like those that its model learned from. For the real models give "
-            "--profile rtx4090 (see README, With the real models)."
+            "recordings do not sound like those that its model learned from."
+            + " For the real models give --profile rtx4090 (see README)."
+            * (job.profile == "demo")
         )
 
 

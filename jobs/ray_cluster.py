@@ -29,9 +29,13 @@ def connect_to_ray() -> None:
             break
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR)
-        except Exception as error:  # Ray raises a bare Exception where a process of its own did not come up in time
+        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            raise _not_connected(error) from None
+        except Exception as error:
             ray.shutdown()
-            if last_try or "RAY_ADDRESS" in os.environ:
+            if type(error) is not Exception:  # Ray raises a bare one where its processes did not come up in time
+                raise
+            if last_try:
                 raise _not_connected(error) from None
     import ray.data
 

@@ -3,10 +3,21 @@
 What is exported here works without Ray: models are plain classes that load once and take a batch.
 """
 
-from pipeline.models import locate
-from pipeline.settings import PROFILES, Settings
-from pipeline.speech.audio import decode
-from pipeline.speech.transcription import Transcription
-from pipeline.tagging.entity_finder import EntityFinder
+from importlib import import_module
+from typing import Any
 
-__all__ = ["PROFILES", "EntityFinder", "Settings", "Transcription", "decode", "locate"]
+_EXPORTED = {
+    "PROFILES": "settings",
+    "Settings": "settings",
+    "locate": "models",
+    "decode": "speech.audio",
+    "Transcript": "speech.words",
+    "Transcription": "speech.transcription",
+    "EntityFinder": "tagging.entity_finder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPORTED:  # imported when it is asked for: they take a second, which not every process needs
+        return getattr(import_module(f"pipeline.{_EXPORTED[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

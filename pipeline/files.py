@@ -38,8 +38,8 @@ def write_text(path: str, text: str) -> None:
 
 
 def write_json(path: str, content: Mapping[str, Any]) -> None:
-    """Write a JSON file; see ``write_text``. What JSON does not know is written as text."""
-    write_text(path, json.dumps(content, ensure_ascii=False, indent=2, default=str) + "\n")
+    """Write a JSON file; see ``write_text``."""
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
 
 
 def sha256(path: Path) -> str:
@@ -54,7 +54,7 @@ def sha256(path: Path) -> str:
 
 def absolute(path: str) -> str:
     """Make a local path mean the same in every process, wherever it was started; URIs stay as they are."""
-    return path if "://" in path else str(Path(path).expanduser().absolute())
+    return path.rstrip("/") if "://" in path else str(Path(path).expanduser().absolute())
 
 
 def is_within(path: str, folder: str) -> bool:

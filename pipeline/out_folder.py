@@ -59,21 +59,22 @@ class OutFolder:
         try:
             fs.makedirs(root, exist_ok=True)
             names = {PurePosixPath(name).name for name in fs.ls(root, detail=False)}
+        except FileNotFoundError:  # an object store has no empty folders
+            names = set()
         except OSError as error:
             raise UserError(f"--out {self.path} cannot be used: {reason(error)}.") from None
         if names and self.state not in names and not self.shared:
             raise UserError(f"--out {self.path} is not empty: give a folder of its own.")
-        if {self.state, self.finished} <= names and not overwrite:
-            raise UserError(
-                f"--out {self.path} is finished already: give another folder, or --overwrite to replace it."
-            )
+        if self.finished in names and not overwrite:
+            sentence = f"--out {self.path} is finished already: give another folder, or --overwrite to replace it."
+            raise UserError(sentence)
         return names
 
     def begin(self, asked: Mapping[str, Any], overwrite: bool) -> None:
         """Make the folder ready; what an earlier call left is removed.
 
         Args:
-            asked: What the state file will hold, as JSON has it.
+            asked: What the state file will hold. What JSON does not know, such as paths, becomes text.
             overwrite: See ``check``.
 
         Raises:
@@ -85,13 +86,13 @@ class OutFolder:
             for name in (self.finished, *self.made):  # first what says that the rest is whole
                 if name in names:
                     fs.rm(f"{root}/{name}", recursive=True)
-        write_json(f"{absolute(self.path)}/{self.state}", {**asked, _VERSIONS: _versions()})
+        write_json(f"{absolute(self.path)}/{self.state}", {**_as_json(asked), _VERSIONS: _versions()})
 
     def resume(self, asked: Mapping[str, Any], overwrite: bool) -> str | None:
         """Make the folder ready, or go on with what an interrupted call left there.
 
         Args:
-            asked: What the state file will hold, or holds.
+            asked: What the state file will hold, or holds. It binds no later call until something is made.
             overwrite: Begin anew, whatever the folder holds.
 
         Returns:
@@ -106,7 +107,7 @@ class OutFolder:
             return None
         begun = self.read_state()
         versions = begun.pop(_VERSIONS, {})
-        wanted = json.loads(json.dumps(asked, default=str))
+        wanted = _as_json(asked)
         if found := list(differences({key: begun.get(key) for key in wanted}, wanted)):
             shown = "; ".join(found[:_SHOWN] + [f"and {len(found) - _SHOWN} more"] * (len(found) > _SHOWN))
             raise UserError(
@@ -124,8 +125,10 @@ class OutFolder:
         """
         fs, root = fsspec.url_to_fs(absolute(self.path))
         try:
-            state = dict(json.loads(fs.cat_file(f"{root}/{self.state}")))
-        except (OSError, ValueError, TypeError):
+            state = json.loads(fs.cat_file(f"{root}/{self.state}"))
+            if not isinstance(state, dict):
+                raise ValueError
+        except (OSError, ValueError):
             raise UserError(f"--out {self.path}: its {self.state} cannot be read: give --overwrite.") from None
         return state
 
@@ -141,9 +144,17 @@ def differences(before: Any, now: Any, name: str = "") -> Iterator[str]:
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in dict.fromkeys([*before, *now]):
             yield from differences(before.get(key), now.get(key), f"{name}.{key}".removeprefix("."))
+    elif "sha256" in name and before != now:
+        yield f"{name} has other contents"
+    elif isinstance(before, Mapping) or isinstance(now, Mapping):
+        yield f"{name} is {'gone' if before else 'new'}"
     elif before != now:
-        hashed = "sha256" in name
-        yield f"{name} has other contents" if hashed else f"{name} was {json.dumps(before)} and is {json.dumps(now)}"
+        old, new = (json.dumps(value, ensure_ascii=False) for value in (before, now))
+        yield f"{name} was {old} and is {new}"
+
+
+def _as_json(asked: Mapping[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(asked, default=str))
 
 
 def _versions() -> dict[str, str]:

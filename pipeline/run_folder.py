@@ -59,7 +59,10 @@ def open_run(out: str, audio: str, settings: Settings, overwrite: bool) -> tuple
         UserError: The folder holds a finished run, or an unfinished one with other settings.
     """
     resumed = run_folder(out).resume({"audio": audio, "settings": asdict(settings)}, overwrite)
-    return set(tables.read(f"{absolute(out)}/parts", RESULT)["recording_id"].to_pylist()), resumed
+    done = set(tables.read(f"{absolute(out)}/parts", RESULT)["recording_id"].to_pylist())
+    if done and not resumed:
+        raise UserError(f"--out {out} holds parts of a run but not its run.json: give another folder.")
+    return done, resumed
 
 
 def read_run(run: str, needed: Collection[str] = ("recordings", "transcripts")) -> dict[str, pa.Table]:

@@ -179,15 +179,11 @@ class Settings:
 
 
 def check(settings: Settings) -> None:
-    """Check that all values are in their valid ranges.
-
-    Raises:
-        UserError: A value is out of its range; the message names the option.
-    """
+    """Raise a UserError, which names the option, if a value is out of its range."""
     least = {"batch_size": 1, "beam_size": 1, "silence_dbfs": -math.inf, "log_prob_threshold": -math.inf}
 
     def visit(settings: Any, prefix: str) -> None:
-        check_numbers(vars(settings), least, prefix=prefix)
+        check_numbers(vars(settings), least, {"expected_confidence": 1}, prefix)
         for name, value in vars(settings).items():
             if is_dataclass(value):
                 visit(value, f"{prefix}{name.replace('_', '-')}.")
@@ -203,16 +199,13 @@ def check_numbers(
     most: Mapping[str, float] = MappingProxyType({}),
     prefix: str = "",
 ) -> None:
-    """Check that numbers are in their valid ranges.
+    """Raise a UserError, which names the option, if a number is out of its range.
 
     Args:
         values: Values by setting; those that are no numbers are left alone.
         least: The least value of a setting; 0 for those that are not in it.
         most: The highest value of a setting; those that are not in it have none.
         prefix: What the options have before the names of the settings.
-
-    Raises:
-        UserError: A number is out of its range; the message names the option.
     """
     for name, value in values.items():
         low, high = least.get(name, 0), most.get(name, math.inf)

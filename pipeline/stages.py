@@ -139,6 +139,8 @@ def post_process(batch: pa.Table, processor: PostProcessor) -> pa.Table:
     transcripts, tagged = _transcripts(batch), batch["entities"].to_pylist()
 
     def work(rows: Sequence[int]) -> list[list[Entity]]:
+        if not all(transcripts[row].words for row in rows):
+            raise ValueError("a text without timed words")
         return [processor(transcripts[row], [Entity.from_row(entity) for entity in tagged[row]]) for row in rows]
 
     with_text = [row for row, transcript in transcripts.items() if transcript.text]

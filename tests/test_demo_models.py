@@ -1,6 +1,7 @@
 """The demo's trained models: what the card says that they transcribe and find is what they do."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from pipeline.demo import CLIPS, MODELS
 from pipeline.settings import PROFILES
 from pipeline.speech.parakeet import Parakeet
 from pipeline.speech.whisper import load_whisper
+from pipeline.speech.words import Transcript
 from pipeline.synthetic import corpus as synthetic
 from tests.clinic import read_clips
-from tests.demo_scores import measure
+from tests.demo_scores import measure, transcript_scores
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,19 @@ def test_the_card_shows_these_scores(said):
     for text in ("said", "heard"):
         for part in ("strict", "overlap", "unseen_names"):
             assert f" {said['test']['entities'][text]['all'][part]} |" in card
+
+
+def test_the_scores_tell_what_was_written_wrong_and_when():
+    said = next(clip for clip in read_clips(CLIPS) if clip.said.language == "en" and len(clip.said.words) > 5)
+    mandarin = next(clip for clip in read_clips(CLIPS) if clip.said.language == "zh")
+    later = [replace(word, start_s=word.start_s + 0.04) for word in said.said.words]
+    text = said.said.text[said.said.words[1].char_end :]
+    written = [Transcript(said.said.text, later), Transcript(text, later[2:]), Transcript("morning", [])]
+    measured = transcript_scores([said, said, mandarin], written)
+    assert measured["routed"] == pytest.approx(2 / 3)
+    assert measured["en"]["error_rate"] == pytest.approx(1 / len(said.said.words))
+    assert measured["en"]["word_start_off_s"] == pytest.approx(0.04) and measured["en"]["word_end_off_s"] == 0
+    assert measured["zh"]["clips"] == 1 and measured["zh"]["error_rate"] >= 1
 
 
 @pytest.mark.slow

@@ -1,11 +1,13 @@
 """Finding the datasets of the adapters, checked before anything starts."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from pipeline.corpus import tagging_datasets
+from pipeline.corpus.preparation import REPORT
 from pipeline.corpus.tagging_datasets import Dataset
 from pipeline.errors import UserError
 
@@ -19,16 +21,20 @@ def find_datasets(option: str, folder: Path, wanted: Sequence[str]) -> tuple[dic
         wanted: Names of the entity groups to train; all, where there are none.
 
     Returns:
-        The datasets by their folders, which are named like their groups and sorted; and the names of the groups that
-        are left out because the data has none of their types.
+        The datasets by their folders, which are named like their groups; and the names of the groups that are left out
+        because the data has none of their types. Both are in the order in which jobs.prepare had the groups.
 
     Raises:
         UserError: An entity group or its dataset is missing, a file cannot be read, or a wanted group has no example.
     """
     root = folder / "tagging"
-    names = sorted(each.name for each in root.glob("*") if each.is_dir())
-    if not names:
-        raise UserError(f"{option} {folder} holds no datasets in tagging/: give the out folder of jobs.prepare.")
+    try:
+        names = list(json.loads((folder / REPORT).read_text(encoding="utf-8"))["tagging_datasets"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(
+            f"{option} {folder} holds no datasets of this version of jobs.prepare ({REPORT} lists them): give its out "
+            "folder, or prepare anew."
+        ) from None
     for name in wanted:
         if name not in names:
             raise UserError(f"--groups {name}: there is no such group; the groups are {', '.join(names)}.")
@@ -58,16 +64,7 @@ def find_datasets(option: str, folder: Path, wanted: Sequence[str]) -> tuple[dic
 
 
 def check_few_shot(option: str, few_shot: int | None, dataset: Dataset) -> None:
-    """Refuse more few-shot turns than a dataset has.
-
-    Args:
-        option: The option that gives the number, for messages.
-        few_shot: The number; None takes all.
-        dataset: The dataset.
-
-    Raises:
-        UserError: The dataset has fewer.
-    """
+    """Raise a UserError, which names the option, if a dataset has fewer few-shot turns; None takes all it has."""
     prompt = dataset.prompt
     if few_shot is not None and few_shot > len(prompt.examples):
         raise UserError(

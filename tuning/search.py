@@ -58,11 +58,7 @@ class Space:
 
 
 def check_space(space: Space) -> None:
-    """Refuse values that no training can work with.
-
-    Raises:
-        UserError: A value is missing or out of its range, or two ends are in the wrong order.
-    """
+    """Raise a UserError if a value is missing or out of its range, or two ends are in the wrong order."""
     for name, values in asdict(space).items():
         option = f"--space.{name.replace('_', '-')}"
         if not values:

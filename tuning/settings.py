@@ -85,11 +85,7 @@ class AsrSettings:
 
 
 def check_asr(asr: AsrSettings) -> None:
-    """Refuse values that no training can work with.
-
-    Raises:
-        UserError: A number is out of its range.
-    """
+    """Raise a UserError, which names the option, if no training can work with a value."""
     least = {"epochs": 1, "batch_size": 1, "accumulation": 1, "keep": 1}
     check_numbers(vars(asr), least, {"warmup_share": 1, "time_width": 1, "min_learning_rate": asr.learning_rate})
     if not all(0 <= beta < 1 for beta in asr.betas):
@@ -210,15 +206,7 @@ ADAPTER_PROFILES = {
 
 
 def check_adapter(adapter: AdapterSettings, prefix: str = "") -> None:
-    """Refuse values that no training can work with.
-
-    Args:
-        adapter: The settings.
-        prefix: What the options have before the names of the settings.
-
-    Raises:
-        UserError: A number is out of its range.
-    """
+    """Raise a UserError if no training can work with a value; ``prefix`` begins the names of the options."""
     least = {"rank": 1, "alpha": 1, "epochs": 1, "batch_size": 1, "accumulation": 1}
     check_numbers(vars(adapter), least, prefix=prefix)
     if adapter.dropout >= 1:

@@ -53,11 +53,7 @@ class PreparationSettings:
 
 
 def check(settings: PreparationSettings) -> None:
-    """Check that all values are in their valid ranges.
-
-    Raises:
-        UserError: A value is out of its range; the message names the option.
-    """
+    """Raise a UserError, which names the option, if a value is out of its range."""
     most = {"negatives": 1e6, "recognised_share": 1, "few_shot": 1e6, "min_duration_s": settings.max_duration_s}
     check_numbers(vars(settings), {}, most)
 

@@ -85,7 +85,7 @@ def read(folder: str) -> Dataset:
     fs, root = fsspec.url_to_fs(folder)
     prompt = Prompt.from_json(json.loads(fs.cat_file(f"{root}/{PROMPT}")))
     splits = {split: pq.read_table(f"{root}/{split}.parquet", filesystem=fs) for split in SPLITS}
-    if any(not table.schema.equals(SCHEMA) for table in splits.values()):
+    if any(table.schema.names != SCHEMA.names for table in splits.values()):
         raise ValueError(f"the tables of {folder} have other columns")
     return Dataset(prompt, splits)
 

@@ -19,6 +19,8 @@ from pipeline.tagging.entities import Entity, Span
 from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.patterns import load_patterns
 
+_WORDS = TypeAdapter(list[Word])
+
 RECOGNIZER = "label-studio"
 """Recognizer of transcripts that annotators have checked."""
 
@@ -178,7 +180,7 @@ def read(path: str) -> tuple[dict[str, pa.Table], int, list[int]]:
 def _corrected(data: Mapping[str, Any], result: Sequence[Mapping[str, Any]]) -> tuple[Transcript, list[Span | None]]:
     """Return the corrected transcript, and the marked spans in it; None for one whose words were deleted."""
     shown = str(data["text"])
-    words = TypeAdapter(list[Word]).validate_python(data.get("words") or [])
+    words = _WORDS.validate_python(data.get("words") or [])
     written = [region["value"]["text"] for region in result if region["type"] == "textarea"]
     text = shown
     if written:

@@ -136,7 +136,7 @@ def write_wav(path: str, samples: np.ndarray) -> None:
     """Write mono samples at 16 kHz atomically as a 16-bit WAV file, clipped at full scale.
 
     Args:
-        path: A local path or an fsspec URI .
+        path: A local path or an fsspec URI.
         samples: float32, shape (samples,).
     """
     content = io.BytesIO()

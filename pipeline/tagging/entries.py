@@ -44,11 +44,7 @@ def read_entries(path: Path, built_in: Path, what: str) -> list[Entry]:
 
 
 def check_keys(where: str, body: Mapping[str, Any], needed: Set[str], optional: Set[str] = frozenset()) -> None:
-    """Check the keys of an entry.
-
-    Raises:
-        UserError: A key is missing or unknown.
-    """
+    """Raise a UserError if a key of an entry is missing or unknown."""
     wrong = sorted(str(key) for key in (needed - set(body)) | (set(body) - needed - optional))
     if wrong:
         keys = ", ".join(sorted(needed | optional))
@@ -56,22 +52,14 @@ def check_keys(where: str, body: Mapping[str, Any], needed: Set[str], optional: 
 
 
 def check_texts(where: str, body: Mapping[str, Any], keys: Iterable[str]) -> None:
-    """Check that the values of these keys, if present, are non-empty texts.
-
-    Raises:
-        UserError: One is not.
-    """
+    """Raise a UserError if the value of one of these keys is there and is not a non-empty text."""
     for key in keys:
         if key in body and (not isinstance(body[key], str) or not body[key]):
             raise UserError(f"{where}: `{key}:` is a text; put it in quotes if YAML reads it as something else.")
 
 
 def check_languages(where: str, languages: Any) -> None:
-    """Check that languages are a non-empty list of en and zh.
-
-    Raises:
-        UserError: They are not.
-    """
+    """Raise a UserError if languages are not a non-empty list of en and zh."""
     if not is_texts(languages) or not languages or set(languages) - {"en", "zh"}:
         raise UserError(f"{where}: `languages:` is a list of en, zh or both, such as [en, zh].")
 

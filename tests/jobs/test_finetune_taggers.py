@@ -41,7 +41,7 @@ def trained(arguments, ray_cluster, tmp_path_factory) -> Path:
 
 def test_each_group_gets_the_checkpoint_with_the_lowest_validation_loss(trained):
     card = json.loads((trained / "card.json").read_text())
-    assert list(card["adapters"]) == sorted(GROUPS)
+    assert list(card["adapters"]) == GROUPS
     for group in GROUPS:
         rows = pq.read_table(trained / "adapters" / group / "metrics.parquet").to_pylist()
         losses = {row["step"]: row["value"] for row in rows if row["name"] == "valid_loss"}
@@ -89,7 +89,7 @@ def test_a_finished_training_is_not_replaced_unasked(trained, arguments):
         (["--rank", "0"], "--rank 0"),
         (["--few-shot", "6"], "has 5 few-shot turns"),
         (["--num-cpus", "64"], "asks for 64 CPUs"),
-        (["--datasets", "nowhere"], "holds no datasets in tagging/: give the out folder of jobs.prepare"),
+        (["--datasets", "nowhere"], "holds no datasets of this version of jobs.prepare"),
         (["--base-model", "./nowhere"], "--base-model ./nowhere"),
         (["--settings", "{folder}/best.yaml"], "names: give settings out of"),
         (["--settings", "{folder}/worse.yaml"], "write 0.00004"),
@@ -108,7 +108,11 @@ def test_a_users_mistake_is_one_sentence_before_anything_starts(arguments, chang
 @pytest.mark.parametrize(
     ("harm", "sentence"),
     [
-        (shutil.rmtree, "--groups care: there is no such group; the groups are addresses, identifiers, names,"),
+        (shutil.rmtree, "holds no dataset of the group care in tagging/care: give the out"),
+        (
+            lambda care: (care.parents[1] / "prepare_report.json").write_text("{}"),
+            "holds no datasets of this version of jobs.prepare",
+        ),
         (
             lambda care: (care / "prompt.json").unlink(),
             "holds no dataset of the group care in tagging/care: give the out",
@@ -122,6 +126,7 @@ def test_a_users_mistake_is_one_sentence_before_anything_starts(arguments, chang
 )
 def test_a_dataset_that_cannot_be_trained_on_is_one_sentence(arguments, datasets, harm, sentence, tmp_path):
     shutil.copytree(datasets / "tagging", tmp_path / "tagging")
+    shutil.copy(datasets / "prepare_report.json", tmp_path)
     harm(tmp_path / "tagging" / "care")
     given = ["--datasets", str(tmp_path), "--out", str(tmp_path / "out"), "--groups", "care"]
     with pytest.raises(UserError, match=sentence):

@@ -142,10 +142,21 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         ([*DEMO, "--profile", "reference", "--whisper", "nowhere"], "--whisper nowhere: there is no"),
         ([*DEMO, "--profile", "reference", "--whisper", "s3://models/w"], "--whisper s3://models/w: models are read"),
         ([*DEMO, "--whisper.batch-size", "0"], "--whisper.batch-size 0: give a number from 1."),
+        ([*DEMO, "--tagger.rules", "README.md"], f"{ROOT}/README.md is not valid YAML"),
         (["--audio", "magic://audio", "--out", "out"], "--audio magic://audio: Protocol not known: magic"),
         ([*DEMO[:2], "--out", "README.md/out"], f"--out {ROOT}/README.md/out cannot be used: Not a directory."),
     ],
-    ids=["no folder", "no audio", "no profile", "no model", "model URI", "number", "protocol", "out is no folder"],
+    ids=[
+        "no folder",
+        "no audio",
+        "no profile",
+        "no model",
+        "model URI",
+        "number",
+        "rules",
+        "protocol",
+        "out is no folder",
+    ],
 )
 def test_a_users_mistake_is_one_sentence_and_exit_status_1(arguments, sentence):
     done = command(*arguments)

@@ -34,14 +34,17 @@ def test_with_a_gpu_each_pool_has_an_actor_for_every_gpu(ray_cluster, monkeypatc
     assert [pool.actors for pool in pools] == [3, 3, 3]
 
 
-def start_failing(monkeypatch, times: int) -> list[dict]:
+TIMED_OUT = Exception("The current node timed out during startup.")
+
+
+def start_failing(monkeypatch, times: int, error: Exception = TIMED_OUT) -> list[dict]:
     """Let Ray fail to start so often; gather the calls."""
     calls = []
 
     def init(**options):
         calls.append(options)
         if len(calls) <= times:
-            raise Exception("The current node timed out during startup.")
+            raise error
 
     monkeypatch.setattr(ray, "is_initialized", lambda: len(calls) > times)
     monkeypatch.setattr(ray, "init", init)
@@ -64,8 +67,8 @@ def test_a_ray_that_never_comes_up_is_one_sentence(monkeypatch):
 
 
 def test_a_cluster_that_does_not_answer_is_asked_once(monkeypatch):
-    calls = start_failing(monkeypatch, times=5)
+    calls = start_failing(monkeypatch, times=5, error=ConnectionError("no answer"))
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    with pytest.raises(UserError, match=r"^Ray cannot be reached \(RAY_ADDRESS is 10.0.0.1:6379; Exception\)"):
+    with pytest.raises(UserError, match=r"^Ray cannot be reached \(RAY_ADDRESS is 10.0.0.1:6379; ConnectionError\)"):
         connect_to_ray()
     assert len(calls) == 1

@@ -36,12 +36,28 @@ def test_work_begins_in_a_folder_of_its_own(folder, tmp_path):
     assert names(folder, tmp_path) == {"letter.txt"}
 
 
+def test_a_store_without_empty_folders_can_be_a_new_out_folder(monkeypatch):
+    """An object store forgets a folder that holds nothing, so that listing it finds no such thing."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    monkeypatch.setattr(MemoryFileSystem, "makedirs", lambda self, path, exist_ok=False: None)
+    folder = OutFolder("memory://bucket/new/", "training.json", "card.json", ["model"])
+    assert folder.resume(ASKED, overwrite=False) is None
+    assert folder.read_state()["settings"] == ASKED["settings"]
+    with pytest.raises(UserError, match="is not empty"):
+        OutFolder("memory://bucket/new", "run.json", "summary.json", []).check(overwrite=True)
+
+
 def test_a_shared_folder_may_hold_more_and_keeps_it(folder, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "model").write_text("of somebody")
     shared = OutFolder(folder.path, folder.state, folder.finished, folder.made, shared=True)
     assert shared.resume(ASKED, overwrite=True) is None
     assert (tmp_path / "out" / "model").read_text() == "of somebody"
+    (tmp_path / "out" / "card.json").write_text("{}")
+    (tmp_path / "out" / "training.json").unlink()
+    with pytest.raises(UserError, match="is finished already"):
+        shared.check(overwrite=False)
 
 
 def test_interrupted_work_goes_on_with_the_same_command(folder, tmp_path):
@@ -101,3 +117,12 @@ def test_many_differences_are_counted(folder, tmp_path):
     (tmp_path / "out" / "model").write_text("half of it")
     with pytest.raises(UserError, match=r"settings\.2 was 0 and is 1; and 2 more"):
         folder.resume({"settings": now}, overwrite=False)
+
+
+def test_what_is_new_or_gone_is_said_without_its_contents():
+    before, now = {"adapters": {"names": {"rank": 8}}, "資料": "甲"}, {"adapters": {"care": {"rank": 8}}, "資料": "乙"}
+    assert list(differences(before, now)) == [
+        "adapters.names is gone",
+        "adapters.care is new",
+        '資料 was "甲" and is "乙"',
+    ]

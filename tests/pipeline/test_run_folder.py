@@ -8,7 +8,7 @@ import pytest
 from pipeline import submission, tables
 from pipeline.errors import UserError
 from pipeline.outputs.transcriptions import write_transcriptions_json
-from pipeline.run_folder import RESULT, close_run, open_run
+from pipeline.run_folder import RESULT, close_run, open_run, read_run
 from pipeline.settings import Settings
 
 SETTINGS = Settings()
@@ -136,6 +136,20 @@ def test_an_interrupted_run_goes_on_with_the_same_settings_only(out):
         open_run(out, "/data", other, overwrite=False)
     with pytest.raises(UserError, match=r'other settings or data \(audio was "/data" and is "/elsewhere"\)'):
         open_run(out, "/elsewhere", SETTINGS, overwrite=False)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_parts_of_an_unknown_run_are_refused_and_stay(out, tmp_path, overwrite):
+    (tmp_path / "run" / "run.json").unlink()
+    with pytest.raises(UserError, match=r"holds parts of a run but not its run\.json: give another folder"):
+        open_run(out, "/data", SETTINGS, overwrite)
+    assert list((tmp_path / "run" / "parts").iterdir())
+
+
+def test_a_run_that_was_killed_at_its_very_end_is_finished(out, tmp_path):
+    close_run(out, IDS, {}, seconds=1.0)
+    write_parts(out, [FAILED])
+    assert len(read_run(out)["transcripts"]) == 2
 
 
 def test_the_references_json_form_has_language_text_and_timed_words(out, tmp_path):
