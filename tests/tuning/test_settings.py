@@ -27,8 +27,8 @@ def test_the_profiles_values_are_accepted(name):
 
 
 def test_every_profile_has_room_for_the_longest_recording_in_a_batch():
-    for make in ASR_PROFILES.values():
-        assert make().batch_seconds == 0 or make().batch_seconds >= make().max_duration_s
+    for asr in ASR_PROFILES.values():
+        assert asr.batch_seconds == 0 or asr.batch_seconds >= asr.max_duration_s
 
 
 @pytest.mark.parametrize(
