@@ -1,5 +1,6 @@
 """The exception that stands for a user's mistake, and messages of other errors that hold no patient text."""
 
+import re
 import socket
 import traceback
 from pathlib import Path
@@ -30,3 +31,12 @@ def reason(error: OSError) -> str:
 def unwritten(error: OSError) -> str:
     """Say why a file cannot be written, and on which node of a cluster."""
     return f"{reason(error)} on node {socket.gethostname()}"
+
+
+def load_error(died: str) -> UserError:
+    """Turn the message of an actor that died while it loaded its model into a sentence: it ends with the cause."""
+    causes = re.findall(r"^(?:\w+\.)*(\w*(?:Error|Exception)): (.*)$", died, re.MULTILINE)
+    if not causes:
+        return UserError("A process died while it loaded its model, perhaps for want of memory.")
+    name, message = causes[-1]
+    return UserError(message if name == UserError.__name__ else f"A model could not be loaded: {name}: {message}")

@@ -5,7 +5,6 @@
 What each stage does stands in ``pipeline.stages``; models load once in each actor.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, cast
@@ -17,7 +16,7 @@ from ray.exceptions import ActorDiedError
 
 from pipeline import stages, tables
 from pipeline.corpus import audio_copies
-from pipeline.errors import UserError
+from pipeline.errors import UserError, load_error
 from pipeline.run_folder import RESULT
 from pipeline.settings import DecodingSettings, Pool, Settings
 from pipeline.stages import Loaders
@@ -89,7 +88,7 @@ def run(recordings: Mapping[str, str], parts: str, settings: Settings, loaders: 
     try:
         yield from _twice(left, settings.whisper.batch_size, lay_out)
     except ActorDiedError as error:
-        raise _load_error(error) from None
+        raise load_error(str(error)) from None
     lost = {"entities": [], "timings": [], "failure": {"stage": "stream", "error": _DIED}}
     rows = [{"recording_id": recording_id, "path": path} | lost for recording_id, path in left.items()]
     if rows:
@@ -160,12 +159,3 @@ def _actors(pool: Pool, batch_size: int) -> dict[str, Any]:
         "num_gpus": pool.num_gpus,
         "max_task_retries": 1,
     }
-
-
-def _load_error(error: ActorDiedError) -> UserError:
-    """Turn an actor's death in its constructor into a sentence: its traceback ends with the cause."""
-    causes = re.findall(r"^(?:\w+\.)*(\w*(?:Error|Exception)): (.*)$", str(error), re.MULTILINE)
-    if not causes:
-        return UserError("A process died while it loaded its model, perhaps for want of memory.")
-    name, message = causes[-1]
-    return UserError(message if name == UserError.__name__ else f"A model could not be loaded: {name}: {message}")
