@@ -61,6 +61,7 @@ def fit(
     model.set_trainer(trainer)
     model.world_size = trainer.world_size  # NeMo sets it only in models that are made with a trainer
     replace_loss(model)
+    model.compute_eval_loss = True  # NVIDIA's models have it off; then validation has no loss
     model.wer.log_prediction = False
     masks = {key: getattr(settings, key) for key in ("freq_masks", "freq_width", "time_masks", "time_width")}
     model.spec_augmentation = model.from_config_dict({"_target_": _MASKS, **masks})

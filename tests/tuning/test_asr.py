@@ -69,6 +69,17 @@ def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
     return torch.load(checkpoint / "checkpoint.ckpt", weights_only=False)["state_dict"]
 
 
+def test_a_model_with_the_flags_of_nvidias_recipe_has_a_validation_loss(tone_parakeet, manifests, through, tmp_path):
+    model = load(tone_parakeet)
+    model.cfg.compute_eval_loss = False
+    model.cfg.joint |= {"fuse_loss_wer": True, "fused_batch_size": 4}
+    model.save_to(str(tmp_path / "fused.nemo"))
+    reported = Reported(tmp_path)
+    fit(tmp_path / "fused.nemo", manifests, replace(SETTINGS, epochs=1), reported, tmp_path)
+    (values,) = reported.values
+    assert values["valid_loss"] == pytest.approx(through.values[0]["valid_loss"], rel=0.2)
+
+
 def test_after_each_epoch_a_checkpoint_is_reported_with_its_error_rate_and_loss(through):
     steps_an_epoch = 2  # 12 recordings, 4 a batch, 2 batches a step
     assert [(values["epoch"], values["step"]) for values in through.values] == [
