@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from omegaconf import open_dict
 
 from tests.tones import write_manifests
 from tuning import asr_validation
@@ -71,8 +72,9 @@ def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
 
 def test_a_model_with_the_flags_of_nvidias_recipe_has_a_validation_loss(tone_parakeet, manifests, through, tmp_path):
     model = load(tone_parakeet)
-    model.cfg.compute_eval_loss = False
-    model.cfg.joint |= {"fuse_loss_wer": True, "fused_batch_size": 4}
+    with open_dict(model.cfg):
+        model.cfg.compute_eval_loss = False
+        model.cfg.joint.fuse_loss_wer, model.cfg.joint.fused_batch_size = True, 4
     model.save_to(str(tmp_path / "fused.nemo"))
     reported = Reported(tmp_path)
     fit(tmp_path / "fused.nemo", manifests, replace(SETTINGS, epochs=1), reported, tmp_path)
