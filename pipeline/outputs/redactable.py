@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,7 +13,7 @@ from pipeline import submission
 from pipeline.outputs import text
 from pipeline.speech.words import Transcript
 from pipeline.tagging.entities import Entity, Span
-from pipeline.tagging.entity_groups import load_entity_groups
+from pipeline.tagging.entity_groups import EntityGroup, load_entity_groups
 from pipeline.tagging.overlaps import OVERLAP
 from pipeline.tagging.patterns import load_patterns
 
@@ -62,7 +62,7 @@ def found_entities(entities: pa.Table) -> list[dict[str, Any]]:
 
 def known_types() -> set[str]:
     """Return all types of the entity groups and patterns that are built in."""
-    return _types_of({group.name for group in load_entity_groups()})
+    return _types_of(load_entity_groups())
 
 
 def choose(
@@ -85,7 +85,7 @@ def choose(
     entities: dict[str, list[Entity]] = defaultdict(list)
     for row in found:
         entities[row["recording_id"]].append(Entity.from_row(row))
-    identities = _types_of(_GROUPS_OF_IDENTITIES)
+    identities = _types_of(group for group in load_entity_groups() if group.name in _GROUPS_OF_IDENTITIES)
     chosen: list[RedactableRecording] = []
     withheld: dict[str, str] = {}
     for i in sorted({*recordings, *transcripts, *failures, *entities}, key=submission.id_order):
@@ -111,9 +111,9 @@ def choose(
     return chosen, withheld
 
 
-def _types_of(groups: Collection[str]) -> set[str]:
+def _types_of(groups: Iterable[EntityGroup]) -> set[str]:
     """Return the types of entity groups and of all patterns."""
-    types = {type_ for group in load_entity_groups() if group.name in groups for type_ in group.types}
+    types = {type_ for group in groups for type_ in group.types}
     return types | {pattern.type for pattern in load_patterns()}
 
 
