@@ -17,7 +17,7 @@ from pipeline import models, run_folder
 from pipeline.errors import UserError
 from pipeline.files import absolute
 from pipeline.outputs.transcriptions import write_transcriptions_json
-from pipeline.settings import Settings, check
+from pipeline.settings import Settings, check, check_numbers
 from pipeline.speech.audio import find_recordings
 from pipeline.tagging.post_processing import PostProcessor
 
@@ -45,6 +45,13 @@ class Predict:
     overwrite: bool = False
     """Replace the run that the out folder holds. To go on with an interrupted one, leave it out."""
 
+    retry_failed: bool = False
+    """Try the failures of the run that the out folder holds again, finished or not."""
+
+    max_failures: float = 0.2
+    """Share of failures, among at least 20 finished recordings, above which the run stops: something else than the
+    recordings is at fault then. What is finished is kept. 1: never."""
+
     transcriptions_json: bool = False
     """Write transcriptions_corrected.json too, transcripts and word times in the reference method's form."""
 
@@ -61,7 +68,10 @@ def main(arguments: list[str]) -> None:
     recordings = find_recordings(audio)
     if any(path.startswith(f"{out}/") for path in recordings.values()):
         raise UserError(f"--out {out} lies above recordings: give a folder of its own.")
-    run_folder.run_folder(out).check(job.overwrite)
+    if job.overwrite and job.retry_failed:
+        raise UserError("--overwrite removes what --retry-failed goes on with: give one of them.")
+    check_numbers({"max_failures": job.max_failures}, {}, {"max_failures": 1})
+    run_folder.run_folder(out).check(job.overwrite or job.retry_failed)
     settings = models.locate(job.settings)
     left_out = models.groups_without_adapter(settings)
     PostProcessor(settings.tagger)  # malformed patterns or rules are refused before anything is replaced
@@ -73,13 +83,14 @@ def main(arguments: list[str]) -> None:
 
     from pipeline import flow
 
-    placed = share_out(settings)
-    done, resumed = run_folder.open_run(out, audio, settings, job.overwrite)
+    placement = share_out(settings)
+    done, resumed = run_folder.open_run(out, audio, settings, job.overwrite, job.retry_failed)
     if resumed:
         print(f"{resumed} {len(done)} of {len(recordings)} recordings are finished.")
     left = {recording_id: path for recording_id, path in recordings.items() if recording_id not in done}
     hashes: Any = ray.remote(num_cpus=0)(models.sha256).remote(settings.models)
-    for _ in track(flow.run(left, f"{out}/parts", placed), len(left), "recordings"):
+    finished = flow.run(left, f"{out}/parts", settings, placement, max_failures=job.max_failures)
+    for _ in track(finished, len(left), "recordings"):
         pass
     summary = run_folder.close_run(out, recordings, ray.get(hashes), time.perf_counter() - start)
     if job.transcriptions_json:

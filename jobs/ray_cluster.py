@@ -1,13 +1,12 @@
 """Connecting to Ray, or starting it, and sharing out what it has."""
 
 import logging
-import math
 import os
 import warnings
-from dataclasses import replace
 
 from pipeline.errors import UserError
-from pipeline.settings import Pool, Settings
+from pipeline.placement import Node, Placement, place
+from pipeline.settings import Settings
 
 
 def connect_to_ray() -> None:
@@ -53,40 +52,14 @@ def _not_connected(error: Exception) -> UserError:
     )
 
 
-def share_out(settings: Settings) -> Settings:
-    """Give each pool its number of actors on this cluster: as many as set, else one for each GPU, else one.
+def share_out(settings: Settings) -> Placement:
+    """Say where the actors of all models go on this cluster.
 
     Raises:
         UserError: The cluster lacks the GPUs or CPUs that the settings ask for; the stream would wait for ever.
     """
     import ray
 
-    have = ray.cluster_resources()
-
-    def sized(pool: Pool) -> Pool:
-        return replace(pool, actors=pool.actors or (max(int(have.get("GPU", 0)), 1) if pool.num_gpus else 1))
-
-    settings = replace(
-        settings,
-        whisper=replace(settings.whisper, pool=sized(settings.whisper.pool)),
-        parakeet=replace(settings.parakeet, pool=sized(settings.parakeet.pool)),
-        tagger=replace(settings.tagger, pool=sized(settings.tagger.pool)),
-    )
-    pools = [settings.whisper.pool, settings.parakeet.pool, settings.tagger.pool]
-    on_gpu = [pool for pool in pools if pool.num_gpus]
-    share = max((pool.num_gpus for pool in on_gpu), default=1.0)
-    # Counted as if all took the largest share: unequal ones can be packed so that the last actor finds no card.
-    gpus = sum(pool.actors for pool in on_gpu) / (math.floor(1 / share + 1e-9) or 1 / share)
-    cpus = sum(pool.actors * pool.num_cpus for pool in pools) + 1
-    if gpus > have.get("GPU", 0):
-        raise UserError(
-            f"The models ask for {gpus:g} GPUs and Ray has {have.get('GPU', 0):g}: take fewer "
-            "actors or smaller shares (--whisper.pool.actors, --whisper.pool.num-gpus, and the same of parakeet and "
-            "tagger), or --profile demo."
-        )
-    if cpus > have.get("CPU", 0):
-        raise UserError(
-            f"The models and one decoding task ask for {cpus:g} CPUs and Ray has {have.get('CPU', 0):g}: "
-            "take fewer actors or a smaller --whisper.pool.num-cpus (and the same of parakeet and tagger)."
-        )
-    return settings
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = [Node(resources.get("CPU", 0.0), int(resources.get("GPU", 0))) for resources in alive]
+    return place(settings.pools, nodes)

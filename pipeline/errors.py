@@ -34,9 +34,9 @@ def unwritten(error: OSError) -> str:
 
 
 def load_error(died: str) -> UserError:
-    """Turn the message of an actor that died while it loaded its model into a sentence: it ends with the cause."""
+    """Turn the message of an actor that died into a sentence: where it could not load its model, with the cause."""
     causes = re.findall(r"^(?:\w+\.)*(\w*(?:Error|Exception)): (.*)$", died, re.MULTILINE)
     if not causes:
-        return UserError("A process died while it loaded its model, perhaps for want of memory.")
+        return UserError("A process that holds a model died again and again, perhaps for want of memory.")
     name, message = causes[-1]
     return UserError(message if name == UserError.__name__ else f"A model could not be loaded: {name}: {message}")

@@ -5,18 +5,25 @@
 What each stage does stands in ``pipeline.stages``; models load once in each actor.
 """
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, cast
 
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
-from ray.exceptions import ActorDiedError
+from ray.exceptions import OutOfMemoryError, RayActorError, WorkerCrashedError
+from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from pipeline import stages, tables
 from pipeline.corpus import audio_copies
 from pipeline.errors import UserError, load_error
+from pipeline.failure_limit import FailureLimit
+from pipeline.placement import Node, Placement, place
 from pipeline.run_folder import RESULT
 from pipeline.settings import DecodingSettings, Pool, Settings
 from pipeline.stages import Loaders
@@ -31,7 +38,14 @@ _DIED = "ProcessDied: twice, the second time on this recording alone"
 _TASK: dict[str, Any] = {"batch_size": None, "batch_format": "pyarrow", "num_cpus": 0.5, "max_retries": 1}
 
 
-def stream(recordings: Dataset, parts: str, settings: Settings, loaders: Loaders, one_by_one: bool = False) -> Dataset:
+def stream(
+    recordings: Dataset,
+    parts: str,
+    settings: Settings,
+    loaders: Loaders,
+    on_cards: Callable[[str], dict[str, Any]],
+    one_by_one: bool = False,
+) -> Dataset:
     """Lay out the stream; it runs while its output is read.
 
     Args:
@@ -39,6 +53,7 @@ def stream(recordings: Dataset, parts: str, settings: Settings, loaders: Loaders
         parts: Folder for the finished recordings, a path or URI that every node can write.
         settings: All settings; models as absolute paths.
         loaders: How actors load their models.
+        on_cards: Ray Data's options that place the actors of a model; see ``_reserved``.
         one_by_one: Give actors a single recording at a time, whatever their batch size.
 
     Returns:
@@ -46,17 +61,19 @@ def stream(recordings: Dataset, parts: str, settings: Settings, loaders: Loaders
     """
     models, whisper, parakeet, tagger = settings.models, settings.whisper, settings.parakeet, settings.tagger
 
-    def actors(pool: Pool, batch_size: int, *arguments: Any) -> dict[str, Any]:
-        return _actors(pool, 1 if one_by_one else batch_size) | {"fn_constructor_args": arguments}
+    def actors(model: str, pool: Pool, batch_size: int, *arguments: Any) -> dict[str, Any]:
+        own = _actors(pool, 1 if one_by_one else batch_size, on_cards(model))
+        return own | {"fn_constructor_args": arguments}
 
-    silence = settings.decoding.silence_dbfs
-    for_whisper = actors(whisper.pool, whisper.batch_size, loaders.whisper, models.whisper, whisper, silence)
-    for_parakeet = actors(parakeet.pool, parakeet.batch_size, loaders.parakeet, models.parakeet, parakeet)
+    silence, read = settings.decoding.silence_dbfs, partial(stages.read, settings=settings.decoding)
+    for_whisper = actors("whisper", whisper.pool, whisper.batch_size, loaders.whisper, models.whisper, whisper, silence)
+    for_parakeet = actors("parakeet", parakeet.pool, parakeet.batch_size, loaders.parakeet, models.parakeet, parakeet)
+    tagged_at_once = _REFILLS * tagger.batch_size
     for_tagger = actors(
-        tagger.pool, _REFILLS * tagger.batch_size, loaders.tagger, models.base_model, models.adapters, tagger
+        "tagger", tagger.pool, tagged_at_once, loaders.tagger, models.base_model, models.adapters, tagger
     )
     return (
-        recordings.map_batches(partial(stages.read, settings=settings.decoding), **_TASK)
+        recordings.map_batches(read, **_TASK)
         .map_batches(stages.Transcribe, **for_whisper)
         .map_batches(stages.TranscribeEnglish, **for_parakeet)
         .map_batches(stages.Tag, **for_tagger)
@@ -65,34 +82,72 @@ def stream(recordings: Dataset, parts: str, settings: Settings, loaders: Loaders
     )
 
 
-def run(recordings: Mapping[str, str], parts: str, settings: Settings, loaders: Loaders | None = None) -> Iterator[Row]:
+def run(
+    recordings: Mapping[str, str],
+    parts: str,
+    settings: Settings,
+    placement: Placement | None = None,
+    loaders: Loaders | None = None,
+    max_failures: float = 1.0,
+) -> Iterator[Row]:
     """Send recordings through the stream.
 
     Args:
         recordings: Paths or URIs by recording id.
         parts: Folder for the finished recordings.
-        settings: All settings; models as absolute paths. A pool whose number of actors is 0 gets one.
+        settings: All settings; models as absolute paths.
+        placement: Where the actors go; by default to no GPU.
         loaders: How actors load their models.
+        max_failures: The share of failures, among at least 20 finished recordings, above which the run stops.
 
     Yields:
-        For each recording as it is finished: recording_id, duration_s, failed, entities (a count) and timings.
+        For each recording as it is finished: recording_id, duration_s, failure (its stage and error, or None),
+        entities (a count) and timings.
 
     Raises:
-        UserError: A model cannot be loaded, or the parts cannot be written.
+        UserError: A model cannot be loaded, the parts cannot be written, or too many recordings failed.
     """
+    left, limit = dict(recordings), FailureLimit(max_failures)
+    placement = placement or place(settings.pools, [Node(math.inf, 0)])
+    with _reserved(placement) as on_cards:
 
-    def lay_out(some: Dataset, one_by_one: bool) -> Dataset:
-        return stream(some, parts, settings, loaders or Loaders(), one_by_one)
+        def lay_out(some: Dataset, one_by_one: bool) -> Dataset:
+            return stream(some, parts, settings, loaders or Loaders(), on_cards, one_by_one)
 
-    left = dict(recordings)
-    try:
-        yield from _twice(left, settings.whisper.batch_size, lay_out)
-    except ActorDiedError as error:
-        raise load_error(str(error)) from None
+        try:
+            for row in _twice(left, settings.whisper.batch_size, lay_out, limit):
+                yield row
+                limit.count(row["failure"])
+        except (RayActorError, WorkerCrashedError, OutOfMemoryError) as error:
+            raise load_error(str(error)) from None
     lost = {"entities": [], "timings": [], "failure": {"stage": "stream", "error": _DIED}}
     rows = [{"recording_id": recording_id, "path": path} | lost for recording_id, path in left.items()]
     if rows:
         yield from stages.write(tables.from_rows(rows, RESULT), parts).to_pylist()
+
+
+@contextmanager
+def _reserved(placement: Placement) -> Iterator[Callable[[str], dict[str, Any]]]:
+    """Reserve the cards of a placement, and give for each model the options that put its actors there."""
+    group = placement_group(list(map(dict, placement.bundles))) if placement.bundles else None
+
+    def on_cards(model: str) -> dict[str, Any]:
+        size = {"size": len(placement.cards[model])}
+        cards = [card for card in placement.cards[model] if card is not None]
+        if group is None or not cards:
+            return size
+        turn = itertools.cycle(cards)
+
+        def next_card() -> dict[str, Any]:  # Ray Data asks for each actor
+            return {"scheduling_strategy": PlacementGroupSchedulingStrategy(group, next(turn))}
+
+        return size | {"ray_remote_args_fn": next_card}
+
+    try:
+        yield on_cards
+    finally:
+        if group is not None:
+            remove_placement_group(group)
 
 
 def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings) -> Iterator[Row]:
@@ -114,12 +169,14 @@ def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings)
         return some.map_batches(partial(audio_copies.copy, folder=folder, settings=settings), **_TASK)
 
     left = dict(recordings)
-    yield from _twice(left, _FILES_IN_A_TASK, lay_out)
+    yield from _twice(left, _FILES_IN_A_TASK, lay_out, FailureLimit(1.0))
     for recording_id in left:
         yield dict.fromkeys(audio_copies.SCHEMA.names) | {"recording_id": recording_id, "error": _DIED}
 
 
-def _twice(left: dict[str, str], in_a_task: int, lay_out: Callable[[Dataset, bool], Dataset]) -> Iterator[Row]:
+def _twice(
+    left: dict[str, str], in_a_task: int, lay_out: Callable[[Dataset, bool], Dataset], limit: FailureLimit
+) -> Iterator[Row]:
     """Run a dataset over recordings, and yield the first row of each recording.
 
     A recording that kills its process takes its batch with it. The ones that did not come out are sent again, each
@@ -127,10 +184,12 @@ def _twice(left: dict[str, str], in_a_task: int, lay_out: Callable[[Dataset, boo
     """
     context = DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False  # the driver reports progress
-    context.max_errored_blocks = -1  # a lost block is found by the recordings that are missing
+    recordings_of_all = len(left)
     for one_by_one in (False, True):
         if not left:
             return
+        # A lost block is found by the recordings that are missing. In the second round it is a failed recording.
+        context.max_errored_blocks = limit.left(recordings_of_all) if one_by_one else -1
         recordings = ray.data.from_arrow(_blocks(left, 1 if one_by_one else in_a_task))
         for batch in lay_out(recordings, one_by_one).iter_batches(batch_size=None, batch_format="pyarrow"):
             for row in cast(pa.Table, batch).to_pylist():
@@ -146,13 +205,13 @@ def _blocks(recordings: Mapping[str, str], rows: int) -> list[pa.Table]:
     return [table.slice(start, rows) for start in range(0, len(table), rows)]
 
 
-def _actors(pool: Pool, batch_size: int) -> dict[str, Any]:
+def _actors(pool: Pool, batch_size: int, on_cards: Mapping[str, Any]) -> dict[str, Any]:
     """Options of a pool of actors; Ray replaces a dead actor and, here, gives its task one more try."""
+    placed = dict(on_cards)
     # One recording at a time means one task at a time too, or a dying actor takes the next recording with it.
-    return {
-        "compute": ActorPoolStrategy(
-            size=max(pool.actors, 1), max_tasks_in_flight_per_actor=1 if batch_size == 1 else None
-        ),
+    in_flight = 1 if batch_size == 1 else None
+    return placed | {
+        "compute": ActorPoolStrategy(size=placed.pop("size"), max_tasks_in_flight_per_actor=in_flight),
         "batch_size": batch_size,
         "batch_format": "pyarrow",
         "num_cpus": pool.num_cpus,

@@ -88,12 +88,13 @@ class OutFolder:
                     fs.rm(f"{root}/{name}", recursive=True)
         write_json(f"{absolute(self.path)}/{self.state}", {**_as_json(asked), _VERSIONS: _versions()})
 
-    def resume(self, asked: Mapping[str, Any], overwrite: bool) -> str | None:
+    def resume(self, asked: Mapping[str, Any], overwrite: bool, reopen: bool = False) -> str | None:
         """Make the folder ready, or go on with what an interrupted call left there.
 
         Args:
             asked: What the state file will hold, or holds. It binds no later call until something is made.
             overwrite: Begin anew, whatever the folder holds.
+            reopen: Go on with finished work too.
 
         Returns:
             None where the work begins; where it goes on, a sentence that says so, and which libraries are others now.
@@ -101,7 +102,7 @@ class OutFolder:
         Raises:
             UserError: Something else was asked for when the work in the folder began, or see ``check``.
         """
-        names = self.check(overwrite)
+        names = self.check(overwrite or reopen)
         if self.state not in names or overwrite or not names & set(self.made):
             self.begin(asked, overwrite)
             return None

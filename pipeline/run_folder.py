@@ -4,6 +4,8 @@ During a run, finished recordings are written to ``parts/``. The tables and subm
 end, so a file outside ``parts/`` is always complete.
 """
 
+import json
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
@@ -42,7 +44,9 @@ def run_folder(out: str) -> OutFolder:
     return OutFolder(out, "run.json", "summary.json", _MADE_HERE, shared=True)
 
 
-def open_run(out: str, audio: str, settings: Settings, overwrite: bool) -> tuple[set[str], str | None]:
+def open_run(
+    out: str, audio: str, settings: Settings, overwrite: bool, retry_failed: bool = False
+) -> tuple[set[str], str | None]:
     """Prepare the folder for a new run, or resume an interrupted one.
 
     Args:
@@ -50,19 +54,63 @@ def open_run(out: str, audio: str, settings: Settings, overwrite: bool) -> tuple
         audio: The folder of recordings.
         settings: All settings.
         overwrite: Remove the files of an earlier run.
+        retry_failed: Take up the failures of an interrupted or finished run: they are no longer finished.
 
     Returns:
-        Ids of the recordings that an interrupted run with the same settings has finished, and the message of
+        Ids of the recordings that an earlier run with the same settings has finished, and the message of
         ``OutFolder.resume``.
 
     Raises:
         UserError: The folder holds a finished run, or an unfinished one with other settings.
     """
-    resumed = run_folder(out).resume({"audio": audio, "settings": asdict(settings)}, overwrite)
+    asked = {"audio": audio, "settings": asdict(settings)}
+    resumed = run_folder(out).resume(asked, overwrite, retry_failed)
+    if resumed and retry_failed:
+        _forget_failures(absolute(out))
     done = set(tables.read(f"{absolute(out)}/parts", RESULT)["recording_id"].to_pylist())
     if done and not resumed:
         raise UserError(f"--out {out} holds parts of a run but not its run.json: give another folder.")
     return done, resumed
+
+
+def _forget_failures(out: str) -> None:
+    """Make a run unfinished, with one part of all recordings that did not fail."""
+    fs, root = fsspec.url_to_fs(out)
+    if fs.exists(f"{root}/summary.json"):
+        results = _as_results(read_run(out), json.loads(fs.cat_file(f"{root}/summary.json")))
+    else:
+        results = _one_row_each(tables.read(f"{out}/parts", RESULT))
+    before = set(fs.find(f"{root}/parts")) if fs.isdir(f"{root}/parts") else set()
+    name = f"part-before-{uuid.uuid4().hex[:16]}"
+    tables.write(results.filter(pc.invert(results["failure"].is_valid())), f"{out}/parts", name)
+    for file in sorted(before):
+        fs.rm(file)
+    if fs.exists(f"{root}/summary.json"):
+        fs.rm(f"{root}/summary.json")
+
+
+def _as_results(run: Mapping[str, pa.Table], summary: Mapping[str, Any]) -> pa.Table:
+    """Make the rows of a finished run again from its tables.
+
+    Whisper's confidence and the seconds of the stages are kept in the summary alone: each recording gets the mean, and
+    one recording the seconds of all.
+    """
+    transcripts = {row["recording_id"]: row for row in run["transcripts"].to_pylist()}
+    entities: dict[str, list[Any]] = defaultdict(list)
+    for entity in run["entities"].to_pylist():
+        entities[entity["recording_id"]].append(entity)
+    timings = [
+        {"stage": stage, "worker": "before", "load_s": 0.0, "seconds": seconds}
+        for stage, seconds in summary["seconds"].items()
+        if stage != "total"
+    ]
+    rows: list[dict[str, Any]] = []
+    for recording in run["recordings"].to_pylist():
+        recording_id = recording["recording_id"]
+        if recording_id in transcripts:
+            row = recording | transcripts[recording_id] | {"confidence": summary["confidence"]}
+            rows.append(row | {"entities": entities[recording_id], "timings": [] if rows else timings})
+    return tables.fit(tables.from_rows(rows, RESULT), RESULT)
 
 
 def read_run(run: str, needed: Collection[str] = ("recordings", "transcripts")) -> dict[str, pa.Table]:

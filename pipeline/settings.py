@@ -61,7 +61,8 @@ class Pool:
     """Number of actors. 0: one for each GPU of the cluster, or a single one if num-gpus is 0."""
 
     num_gpus: float = 0.0
-    """Share of a GPU for each actor; 0 runs the model on the CPU. The shares on one GPU must sum to at most 1."""
+    """Share of a GPU for each actor, at most 1; 0 runs the model on the CPU. Each card gets one actor of each model as
+    far as the shares allow."""
 
     num_cpus: float = 0.25
     """Number of CPUs that Ray reserves for each actor."""
@@ -177,13 +178,18 @@ class Settings:
     parakeet: ParakeetSettings = field(default_factory=ParakeetSettings)
     tagger: TaggerSettings = field(default_factory=TaggerSettings)
 
+    @property
+    def pools(self) -> dict[str, Pool]:
+        """The actors of each model."""
+        return {"whisper": self.whisper.pool, "parakeet": self.parakeet.pool, "tagger": self.tagger.pool}
+
 
 def check(settings: Settings) -> None:
     """Raise a UserError, which names the option, if a value is out of its range."""
     least = {"batch_size": 1, "beam_size": 1, "silence_dbfs": -math.inf, "log_prob_threshold": -math.inf}
 
     def visit(settings: Any, prefix: str) -> None:
-        check_numbers(vars(settings), least, {"expected_confidence": 1}, prefix)
+        check_numbers(vars(settings), least, {"expected_confidence": 1, "num_gpus": 1}, prefix)
         for name, value in vars(settings).items():
             if is_dataclass(value):
                 visit(value, f"{prefix}{name.replace('_', '-')}.")

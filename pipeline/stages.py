@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from pipeline import tables
+from pipeline import cuda, tables
 from pipeline.errors import unwritten, without_text
 from pipeline.run_folder import RESULT
 from pipeline.settings import DecodingSettings, TaggerSettings, WhisperSettings
@@ -158,10 +158,11 @@ def write(batch: pa.Table, parts: str) -> pa.Table:
     except OSError as unwritable:
         error = unwritten(unwritable)
     kept = [sum(entity["kept"] for entity in entities) for entities in batch["entities"].to_pylist()]
+    failures = [failure and f"{failure['stage']}: {failure['error']}" for failure in batch["failure"].to_pylist()]
     handed_on = batch.select(["recording_id", "duration_s", "timings"])
     for column, values in (
         ("unwritten", pa.array([error] * len(batch), pa.string())),
-        ("failed", batch["failure"].is_valid()),
+        ("failure", pa.array(failures, pa.string())),
         ("entities", pa.array(kept, pa.int64())),
     ):
         handed_on = handed_on.append_column(column, values)
@@ -172,6 +173,8 @@ def _attempt(
     stage: str, batch: pa.Table, rows: Iterable[int], work: Callable[[Sequence[int]], Sequence[Made]], clock: Clock
 ) -> tuple[pa.Table, dict[int, Made]]:
     """Do a stage's work on rows together; where that fails, on each alone, so that only the bad ones fail.
+
+    Where an error has broken the GPU for this process, the process ends instead, and its recordings go to another.
 
     Returns:
         The batch with what was noted in ``failure`` and ``timings``, and what was made of each row.
@@ -184,17 +187,25 @@ def _attempt(
     try:
         if rows:
             made = dict(zip(rows, work(rows), strict=True))
-    except Exception:
+    except Exception as error:
+        _survive(error, clock)
         together = False  # the next try is not made here, where the error still holds the batch's memory
     for row in [] if together else rows:
         try:
             (made[row],) = work([row])
         except Exception as error:
+            _survive(error, clock)
             failures[row] = {"stage": stage, "error": without_text(error)}
     seconds = (time.perf_counter() - start) / max(len(rows), 1)
     for row in rows:
         timings[row].append({"stage": stage, "worker": clock.worker, "load_s": clock.load_s, "seconds": seconds})
     return _with(_with(batch, "failure", failures), "timings", timings), made
+
+
+def _survive(error: Exception, clock: Clock) -> None:
+    """End the process where it holds a model and its GPU is broken."""
+    if clock.load_s and cuda.is_broken(error):
+        cuda.end_process(error)
 
 
 def _with(batch: pa.Table, name: str, values: Sequence[Any]) -> pa.Table:

@@ -26,6 +26,7 @@ def fit(
     settings: AsrSettings,
     report: Report,
     out: Path,
+    checkpoints: Path,
     resume: Path | None = None,
     **trainer_options: Any,
 ) -> None:
@@ -37,6 +38,7 @@ def fit(
         settings: The settings.
         report: Called after every epoch, in every process of the training; see ``tuning.asr_validation``.
         out: Folder for ``tensorboard/`` and ``progress.json``.
+        checkpoints: Folder that gets one of each epoch; they take three times the model's weights each.
         resume: Folder of a checkpoint to go on from, as ``report`` got it.
         trainer_options: Further arguments of Lightning's Trainer, such as a strategy for several processes.
     """
@@ -70,7 +72,7 @@ def fit(
     batches = count_batches(model.train_dataloader())
     steps = settings.epochs * math.ceil(batches / trainer.accumulate_grad_batches)
     model.setup_optimization(_optimizer(settings, steps))
-    validation = Validation(settings, report, out, resume, steps, batches)
+    validation = Validation(settings, report, out, checkpoints, resume, steps, batches)
     trainer.callbacks.append(validation)  # type: ignore[attr-defined]
     if resume is None:
         trainer.validate(model, verbose=False)
@@ -147,6 +149,7 @@ def _optimizer(settings: AsrSettings, steps: int) -> dict[str, Any]:
         "lr": settings.learning_rate,
         "betas": list(settings.betas),
         "weight_decay": settings.weight_decay,
+        "fused": torch.cuda.is_available(),  # or AdamW takes the memory of all weights once more, in each step
         "sched": {
             "name": "CosineAnnealing",
             "max_steps": steps,

@@ -95,7 +95,8 @@ def train(model_file: Path, manifests: Path, settings: AsrSettings, out: Path) -
 
 
 def _why(error: Exception) -> str:
-    causes = getattr(error, "worker_failures", {}) or {0: error}
+    controller = getattr(error, "controller_failure", error)  # such as Ray's own OutOfMemoryError
+    causes = getattr(error, "worker_failures", {}) or {0: controller}
     names = sorted({type(getattr(cause, "cause", None) or cause).__name__ for cause in causes.values()})
     memory = " A smaller --batch-size or --batch-seconds takes less memory." if "OutOfMemoryError" in names else ""
     return f"({', '.join(names)}).{memory}"
@@ -103,20 +104,24 @@ def _why(error: Exception) -> str:
 
 def _worker(config: dict[str, Any]) -> None:
     from ray import train as ray_train
+    from ray.train import CheckpointUploadMode
     from ray.train.lightning import RayDDPStrategy, RayLightningEnvironment
 
     from tuning.asr import fit
 
     def report(values: dict[str, float], folder: Path | None) -> None:
-        ray_train.report(values, checkpoint=folder and ray_train.Checkpoint.from_directory(folder))
+        checkpoint = folder and ray_train.Checkpoint.from_directory(folder)
+        # It lies where Ray Train keeps it, and is neither copied nor held a second time.
+        ray_train.report(values, checkpoint, checkpoint_upload_mode=CheckpointUploadMode.NO_UPLOAD)
 
     checkpoint = ray_train.get_checkpoint()
     fit(
         **config,
         report=report,
+        checkpoints=Path(ray_train.get_context().get_storage().experiment_fs_path),
         resume=checkpoint and Path(checkpoint.path),
         devices="auto",
-        strategy=RayDDPStrategy(find_unused_parameters=True),
+        strategy=RayDDPStrategy(find_unused_parameters=True, gradient_as_bucket_view=True),
         plugins=[RayLightningEnvironment()],
     )
 

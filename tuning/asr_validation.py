@@ -1,7 +1,7 @@
 """After every validation of Parakeet: metrics, the score that chooses the checkpoint, and the end of the training."""
 
 import math
-import tempfile
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from tuning.progress import Progress
 from tuning.settings import AsrSettings
 
 Report = Callable[[dict[str, float], Path | None], None]
-"""Gets an epoch's ``score``, ``valid_wer``, ``valid_loss``, ``epoch`` and ``step``, and a folder with
-``checkpoint.ckpt`` and ``metrics.parquet``, which is gone after the call. Only the first process gets the folder."""
+"""Gets an epoch's ``score``, ``valid_wer``, ``valid_loss``, ``epoch`` and ``step``, and the checkpoint's folder with
+``checkpoint.ckpt`` and ``metrics.parquet``, which stays. Only the first process gets the folder."""
+
+_UNFINISHED = "unfinished"
 
 _EVERY_STEPS = 10
 """Steps of the optimizer between two values of the training's loss."""
@@ -39,15 +41,24 @@ class Validation(pl.Callback):
         settings: ``seed`` and ``patience``.
         report: See ``Report``.
         out: Folder for ``tensorboard/`` and ``progress.json``.
+        checkpoints: Folder that the checkpoints are written to, each whole or not at all.
         resume: Folder of the checkpoint that the training goes on from.
         steps: Steps of the optimizer in the whole training.
         batches: Batches in an epoch.
     """
 
     def __init__(
-        self, settings: AsrSettings, report: Report, out: Path, resume: Path | None, steps: int, batches: int
+        self,
+        settings: AsrSettings,
+        report: Report,
+        out: Path,
+        checkpoints: Path,
+        resume: Path | None,
+        steps: int,
+        batches: int,
     ) -> None:
         self._settings, self._report, self._out, self._resume = settings, report, out, resume
+        self._checkpoints = checkpoints
         self._steps, self._batches = steps, batches
         self._best, self._waited = math.inf, 0
         self._losses: list[float] = []
@@ -90,13 +101,21 @@ class Validation(pl.Callback):
         trainer.should_stop = trainer.should_stop or self._is_out_of_patience()
         values = {"score": found, "valid_wer": wer, "valid_loss": loss}
         values |= {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
-        with tempfile.TemporaryDirectory() as folder:
-            trainer.save_checkpoint(f"{folder}/checkpoint.ckpt")
-            if trainer.is_global_zero:
-                if self._losses:
-                    self._note_losses(trainer, trainer.current_epoch + 1.0)
-                pq.write_table(self._metrics.table(), f"{folder}/metrics.parquet")
-            self._report(values, Path(folder) if trainer.is_global_zero else None)
+        unfinished, folder = (
+            self._checkpoints / _UNFINISHED,
+            self._checkpoints / f"epoch-{trainer.current_epoch + 1:04}",
+        )
+        if trainer.is_global_zero:
+            for left in (unfinished, folder):  # by a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+        trainer.save_checkpoint(unfinished / "checkpoint.ckpt")
+        if trainer.is_global_zero:
+            if self._losses:
+                self._note_losses(trainer, trainer.current_epoch + 1.0)
+            pq.write_table(self._metrics.table(), unfinished / "metrics.parquet")
+            unfinished.rename(folder)
+        self._report(values, folder if trainer.is_global_zero else None)
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self._best, "waited": self._waited}

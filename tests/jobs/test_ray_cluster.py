@@ -5,33 +5,19 @@ import ray
 
 from jobs.ray_cluster import connect_to_ray, share_out
 from pipeline.errors import UserError
-from pipeline.settings import PROFILES, Models, ParakeetSettings, Pool, Settings, TaggerSettings, WhisperSettings
+from pipeline.settings import PROFILES, Pool, Settings, TaggerSettings
 
 
-@pytest.mark.parametrize("pool", [Pool(num_gpus=0.5), Pool(actors=100)])
-def test_a_cluster_that_is_too_small_is_refused_instead_of_waited_for(ray_cluster, pool):
+def test_a_cluster_that_is_too_small_is_refused_instead_of_waited_for(ray_cluster):
     with pytest.raises(UserError, match="Ray has"):
-        share_out(Settings(models=Models(), tagger=TaggerSettings(pool=pool)))
+        share_out(Settings(tagger=TaggerSettings(pool=Pool(num_gpus=0.5))))
 
 
-def test_shares_that_can_be_packed_so_that_the_last_actor_finds_no_card_are_refused(ray_cluster, monkeypatch):
-    monkeypatch.setattr(ray, "cluster_resources", lambda: {"GPU": 2.0, "CPU": 48.0})
-    pool = Pool(num_gpus=0.6, actors=1)
-    with pytest.raises(UserError, match="ask for 3 GPUs and Ray has 2"):
-        share_out(
-            Settings(
-                whisper=WhisperSettings(pool=pool),
-                parakeet=ParakeetSettings(pool=pool),
-                tagger=TaggerSettings(pool=pool),
-            )
-        )
-
-
-def test_with_a_gpu_each_pool_has_an_actor_for_every_gpu(ray_cluster, monkeypatch):
-    monkeypatch.setattr(ray, "cluster_resources", lambda: {"GPU": 3.0, "CPU": 48.0})
-    settings = share_out(PROFILES["rtx4090"])
-    pools = [settings.whisper.pool, settings.parakeet.pool, settings.tagger.pool]
-    assert [pool.actors for pool in pools] == [3, 3, 3]
+def test_cards_are_counted_on_every_node_that_is_alive(monkeypatch):
+    resources = {"GPU": 1.0, "CPU": 8.0}
+    nodes = [{"Alive": alive, "Resources": resources} for alive in (True, True, False)]
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    assert share_out(PROFILES["rtx4090"]).cards == {key: [0, 1] for key in ("whisper", "parakeet", "tagger")}
 
 
 TIMED_OUT = Exception("The current node timed out during startup.")

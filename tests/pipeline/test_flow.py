@@ -2,24 +2,27 @@
 
 import os
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import cloudpickle
 import numpy as np
 import pyarrow as pa
 import pytest
 import soundfile
+import torch
 
 from pipeline import flow, stages, tables
 from pipeline.errors import UserError
 from pipeline.run_folder import RESULT
-from pipeline.settings import ParakeetSettings, Settings, TaggerSettings, WhisperSettings
+from pipeline.settings import Models, ParakeetSettings, Settings, TaggerSettings, WhisperSettings
 from pipeline.speech.words import Piece, Transcript, Word, transcript_from_pieces
 from pipeline.tagging.entities import Entity
 from pipeline.tagging.post_processing import PostProcessor
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not import the tests
 
-POISON, BROKEN, MANDARIN, MUTE = (round(16_000 * seconds) for seconds in (0.31, 0.32, 0.33, 0.34))
+POISON, BROKEN, MANDARIN, MUTE, FAULTY = (round(16_000 * seconds) for seconds in (0.31, 0.32, 0.33, 0.34, 0.35))
 """Lengths in samples by which the stand-ins know what to do with a recording."""
 
 
@@ -42,6 +45,22 @@ class StandIn:
         else:
             text = "" if length == MUTE else "Call Mr Lee"
         return transcript_from_pieces([Piece(text, 0.0, 0.2)], 0.3, self.name)
+
+
+class FaultyOnce(StandIn):
+    """Breaks its CUDA context at one recording, once; what is broken stays so as long as the process lives."""
+
+    def __init__(self, marker: str):
+        super().__init__("whisper")
+        self.marker, self.broken = Path(marker), False
+
+    def transcribe(self, batch):
+        if any(len(audio) == FAULTY for audio in batch) and not self.marker.exists():
+            self.marker.touch()
+            self.broken = True
+        if self.broken:
+            raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+        return super().transcribe(batch)
 
 
 class NameTagger:
@@ -78,9 +97,9 @@ def record(folder, lengths: dict[str, int]) -> dict[str, str]:
     return paths
 
 
-def run(recordings, folder, settings=SETTINGS, loaders=LOADERS):
+def run(recordings, folder, settings=SETTINGS, loaders=LOADERS, **options):
     """Run the stream; give what the driver saw and what was written, by recording id."""
-    seen = list(flow.run(recordings, str(folder), settings, loaders))
+    seen = list(flow.run(recordings, str(folder), settings, loaders=loaders, **options))
     assert sorted(row["recording_id"] for row in seen) == sorted(recordings), "each recording leaves once"
     written = tables.read(str(folder), RESULT).to_pylist()
     return {row["recording_id"]: row for row in seen}, {row["recording_id"]: row for row in written}
@@ -98,9 +117,9 @@ def mixed(ray_cluster, tmp_path_factory):
 
 def test_every_recording_is_either_transcribed_or_failed_with_a_reason(mixed):
     seen, written = mixed
-    assert {name for name, row in seen.items() if row["failed"]} == {"bad", "breaking", "deadly"}
+    assert {name for name, row in seen.items() if row["failure"]} == {"bad", "breaking", "deadly"}
     for name, row in written.items():
-        assert (row["failure"] is None) == (row["text"] is not None) == (not seen[name]["failed"])
+        assert (row["failure"] is None) == (row["text"] is not None) == (seen[name]["failure"] is None)
 
 
 def test_an_unreadable_recording_costs_only_itself(mixed):
@@ -117,6 +136,24 @@ def test_a_recording_on_which_a_model_fails_costs_only_itself_and_its_text_stays
 def test_a_recording_that_kills_the_process_costs_only_itself(mixed):
     assert mixed[1]["deadly"]["failure"]["stage"] == "stream"
     assert all(mixed[1][f"en{i}"]["text"] == "Call Mr Lee" for i in range(9))
+
+
+def test_a_broken_cuda_context_ends_its_process_and_no_recording_is_lost(ray_cluster, tmp_path):
+    lengths = {"en0": 8_000, "faulty": FAULTY} | {f"en{i}": 8_000 + i for i in range(1, 12)}
+    loaders = replace(LOADERS, whisper=lambda model, settings: FaultyOnce(model))
+    settings = replace(SETTINGS, models=Models(whisper=str(tmp_path / "broke")))
+    seen, _ = run(record(tmp_path, lengths), tmp_path / "parts", settings, loaders)
+    assert (tmp_path / "broke").exists()
+    assert not any(row["failure"] for row in seen.values())
+
+
+def test_a_run_with_too_many_failures_stops_with_the_most_frequent_reason(ray_cluster, tmp_path):
+    lengths = {"bad": 0} | {f"broken{i}": BROKEN for i in range(8)} | {f"en{i}": 8_000 + i for i in range(31)}
+    with pytest.raises(
+        UserError, match=r"9 of the first \d+ .*--max-failures 0.2.*\(8\): whisper: ValueError in test_flow"
+    ):
+        run(dict(sorted(record(tmp_path, lengths).items())), tmp_path / "parts", max_failures=0.2)
+    assert len(tables.read(str(tmp_path / "parts"), RESULT)) >= 20, "what is finished is kept"
 
 
 def test_english_is_transcribed_again_by_parakeet_and_mandarin_is_not(mixed):
@@ -178,12 +215,12 @@ def test_a_model_that_cannot_be_loaded_is_one_sentence(ray_cluster, tmp_path):
     recordings = record(tmp_path, {"1": 8_000})
     loaders = (LOADERS.whisper, LOADERS.parakeet)
     with pytest.raises(UserError, match=r"^--adapters D: made for another base model\.$"):
-        list(flow.run(recordings, str(tmp_path / "parts"), SETTINGS, stages.Loaders(*loaders, refuse)))
+        list(flow.run(recordings, str(tmp_path / "parts"), SETTINGS, loaders=stages.Loaders(*loaders, refuse)))
     with pytest.raises(UserError, match="could not be loaded: OSError: file is truncated"):
-        list(flow.run(recordings, str(tmp_path / "parts"), SETTINGS, stages.Loaders(*loaders, crash)))
+        list(flow.run(recordings, str(tmp_path / "parts"), SETTINGS, loaders=stages.Loaders(*loaders, crash)))
 
 
 def test_an_out_folder_that_cannot_be_written_is_one_sentence(ray_cluster, tmp_path):
     recordings = record(tmp_path, {"1": 8_000})
     with pytest.raises(UserError, match="out folder cannot be written: Not a directory on node"):
-        list(flow.run(recordings, str(tmp_path / "1.wav" / "parts"), SETTINGS, LOADERS))
+        list(flow.run(recordings, str(tmp_path / "1.wav" / "parts"), SETTINGS, loaders=LOADERS))

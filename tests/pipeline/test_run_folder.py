@@ -108,6 +108,34 @@ def test_a_finished_run_is_kept_unless_it_may_be_overwritten(out, tmp_path):
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["notes.txt", "run.json"]
 
 
+def test_the_failures_of_a_finished_run_are_taken_up_and_the_rest_stays_as_it_is(out, tmp_path):
+    before = close_run(out, IDS, {}, seconds=7.0)
+    texts = (tmp_path / "run" / "task2_answer.txt").read_text()
+    done, resumed = open_run(out, "/data", SETTINGS, overwrite=False, retry_failed=True)
+    assert done == {"9", "10"} and resumed
+    assert not (tmp_path / "run" / "summary.json").exists(), "an interruption now is one of an unfinished run"
+    write_parts(out, [result("3", confidence=0.5)])
+    after = close_run(out, IDS, {}, seconds=1.0)
+    assert (after["transcripts"], after["failures"]) == (3, 0)
+    assert after["seconds"]["whisper"] == before["seconds"]["whisper"] + 0.25 - 0.0
+    kept = [line for line in (tmp_path / "run" / "task2_answer.txt").read_text().splitlines() if line[:1] != "3"]
+    assert "\n".join(kept) + "\n" == texts
+
+
+def test_the_failures_of_an_interrupted_run_are_taken_up(out):
+    done, _ = open_run(out, "/data", SETTINGS, overwrite=False, retry_failed=True)
+    assert done == {"9", "10"}
+    write_parts(out, [result("3")])
+    assert close_run(out, IDS, {}, seconds=1.0)["failures"] == 0
+
+
+def test_failures_are_taken_up_with_the_settings_of_the_run_alone(out):
+    close_run(out, IDS, {}, seconds=1.0)
+    with pytest.raises(UserError, match="other settings or data"):
+        open_run(out, "/elsewhere", SETTINGS, overwrite=False, retry_failed=True)
+    assert len(read_run(out)["failures"]) == 1
+
+
 def test_results_that_are_missing_stop_the_end_of_a_run_and_stay(out, tmp_path):
     with pytest.raises(UserError, match="results of 1 recordings are missing"):
         close_run(out, [*IDS, "11"], {}, seconds=1.0)

@@ -62,7 +62,7 @@ class Reported:
 def through(tone_parakeet, manifests, tmp_path_factory) -> Reported:
     """A training that nothing interrupts."""
     reported = Reported(tmp_path_factory.mktemp("through"))
-    fit(tone_parakeet, manifests, SETTINGS, reported, reported.folder)
+    fit(tone_parakeet, manifests, SETTINGS, reported, reported.folder, reported.folder / "kept")
     return reported
 
 
@@ -77,7 +77,7 @@ def test_a_model_with_the_flags_of_nvidias_recipe_has_a_validation_loss(tone_par
         model.cfg.joint.fuse_loss_wer, model.cfg.joint.fused_batch_size = True, 4
     model.save_to(str(tmp_path / "fused.nemo"))
     reported = Reported(tmp_path)
-    fit(tmp_path / "fused.nemo", manifests, replace(SETTINGS, epochs=1), reported, tmp_path)
+    fit(tmp_path / "fused.nemo", manifests, replace(SETTINGS, epochs=1), reported, tmp_path, tmp_path / "kept")
     (values,) = reported.values
     assert values["valid_loss"] == pytest.approx(through.values[0]["valid_loss"], rel=0.2)
 
@@ -94,6 +94,21 @@ def test_after_each_epoch_a_checkpoint_is_reported_with_its_error_rate_and_loss(
     assert losses == sorted(losses, reverse=True)
 
 
+def test_a_checkpoint_is_written_once_where_it_stays(through):
+    kept = through.folder / "kept"
+    assert sorted(folder.name for folder in kept.iterdir()) == ["epoch-0001", "epoch-0002", "epoch-0003"]
+    assert sorted(file.name for file in (kept / "epoch-0003").iterdir()) == ["checkpoint.ckpt", "metrics.parquet"]
+
+
+def test_what_a_killed_process_left_of_a_checkpoint_is_replaced(tone_parakeet, manifests, through, tmp_path):
+    for left in ("unfinished", "epoch-0001"):
+        (tmp_path / "kept" / left).mkdir(parents=True)
+        (tmp_path / "kept" / left / "checkpoint.ckpt").write_bytes(b"half of it")
+    fit(tone_parakeet, manifests, replace(SETTINGS, epochs=1), Reported(tmp_path), tmp_path, tmp_path / "kept")
+    assert [folder.name for folder in (tmp_path / "kept").iterdir()] == ["epoch-0001"]
+    assert weights(tmp_path / "kept" / "epoch-0001").keys() == weights(through.checkpoint(1)).keys()
+
+
 def test_metrics_begin_with_the_model_before_training(through):
     rows = pq.read_table(through.checkpoint(3) / "metrics.parquet").to_pylist()
     steps = {name: [row["step"] for row in rows if row["name"] == name] for name in {row["name"] for row in rows}}
@@ -105,9 +120,9 @@ def test_metrics_begin_with_the_model_before_training(through):
 def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_weights(through, tone_parakeet, manifests, tmp_path):
     killed = Reported(tmp_path, killed_after=2)
     with pytest.raises(Killed):
-        fit(tone_parakeet, manifests, SETTINGS, killed, tmp_path)
+        fit(tone_parakeet, manifests, SETTINGS, killed, tmp_path, tmp_path / "kept")
     again = Reported(tmp_path / "again")
-    fit(tone_parakeet, manifests, SETTINGS, again, tmp_path, resume=killed.checkpoint(2))
+    fit(tone_parakeet, manifests, SETTINGS, again, tmp_path, tmp_path / "kept", resume=killed.checkpoint(2))
 
     assert killed.values + again.values == through.values
     ended, expected = weights(again.checkpoint(1)), weights(through.checkpoint(3))
@@ -121,7 +136,7 @@ def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_weights(throu
 
 def test_a_finished_training_that_is_given_again_does_nothing(through, tone_parakeet, manifests, tmp_path):
     again = Reported(tmp_path)
-    fit(tone_parakeet, manifests, SETTINGS, again, tmp_path, resume=through.checkpoint(3))
+    fit(tone_parakeet, manifests, SETTINGS, again, tmp_path, tmp_path / "kept", resume=through.checkpoint(3))
     assert not again.values
 
 
@@ -129,15 +144,15 @@ def test_a_training_out_of_patience_ends_and_stays_ended(tone_parakeet, manifest
     monkeypatch.setattr(asr_validation, "checkpoint_score", lambda wer, loss: 0.5)
     settings = replace(SETTINGS, epochs=9, patience=1)
     reported, again = Reported(tmp_path / "first"), Reported(tmp_path / "second")
-    fit(tone_parakeet, manifests, settings, reported, tmp_path)
+    fit(tone_parakeet, manifests, settings, reported, tmp_path, tmp_path / "kept")
     assert [values["epoch"] for values in reported.values] == [1, 2]
-    fit(tone_parakeet, manifests, settings, again, tmp_path, resume=reported.checkpoint(2))
+    fit(tone_parakeet, manifests, settings, again, tmp_path, tmp_path / "kept", resume=reported.checkpoint(2))
     assert not again.values
 
 
 def test_no_transcript_is_printed_or_logged(tone_parakeet, manifests, tmp_path, caplog, capfd):
     caplog.set_level(logging.DEBUG)
-    fit(tone_parakeet, manifests, replace(SETTINGS, epochs=1), Reported(tmp_path), tmp_path)
+    fit(tone_parakeet, manifests, replace(SETTINGS, epochs=1), Reported(tmp_path), tmp_path, tmp_path / "kept")
     printed = capfd.readouterr()
     texts = [line.split('"text": "')[1].rstrip('"}') for line in (manifests / "train.jsonl").read_text().splitlines()]
     assert len(texts) == 12
