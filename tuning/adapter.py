@@ -14,14 +14,7 @@ import datasets
 import pyarrow as pa
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
-from transformers import (
-    EarlyStoppingCallback,
-    PreTrainedTokenizerBase,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import ExportableState
 from trl import SFTConfig, SFTTrainer
@@ -30,8 +23,8 @@ from pipeline import settings as inference
 from pipeline import tables
 from pipeline.corpus.tagging_datasets import Dataset
 from pipeline.tagging.adapters import load_base, write_tagging_json
-from pipeline.tagging.prompts import Prompt, encode, end_of_turn, render
 from tuning.curves import METRICS, Metrics, gpu_sample
+from tuning.examples import tokenize
 from tuning.progress import Progress
 from tuning.settings import AdapterSettings
 
@@ -57,30 +50,6 @@ class TrainedAdapter:
     valid_loss: float
     metrics: pa.Table
     tokens: Mapping[str, int]
-
-
-def tokenize(table: pa.Table, prompt: Prompt, tokenizer: PreTrainedTokenizerBase, loss: str) -> datasets.Dataset:
-    """Turn examples into token ids, rendered as inference renders them.
-
-    Args:
-        table: Rows of ``tagging_datasets.SCHEMA``.
-        prompt: The prompt before each transcript.
-        tokenizer: That of the base model.
-        loss: ``answer``, or ``all`` to learn from the prompts too.
-
-    Returns:
-        ``input_ids``, and with ``answer`` also ``completion_mask``: 1 where a token is learned from.
-    """
-    end = end_of_turn(tokenizer)
-    rows: dict[str, list[list[int]]] = {"input_ids": [], "completion_mask": []}
-    for transcript, tagged in zip(table["transcript"].to_pylist(), table["tagged"].to_pylist(), strict=True):
-        question = encode(tokenizer, render(tokenizer, prompt, transcript))
-        answer = encode(tokenizer, tagged + end)
-        rows["input_ids"].append(question + answer)
-        rows["completion_mask"].append([0] * len(question) + [1] * len(answer))
-    if loss == "all":
-        del rows["completion_mask"]
-    return datasets.Dataset.from_dict(rows)
 
 
 def train(
@@ -131,9 +100,12 @@ def make_trainer(dataset: Dataset, settings: AdapterSettings, folder: Path) -> S
     base, tokenizer = load_base(settings.base_model, loading, device)
     prompt = dataset.prompt.with_examples(settings.few_shot)
     write_tagging_json(folder, prompt, settings.base_model, base, tokenizer)
-    data = {split: tokenize(table, prompt, tokenizer, settings.loss) for split, table in dataset.splits.items()}
+    data = {
+        split: tokenize(table, prompt, tokenizer, settings.loss, settings.sequence_tokens)
+        for split, table in dataset.splits.items()
+    }
     if loading.quantization == "nf4":
-        base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
+        base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)  # the Trainer does that
     lora = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
@@ -175,7 +147,8 @@ def _arguments(
         packing=settings.packing,
         eval_packing=False,
         completion_only_loss=settings.loss == "answer",
-        gradient_checkpointing=False,
+        gradient_checkpointing=settings.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False},
         use_liger_kernel=on_gpu,  # it fails without CUDA, and spoils later work of the process
         use_cpu=not on_gpu,
         eval_strategy="epoch",

@@ -117,6 +117,7 @@ def _train(config: dict[str, Any], tasks: Mapping[str, AdapterTask]) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the error's class: a library's message may quote a transcript."""
+    """Return the error's class, or a sentence for the user: a library's message may quote a transcript."""
     lines = [line for line in str(error).strip().splitlines() if line and not line.startswith(" ")]
-    return lines[-1].partition(":")[0].rpartition(".")[2] if lines else type(error).__name__
+    name, _, message = (lines[-1] if lines else type(error).__name__).partition(":")
+    return message.strip() if name.endswith(UserError.__name__) else name.rpartition(".")[2]

@@ -169,6 +169,14 @@ class AdapterSettings:
     packing: bool = True
     """Put several short examples in one sequence, where none attends to another."""
 
+    sequence_tokens: int = 1024
+    """Most tokens of a sequence, and so what a training step takes of memory. An example that is longer is cut at the
+    ends of sentences, into parts that overlap."""
+
+    gradient_checkpointing: bool = False
+    """Keep one layer's activations at a time and compute the others anew: a fraction of the memory, a third more
+    time. For longer sequences, larger batches or a smaller card."""
+
     quantization: Literal["none", "nf4"] = "nf4"
     """nf4 holds the base model in 4 bits on a GPU (bitsandbytes, double quantisation); a CPU ignores it."""
 
@@ -207,7 +215,7 @@ ADAPTER_PROFILES = {
 
 def check_adapter(adapter: AdapterSettings, prefix: str = "") -> None:
     """Raise a UserError if no training can work with a value; ``prefix`` begins the names of the options."""
-    least = {"rank": 1, "alpha": 1, "epochs": 1, "batch_size": 1, "accumulation": 1}
+    least = {"rank": 1, "alpha": 1, "epochs": 1, "batch_size": 1, "accumulation": 1, "sequence_tokens": 128}
     check_numbers(vars(adapter), least, prefix=prefix)
     if adapter.dropout >= 1:
         raise UserError(f"--{prefix}dropout {adapter.dropout}: give a number from 0 to below 1.")

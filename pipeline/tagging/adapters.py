@@ -73,15 +73,15 @@ def load_adapters(
         skip_missing: Leave out entity groups without a folder, unless all lack one.
 
     Returns:
-        The model with its adapters, and each adapter's prompt from its ``tagging.json``. With ``none``: the base
-        model as it is, and the prompts of the entity groups.
+        The model with its adapters in its own precision, and each adapter's prompt from its ``tagging.json``. With
+        ``none``: the base model as it is, and the prompts of the entity groups.
 
     Raises:
         UserError: An adapter is missing or damaged, or was trained on another base model.
     """
     if adapters == NO_ADAPTERS:
         return model, [Prompt.of(group) for group in groups]
-    identity = identify(model, tokenizer)
+    identity, dtype = identify(model, tokenizer), model.dtype
     folders = {group.name: Path(adapters) / group.name for group in groups}
     if skip_missing:
         folders = {name: folder for name, folder in folders.items() if folder.is_dir()} or folders
@@ -96,6 +96,9 @@ def load_adapters(
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise UserError(f"{folder} holds no PEFT adapter that fits this base model: train it again.") from error
     assert tagger is not None
+    for weight_name, weights in tagger.named_parameters():
+        if "lora_" in weight_name:  # PEFT loads them in float32, and then casts each layer's input there and back
+            weights.data = weights.data.to(dtype)
     return tagger.eval(), prompts
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pipeline.tagging.attention import grouped_queries, mask_for
 from pipeline.tagging.cache import KeyValues, RaggedCache
 from pipeline.tagging.constraint import Constraint, Legal, State, Vocabulary
 from pipeline.tagging.entities import Span, parse
@@ -26,6 +27,7 @@ _LOWEST, _HIGHEST = -1e9, 1e9  # replace NaN and infinite logits of a broken mod
 _SLOTS = 2048  # slots of a row at full batch size; longer rows are decoded in smaller batches
 _TAGS = 64  # slots reserved for the tags of an answer before the cache has to grow
 _READS = 4096  # draft positions of a pass; each takes a row of logits over the whole vocabulary
+_ALIGNED = 16  # slots; CUDA's kernels copy a mask of another width in every layer
 _POOR = 4  # tokens; a pass that writes fewer is poor, as its draft was hardly of use
 _PATIENCE, _SHORTEST = 8, 10  # after 8 more poor passes than good ones, drafts are halved, at most 10 times
 
@@ -130,6 +132,7 @@ class Decoder:
         self._seen = torch.zeros((), dtype=weights.dtype, device=self._device)
         self._masked = self._seen + torch.finfo(weights.dtype).min
         self._prefixes: dict[Prefix, KeyValues] = {}
+        self._group = 1  # query heads that share a head of keys
         self._found: dict[Prefix, Counter[int]] = {}  # number of entities found by type
         self.release()
 
@@ -157,12 +160,13 @@ class Decoder:
     def answers(self, requests: Sequence[Request], mixed: bool = False) -> list[Answer]:
         """Return the greedy answer to each prompt. The arguments are the same as for ``decode``."""
         written: list[Answer] = [[] for _ in requests]
-        for indices in _batches(requests, mixed):
-            batch = [(index, requests[index]) for index in indices]
-            if not mixed and batch[0][1].prefix.adapter is not None:
-                self._model.set_adapter(batch[0][1].prefix.adapter)
-            for row in self._write(batch, mixed):
-                written[row.index] = row.answer
+        with grouped_queries(self._model) as self._group:
+            for indices in _batches(requests, mixed):
+                batch = [(index, requests[index]) for index in indices]
+                if not mixed and batch[0][1].prefix.adapter is not None:
+                    self._model.set_adapter(batch[0][1].prefix.adapter)
+                for row in self._write(batch, mixed):
+                    written[row.index] = row.answer
         return written
 
     def _write(self, batch: Sequence[tuple[int, Request]], mixed: bool) -> Iterator[_Row]:
@@ -280,9 +284,10 @@ class Decoder:
         mixed: bool,
     ) -> torch.Tensor:
         """Run the model and return the logits at the positions ``reads``, shape (batch, reads, vocabulary)."""
+        visible = min(-(-visible // _ALIGNED) * _ALIGNED, self._cache.slots)
         self._cache.aim(places, slots, visible)
         hidden = torch.arange(visible, device=self._device) > slots[:, None, :, None]
-        mask = torch.where(hidden, self._masked, self._seen)
+        mask = mask_for(torch.where(hidden, self._masked, self._seen), self._group)
         names = {"adapter_names": [prefix.adapter for prefix in prefixes]} if mixed and prefixes[0].adapter else {}
         output = self._model(
             input_ids=tokens,

@@ -12,13 +12,15 @@ from transformers import AutoTokenizer
 
 from pipeline.corpus.tagging_datasets import Dataset, LabelledText, build
 from pipeline.settings import TaggerSettings
+from pipeline.tagging.entities import Span
 from pipeline.tagging.entity_groups import load_entity_groups
-from pipeline.tagging.prompts import Prompt, end_of_turn
+from pipeline.tagging.prompts import Prompt, completion, end_of_turn
 from pipeline.tagging.tagger import Tagger
 from tests.competition import SENTENCES
 from tuning import adapter, export
 from tuning.curves import METRICS
 from tuning.entity_f1 import entity_f1
+from tuning.examples import tokenize
 from tuning.settings import ADAPTER_PROFILES, AdapterSettings
 
 GROUP = load_entity_groups()[0]
@@ -46,6 +48,20 @@ def make_dataset() -> Dataset:
         for first, split in enumerate(("train", "valid"))
     }
     return Dataset(prompt, splits)
+
+
+def outlier(table: pa.Table, times: int) -> pa.Table:
+    """One example of all texts of a table, numbered, again and again."""
+    text, spans = "", []
+    for number, row in enumerate(table.to_pylist() * times):
+        text += f"{number}: "
+        spans += [
+            Span(span["type"], len(text) + span["char_start"], len(text) + span["char_end"]) for span in row["spans"]
+        ]
+        text += row["transcript"] + " "
+    row = {"recording_id": "long", "text_source": "gold", "transcript": text, "tagged": completion(text, spans)}
+    places = [{key: vars(span)[key] for key in ("type", "char_start", "char_end")} for span in spans]
+    return pa.Table.from_pylist([row | {"spans": places}], schema=table.schema)
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +137,25 @@ def test_packed_neighbours_do_not_see_each_other(dataset, settings, tmp_path):
     assert losses[True] == pytest.approx(losses[False], rel=1e-5)
 
 
+def test_with_gradient_checkpointing_the_same_is_learned(dataset, settings, tmp_path):
+    losses = []
+    for again in (False, True):
+        settings = replace(settings, epochs=1, gradient_checkpointing=again)
+        losses.append(adapter.train(dataset, settings, tmp_path / str(again)).valid_loss)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_one_long_example_makes_no_sequence_longer_than_its_setting(dataset, settings, tmp_path):
+    table = dataset.splits["train"]
+    long = Dataset(dataset.prompt, dict(dataset.splits) | {"train": pa.concat_tables([table, outlier(table, 40)])})
+    trainer = adapter.make_trainer(long, replace(settings, sequence_tokens=512), tmp_path)
+    tokens = [batch["input_ids"].numel() for batch in trainer.get_train_dataloader()]
+    assert max(tokens) <= 512 * settings.batch_size, tokens
+
+
 def test_with_loss_on_all_the_prompt_is_learned_too(dataset, settings, prompt, trained):
     tokenizer = AutoTokenizer.from_pretrained(settings.base_model)
-    data = adapter.tokenize(dataset.splits["train"], prompt, tokenizer, "all")
+    data = tokenize(dataset.splits["train"], prompt, tokenizer, "all", settings.sequence_tokens)
     assert data.column_names == ["input_ids"]
     assert trained.tokens["learned_tokens"] < trained.tokens["tokens"] == sum(map(len, data["input_ids"]))
 

@@ -59,6 +59,13 @@ def test_adapters_differ_and_keep_to_themselves(tagger_folders: TaggerFolders):
         assert not any(torch.allclose(values, others) for other, others in first.items() if other != group)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_adapters_have_the_precision_of_their_base(tagger_folders: TaggerFolders, dtype: str):
+    base, tokenizer = fresh_base(tagger_folders, dtype)
+    model, _ = load_adapters(base, tokenizer, str(tagger_folders.adapters), GROUPS)
+    assert {str(weights.dtype) for name, weights in model.named_parameters()} == {f"torch.{dtype}"}
+
+
 def test_without_adapters_the_groups_speak_for_themselves(tagger_folders: TaggerFolders):
     base, tokenizer = fresh_base(tagger_folders)
     model, prompts = load_adapters(base, tokenizer, "none", GROUPS)
