@@ -1,6 +1,7 @@
 # make demo   install everything into .venv, then transcribe and tag the shipped clips and compare with what was said
 # make demo-train  install everything, then train the demo's models on a new clinic: a quarter of an hour on two cores
 # make test   install everything into .venv, then run the tests
+# make gpu-check  measure the tagger, a LoRA step and both ASR models at their real sizes on this machine's GPU
 # make setup  install alone;  make lint  style and types;  make lock  requirements.in -> requirements.txt
 
 PYTHON ?= python3
@@ -10,11 +11,9 @@ UV := $(BIN)/uv
 # uv does not read pip's settings: where pip knows a folder of local wheels, hand it on.
 export UV_FIND_LINKS ?= $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null || echo $$PIP_FIND_LINKS)
 export UV_LINK_MODE ?= copy
-# CTranslate2 is built for CUDA 12, PyTorch here for CUDA 13: on a GPU machine it needs a cuBLAS of its own.
-CTRANSLATE2_NEEDS := nvidia-cublas-cu12==12.9.1.4
 STAMP := $(VENV)/installed
 
-.PHONY: setup demo demo-train test lint lock clean
+.PHONY: setup demo demo-train test gpu-check lint lock clean
 
 setup: $(STAMP)
 
@@ -23,9 +22,9 @@ $(UV):
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 
-$(STAMP): requirements.txt | $(UV)
+$(STAMP): requirements.txt requirements-gpu.txt | $(UV)
 	$(UV) pip install --quiet --python $(BIN)/python -r requirements.txt
-	@if command -v nvidia-smi > /dev/null; then $(UV) pip install --quiet --python $(BIN)/python $(CTRANSLATE2_NEEDS); fi
+	@if command -v nvidia-smi > /dev/null; then $(UV) pip install --quiet --python $(BIN)/python -r requirements-gpu.txt; fi
 	@touch $@
 
 lock: | $(UV)  # versions stay as they are where requirements.in allows it; of nvidia's packages only nvidia-ml-py is ours
@@ -42,6 +41,10 @@ demo-train: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# Needs no network: without .venv it takes PYTHON with whatever that has; WHEELS=FOLDER lends it what it lacks.
+gpu-check:
+	$(if $(wildcard $(STAMP)),$(BIN)/python,$(PYTHON)) -m tests.benchmarks.gpu_check $(if $(WHEELS),--wheels $(WHEELS))
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

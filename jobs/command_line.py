@@ -5,14 +5,14 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import fsspec
 import tyro
 
 from pipeline.errors import UserError
 from pipeline.files import absolute
-from pipeline.settings import PROFILES
+from pipeline.settings import PROFILES, Models, Settings
 
 Job = TypeVar("Job")
 
@@ -22,6 +22,16 @@ class Profile:
     """What is parsed first: the other options' defaults depend on it."""
 
     profile: str = "demo"
+
+
+@dataclasses.dataclass(frozen=True)
+class InferenceSettings(Settings):
+    """The settings of inference as options; those of the models need no prefix."""
+
+    models: Annotated[Models, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Models)
+
+
+_INFERENCE = {name: InferenceSettings(**vars(settings)) for name, settings in PROFILES.items()}
 
 
 def run_job(job: Callable[[list[str]], None]) -> None:
@@ -36,7 +46,7 @@ def run_job(job: Callable[[list[str]], None]) -> None:
         sys.exit(130)
 
 
-def parse(job: type[Job], arguments: list[str], prog: str, profiles: Mapping[str, Any] = PROFILES) -> Job:
+def parse(job: type[Job], arguments: list[str], prog: str, profiles: Mapping[str, Any] = _INFERENCE) -> Job:
     """Parse a job's options; ``--profile`` chooses the values of the settings that the others override.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from jobs.command_line import check_paths, parse, run_job
+from jobs.command_line import InferenceSettings, check_paths, parse, run_job
 from jobs.progress import track
 from jobs.ray_cluster import connect_to_ray, share_out
 from pipeline import models, run_folder
@@ -55,7 +55,7 @@ class Predict:
     transcriptions_json: bool = False
     """Write transcriptions_corrected.json too, transcripts and word times in the reference method's form."""
 
-    settings: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
+    settings: Annotated[InferenceSettings, tyro.conf.arg(name="")] = field(default_factory=InferenceSettings)
 
 
 def main(arguments: list[str]) -> None:

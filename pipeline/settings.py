@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
-
-import tyro
+from typing import Any, Literal
 
 from pipeline import demo
 from pipeline.errors import UserError
@@ -172,7 +170,7 @@ class TaggerSettings:
 class Settings:
     """All settings of inference."""
 
-    models: Annotated[Models, tyro.conf.arg(name="")] = field(default_factory=Models)
+    models: Models = field(default_factory=Models)
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
     whisper: WhisperSettings = field(default_factory=WhisperSettings)
     parakeet: ParakeetSettings = field(default_factory=ParakeetSettings)

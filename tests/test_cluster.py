@@ -1,11 +1,14 @@
 """cluster.yaml is a cluster that Ray accepts and that keeps patient data in."""
 
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
-FILE = Path(__file__).parents[1] / "cluster.yaml"
+ROOT = Path(__file__).parents[1]
+FILE = ROOT / "cluster.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +42,17 @@ def test_its_ray_is_the_one_that_is_installed(cluster):
     import ray
 
     assert f"rayproject/ray:{ray.__version__}-" in cluster["docker"]["image"]
+
+
+def test_a_gpu_machine_gets_the_compiler_of_nemos_loss():
+    """NeMo says what it needs on CUDA 13; this project installs it, and tells which driver it takes."""
+    extra = [Requirement(line) for line in requires("nemo_toolkit") or [] if 'extra == "cu13"' in line]
+    theirs = next(needed for needed in extra if needed.name == "numba-cuda")
+    lines = [line.partition("#")[0].strip() for line in (ROOT / "requirements-gpu.txt").read_text().splitlines()]
+    ours = next(Requirement(line) for line in lines if line.startswith("numba-cuda"))
+    (pinned,) = ours.specifier
+    assert ours.extras == theirs.extras == {"cu13"} and theirs.specifier.contains(pinned.version)
+    for file in ("Makefile", "cluster.yaml"):
+        assert "requirements-gpu.txt" in (ROOT / file).read_text()
+    for file in ("README.md", "cluster.yaml"):
+        assert "driver 580" in (ROOT / file).read_text()

@@ -85,8 +85,10 @@ def save_whisper(
 
 def _noise_tokens(tokenizer: Any) -> set[int]:
     """Tokens of brackets, notes and the like, which Whisper is kept from writing; not the space before one."""
-    from faster_whisper.tokenizer import Tokenizer
-
+    try:
+        from faster_whisper.tokenizer import Tokenizer
+    except ImportError:  # a machine that only measures
+        return set()
     noise: tuple[int, ...] = Tokenizer(tokenizer.backend_tokenizer, True, "transcribe", "zh").non_speech_tokens
     return {*noise} - {tokenizer.convert_tokens_to_ids("Ġ")}
 

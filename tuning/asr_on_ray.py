@@ -82,9 +82,7 @@ def train(model_file: Path, manifests: Path, settings: AsrSettings, out: Path) -
     except SystemExit:  # Ray Train ends so when it is interrupted
         raise KeyboardInterrupt from None
     except ray_train.TrainingFailedError as error:
-        raise UserError(
-            f"The training failed {_why(error)} What it reached is kept: the same command goes on from there."
-        ) from None
+        raise UserError(_why(error)) from None
     found = sorted(result.best_checkpoints or [], key=lambda it: (it[1]["score"], it[1]["step"]))
     best, chosen = found[0]
     # In a process of its own, so that the driver never holds the model.
@@ -95,11 +93,18 @@ def train(model_file: Path, manifests: Path, settings: AsrSettings, out: Path) -
 
 
 def _why(error: Exception) -> str:
+    """Say why a training failed: with the sentence of a user's mistake, else with the classes of the errors."""
     controller = getattr(error, "controller_failure", error)  # such as Ray's own OutOfMemoryError
-    causes = getattr(error, "worker_failures", {}) or {0: controller}
-    names = sorted({type(getattr(cause, "cause", None) or cause).__name__ for cause in causes.values()})
+    failures = getattr(error, "worker_failures", {}) or {0: controller}
+    causes = [getattr(failure, "cause", None) or failure for failure in failures.values()]
+    if sentences := sorted({str(cause) for cause in causes if isinstance(cause, UserError)}):
+        return sentences[0]
+    names = sorted({type(cause).__name__ for cause in causes})
     memory = " A smaller --batch-size or --batch-seconds takes less memory." if "OutOfMemoryError" in names else ""
-    return f"({', '.join(names)}).{memory}"
+    return (
+        f"The training failed ({', '.join(names)}).{memory} What it reached is kept: the same command goes on from "
+        "there."
+    )
 
 
 def _worker(config: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The token-and-duration transducer loss on a CPU, where NeMo's own does not run.
+"""The token-and-duration transducer loss: on a CPU, where NeMo's own does not run, and whether that runs on a GPU.
 
 NeMo computes this loss in CUDA kernels, and its reference implementation needs CUDA too. This one serves training on
 a CPU, with small models and in tests. It sums over all alignments by dynamic programming: a state is a frame and a
@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
+from pipeline.errors import UserError
+
 _IMPOSSIBLE = -1e30
 """A log probability; finite, because the gradient of a sum of infinities only is not a number."""
 
@@ -20,12 +22,31 @@ def replace_loss(model: Any) -> None:
 
     The model is saved without this change. Unlike the reference training, which mixes in the plain transducer loss at
     random (``omega``), this one computes the TDT loss only.
+
+    Raises:
+        UserError: There is CUDA, and NeMo's kernels cannot be compiled for it.
     """
     from nemo.collections.asr.parts.numba.rnnt_loss import TDTLossNumba
 
     theirs = model.loss._loss
-    if not torch.cuda.is_available() and isinstance(theirs, TDTLossNumba):
+    if not isinstance(theirs, TDTLossNumba):
+        return
+    if torch.cuda.is_available():
+        _check_compiler()
+    else:
         model.loss._loss = TDTLoss(theirs.blank, theirs.durations, theirs.sigma, theirs.clamp)
+
+
+def _check_compiler() -> None:
+    from numba import cuda
+
+    try:
+        cuda.jit("void(float32[:])")(lambda values: None)
+    except Exception as error:
+        raise UserError(
+            f"NeMo's loss cannot be compiled for this GPU ({type(error).__name__}): install requirements-gpu.txt and "
+            "NVIDIA's driver 580 or newer (`make setup` does the former where it finds nvidia-smi)."
+        ) from None
 
 
 class TDTLoss(torch.nn.Module):

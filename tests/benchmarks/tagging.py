@@ -22,39 +22,33 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-import tyro
 from peft import LoraConfig, get_peft_model
 from rich.console import Console
 from rich.table import Table
-from transformers import BitsAndBytesConfig, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    LogitsProcessor,
+    LogitsProcessorList,
+)
 
 from pipeline import settings
-from pipeline.demo import MODELS
+from pipeline.demo import CLIPS, MODELS
 from pipeline.tagging.adapters import load_adapters, load_base
 from pipeline.tagging.constraint import Constraint, Vocabulary
 from pipeline.tagging.decoding import Answer, Decoder, Prefix, Request
-from pipeline.tagging.entities import parse, strip_tags
+from pipeline.tagging.entities import strip_tags
 from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.prompts import Prompt, encode, end_of_turn, guard, render
 from tests import stepwise
 from tests.llama_files import train_tokenizer
 from tests.oracle import Oracle, Recording, read_corpus
+from tests.real_shapes import LLAMA_3B, new_model
 
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT.parent / "shared" / "corpus"
-MADE_UP = [
-    Recording(text, tuple(spans))
-    for text, spans in map(
-        parse,
-        (
-            "Good morning, the nurse called on <DATE>Tuesday</DATE> and said to come back <DATE>today</DATE>.",
-            "I have had this cough for <DURATION>two weeks</DURATION> and it hurts when I lie down.",
-            "醫師您好，我是<PATIENT>王</PATIENT>先生的女兒，他<TIME>昨天晚上</TIME>開始發燒。",
-            "Just relax your shoulder for me. Does that feel sore, or just tight?",
-            "這個藥早上和晚上各吃一顆，<DATE>下個月</DATE>再回來看報告。",
-        ),
-    )
-]
 _TAG = re.compile(rb"</?[A-Z][A-Z0-9_-]*>")
 
 WAYS = ("reference", "stepwise", "draft_verify")
@@ -69,7 +63,7 @@ class Options:
     """Folder with base_model/ and adapters/GROUP/."""
 
     recordings: int = 64
-    """How many transcripts, spread over ../shared/corpus where it is there; made-up ones otherwise."""
+    """How many transcripts, spread over ../shared/corpus where it is there; over the demo's clips otherwise."""
 
     batch_sizes: tuple[int, ...] = (1, 8, 32, 64)
     """Of these each way gets its best."""
@@ -85,6 +79,9 @@ class Options:
 
     nf4: bool = False
     """Hold the random model in 4 bits."""
+
+    tokenizer: Path | None = None
+    """Folder of the random model's tokenizer, such as Llama 3's; without it, one is trained on the spot."""
 
     device: str | None = None
     """Where to run; the GPU where there is one."""
@@ -146,12 +143,12 @@ def reference(task: Task, prompt: Prompt, batch: Sequence[Recording]) -> tuple[l
     width = max(map(len, ids))
     tokens = torch.tensor([[end] * (width - len(row)) + row for row in ids], device=device)
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=device)
-    forced = {}
+    forced: dict[str, Any] = {}
     if task.oracle:
         wanted = [task.constraint(prompt, recording).wanted for recording in batch]
-        forced["prefix_allowed_tokens_fn"] = lambda row, seen: [
-            wanted[row][min(len(seen) - width, len(wanted[row]) - 1)]
-        ]
+        longest = max(map(len, wanted))
+        answers = torch.tensor([[*row, *[end] * (longest - len(row))] for row in wanted], device=device)
+        forced["logits_processor"] = LogitsProcessorList([_Forced(answers, width)])
     with torch.inference_mode():
         output = task.model.generate(
             input_ids=tokens,
@@ -162,10 +159,26 @@ def reference(task: Task, prompt: Prompt, batch: Sequence[Recording]) -> tuple[l
             pad_token_id=end,
             **forced,
         )
-    answers = [row[: row.index(end)] if end in row else row for row in output[:, width:].tolist()]
-    texts = [strip_tags(task.tokenizer.decode(answer, skip_special_tokens=True)) for answer in answers]
+    written = [row[: row.index(end)] if end in row else row for row in output[:, width:].tolist()]
+    texts = [strip_tags(task.tokenizer.decode(answer, skip_special_tokens=True)) for answer in written]
     altered = sum(text.strip() != guard(recording.text).strip() for text, recording in zip(texts, batch, strict=True))
-    return [[*answer, end] for answer in answers], altered
+    return [[*answer, end] for answer in written], altered
+
+
+class _Forced(LogitsProcessor):
+    """Lets a model write given answers, which costs next to nothing.
+
+    Args:
+        answers: Token ids, shape (rows, tokens).
+        width: Tokens of the prompts.
+    """
+
+    def __init__(self, answers: torch.Tensor, width: int):
+        self._answers, self._width = answers, width
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        step = min(input_ids.shape[1] - self._width, self._answers.shape[1] - 1)
+        return torch.full_like(scores, -torch.inf).scatter_(1, self._answers[:, step : step + 1], 0.0)
 
 
 def token_by_token(task: Task, prompt: Prompt, batch: Sequence[Recording]) -> tuple[list[list[int]], int]:
@@ -251,16 +264,18 @@ def mismatches(task: Task, slow: Result, fast: Result) -> int:
 def load(options: Options) -> Task:
     """Load the model and the recordings."""
     device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    recordings = MADE_UP
-    if CORPUS.is_dir():
-        recordings = [recording for part in ("train1", "train2", "valid") for recording in read_corpus(CORPUS / part)]
+    parts = [CORPUS / part for part in ("train1", "train2", "valid")] if CORPUS.is_dir() else [CLIPS]
+    recordings = [recording for part in parts for recording in read_corpus(part)]
     few = -(-options.recordings // len(recordings))
     recordings = (recordings * few)[:: max(len(recordings) // options.recordings, 1)][: options.recordings]
     groups = load_entity_groups()
     prompts = [Prompt.of(group) for group in groups]  # five few-shot turns, as the reference has them
     if options.random_3b:
-        told = [text for prompt in prompts for text in (prompt.system, *prompt.examples)]
-        tokenizer = train_tokenizer([*told, *(recording.text for recording in recordings)], 8000)
+        if options.tokenizer:
+            tokenizer = AutoTokenizer.from_pretrained(options.tokenizer)
+        else:
+            told = [text for prompt in prompts for text in (prompt.system, *prompt.examples)]
+            tokenizer = train_tokenizer([*told, *(recording.text for recording in recordings)], 8000)
         model: Any = random_model(LLAMA_3B, [prompt.group for prompt in prompts], device, options.nf4)
     else:
         dtype = "bfloat16" if device.type == "cuda" else "float32"
@@ -272,28 +287,9 @@ def load(options: Options) -> Task:
     return Task(model, tokenizer, vocabulary, prompts, recordings, options.random_3b)
 
 
-LLAMA_3B = LlamaConfig(
-    vocab_size=128256,
-    hidden_size=3072,
-    intermediate_size=8192,
-    num_hidden_layers=28,
-    num_attention_heads=24,
-    num_key_value_heads=8,
-    head_dim=128,
-    max_position_embeddings=131072,
-    rms_norm_eps=1e-5,
-    tie_word_embeddings=True,
-)
-
-
 def random_model(config: LlamaConfig, groups: Sequence[str], device: torch.device, nf4: bool = False) -> Any:
     """Make a random bfloat16 model with a random LoRA adapter of rank 16 for each group."""
-    torch.manual_seed(0)
-    with torch.device(device):
-        previous = torch.get_default_dtype()
-        torch.set_default_dtype(torch.bfloat16)
-        model = LlamaForCausalLM(config)
-        torch.set_default_dtype(previous)
+    model = new_model(lambda: LlamaForCausalLM(config), torch.bfloat16, device)
     if nf4:
         quantization = BitsAndBytesConfig(
             load_in_4bit=True,
@@ -380,4 +376,6 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
+    import tyro  # a machine that only measures may lack it
+
     main(tyro.cli(Options, description=__doc__))

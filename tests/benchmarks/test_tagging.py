@@ -4,11 +4,13 @@ import pytest
 import torch
 from transformers import LlamaConfig
 
+from pipeline.demo import CLIPS
 from pipeline.tagging.constraint import Vocabulary
 from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.prompts import Prompt, end_of_turn
 from tests.benchmarks import tagging
 from tests.llama_files import train_tokenizer
+from tests.oracle import read_corpus
 
 
 @pytest.fixture()
@@ -48,6 +50,6 @@ def test_a_text_that_free_generation_alters_is_dropped(small):
     tokenizer = train_tokenizer(list(prompts[0].examples), 300)
     model = tagging.random_model(tagging.LLAMA_3B, ["names"], torch.device("cpu"))
     vocabulary = Vocabulary(tokenizer, end_of_turn(tokenizer))
-    task = tagging.Task(model, tokenizer, vocabulary, prompts, tagging.MADE_UP[:2], oracle=False)
+    task = tagging.Task(model, tokenizer, vocabulary, prompts, read_corpus(CLIPS)[:2], oracle=False)
     result = tagging.in_batches(task, tagging.reference, 2, 60.0)
     assert result.dropped == len(result.answers) == 2

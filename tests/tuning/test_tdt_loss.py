@@ -5,6 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.errors import UserError
+from tuning.asr import load
 from tuning.tdt_loss import TDTLoss, replace_loss
 
 TOKENS = 5
@@ -123,3 +125,12 @@ def test_a_model_that_joins_a_few_recordings_at_a_time_has_the_same_loss(tiny_pa
             compute_wer=False,
         )
     torch.testing.assert_close(fused, whole)
+
+
+def test_kernels_that_cannot_be_compiled_are_one_sentence_before_the_training(tiny_parakeet, monkeypatch):
+    if torch.cuda.is_available():
+        pytest.skip("left out: it needs a machine without CUDA, where numba finds no compiler for it")
+    model = load(tiny_parakeet)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(UserError, match=r"^NeMo's loss cannot be compiled .*requirements-gpu.txt.*driver 580"):
+        replace_loss(model)
