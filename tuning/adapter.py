@@ -28,7 +28,7 @@ from tuning.examples import tokenize
 from tuning.progress import Progress
 from tuning.settings import AdapterSettings
 
-_MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+LORA_MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 Report = Callable[[dict[str, float], PeftModel], None]
 
@@ -111,7 +111,7 @@ def make_trainer(dataset: Dataset, settings: AdapterSettings, folder: Path) -> S
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
         bias="none",
-        target_modules=_MODULES,
+        target_modules=LORA_MODULES,
         task_type="CAUSAL_LM",
     )
     model = get_peft_model(base, lora)

@@ -86,7 +86,7 @@ def train(model_file: Path, manifests: Path, settings: AsrSettings, out: Path) -
     found = sorted(result.best_checkpoints or [], key=lambda it: (it[1]["score"], it[1]["step"]))
     best, chosen = found[0]
     # In a process of its own, so that the driver never holds the model.
-    ray.get(ray.remote(num_cpus=1)(_export).remote(model_file, Path(best.path), out / "parakeet.nemo"))
+    ray.get(ray.remote(num_cpus=1, max_calls=1)(_export).remote(model_file, Path(best.path), out / "parakeet.nemo"))
     last, _ = max(found, key=lambda it: it[1]["step"])
     metrics = pq.read_table(f"{last.path}/metrics.parquet")
     return TrainedAsr(chosen, [values for _, values in found[: settings.keep]], metrics, workers)

@@ -26,7 +26,7 @@ rest of the text can get no further entity."""
 _LOWEST, _HIGHEST = -1e9, 1e9  # replace NaN and infinite logits of a broken model
 _SLOTS = 2048  # slots of a row at full batch size; longer rows are decoded in smaller batches
 _TAGS = 64  # slots reserved for the tags of an answer before the cache has to grow
-_READS = 4096  # draft positions of a pass; each takes a row of logits over the whole vocabulary
+MOST_READS = 4096  # draft positions of a pass; each takes a row of logits over the whole vocabulary
 _ALIGNED = 16  # slots; CUDA's kernels copy a mask of another width in every layer
 _POOR = 4  # tokens; a pass that writes fewer is poor, as its draft was hardly of use
 _PATIENCE, _SHORTEST = 8, 10  # after 8 more poor passes than good ones, drafts are halved, at most 10 times
@@ -241,7 +241,7 @@ class Decoder:
 
     def _pass(self, rows: Sequence[_Row], mixed: bool) -> None:
         """Draft, verify and accept; the answer of every row grows by at least one token."""
-        drafts = [self._draft(row)[: max(_READS // len(rows), 1)] for row in rows]
+        drafts = [self._draft(row)[: max(MOST_READS // len(rows), 1)] for row in rows]
         fed = [[*row.pending, *draft] for row, draft in zip(rows, drafts, strict=True)]
         width = max(map(len, fed))
         depth = max(map(len, drafts)) + 1

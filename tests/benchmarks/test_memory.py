@@ -1,0 +1,25 @@
+"""Every job fits a card with 24 GB on paper, and README's table is what the arithmetic gives."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import memory
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_every_job_fits_the_card_and_readme_says_how():
+    for need in memory.table():
+        assert need.total < memory.CARD_GIB, need.line
+        assert need.line in README, need.line
+
+
+def test_only_what_is_kept_for_the_backward_pass_is_counted():
+    import torch
+
+    weights, inputs = torch.nn.Linear(100, 50), torch.randn(8, 100).requires_grad_() * 1.0
+    with memory.kept_bytes(weights) as kept:
+        weights(inputs).tanh().sum()
+    assert kept == [4 * (8 * 100 + 8 * 50)], "the layer's input and its output's tanh"
