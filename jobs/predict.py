@@ -101,6 +101,8 @@ def main(arguments: list[str]) -> None:
         f"from {summary['recordings']} recordings ({summary['audio_seconds']:.0f} s of audio) "
         f"in {summary['seconds']['total']:.0f} s: {out}"
     )
+    if summary["failures"]:
+        print("The table failures/ has the reasons; --retry-failed tries these again.")
     confidence, expected = summary["confidence"], job.settings.whisper.expected_confidence
     if confidence is not None and confidence < expected:
         print(

@@ -165,6 +165,19 @@ def test_a_users_mistake_is_one_sentence_and_exit_status_1(arguments, sentence):
     assert "Traceback" not in done.stderr and not list((ROOT / "runs" / "none").glob("*")), "nothing is half written"
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--overwrite", "--retry-failed"], "--overwrite removes what --retry-failed goes on with: give one of them."),
+        (["--max-failures", "2"], "--max-failures 2.0: give a number from 0 to 1."),
+    ],
+)
+def test_options_about_failures_that_cannot_work_are_refused(options, sentence):
+    with pytest.raises(UserError) as refused:
+        predict.main([*DEMO, *options])
+    assert str(refused.value) == sentence
+
+
 @pytest.mark.parametrize("option", ["--audio", "--out", "--whisper", "--tagger.rules"])
 def test_a_submitted_job_refuses_relative_paths(option):
     options = {"--audio": "/data/clips", "--out": "/data/out"} | {option: "jobs"}
