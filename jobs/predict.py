@@ -84,12 +84,12 @@ def main(arguments: list[str]) -> None:
     from pipeline import flow
 
     placement = share_out(settings)
-    done, resumed = run_folder.open_run(out, audio, settings, job.overwrite, job.retry_failed)
+    done, resumed = run_folder.open_run(out, audio, settings, job.overwrite, recordings if job.retry_failed else None)
     if resumed:
         print(f"{resumed} {len(done)} of {len(recordings)} recordings are finished.")
     left = {recording_id: path for recording_id, path in recordings.items() if recording_id not in done}
     hashes: Any = ray.remote(num_cpus=0)(models.sha256).remote(settings.models)
-    finished = flow.run(left, f"{out}/parts", settings, placement, max_failures=job.max_failures)
+    finished = flow.run(left, f"{out}/parts", settings, placement, max_failures=job.max_failures, finished=len(done))
     for _ in track(finished, len(left), "recordings"):
         pass
     summary = run_folder.close_run(out, recordings, ray.get(hashes), time.perf_counter() - start)

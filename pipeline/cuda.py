@@ -10,23 +10,20 @@ import torch
 def is_broken(error: Exception) -> bool:
     """Say whether an error left the CUDA context of this process unusable, so that every later call fails too.
 
-    An illegal access or a failed assertion on the GPU does that, and only a new process helps. Want of memory does not.
+    An illegal access or a failed assertion on the GPU does that, and only a new process helps. Want of memory does not,
+    nor does a kernel that cannot be started. So where there is a GPU, it is tried.
 
     Args:
         error: What a library raised: PyTorch, or another one whose class says nothing.
     """
     if "out of memory" in str(error).lower():
         return False
-    if isinstance(error, torch.AcceleratorError):
-        return True
     if not torch.cuda.is_available():
-        return False
+        return isinstance(error, torch.AcceleratorError)
     try:
         torch.zeros(1, device="cuda").item()
-    except torch.OutOfMemoryError:
-        return False
-    except RuntimeError:
-        return True
+    except RuntimeError as found:
+        return "out of memory" not in str(found).lower()
     return False
 
 

@@ -33,10 +33,18 @@ def unwritten(error: OSError) -> str:
     return f"{reason(error)} on node {socket.gethostname()}"
 
 
+_CAUSE = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception)): (.*)$", re.MULTILINE)
+
+
+def is_load_error(died: str) -> bool:
+    """Say whether the message of an actor that died names an error: then it died while it loaded its model."""
+    return bool(_CAUSE.search(died))
+
+
 def load_error(died: str) -> UserError:
-    """Turn the message of an actor that died into a sentence: where it could not load its model, with the cause."""
-    causes = re.findall(r"^(?:\w+\.)*(\w*(?:Error|Exception)): (.*)$", died, re.MULTILINE)
+    """Turn the message of an actor that died while it loaded its model into a sentence: it ends with the cause."""
+    causes = _CAUSE.findall(died)
     if not causes:
-        return UserError("A process that holds a model died again and again, perhaps for want of memory.")
+        return UserError("A process died while it loaded its model, perhaps for want of memory.")
     name, message = causes[-1]
     return UserError(message if name == UserError.__name__ else f"A model could not be loaded: {name}: {message}")

@@ -12,11 +12,12 @@ class FailureLimit:
 
     Args:
         share: The greatest share of failures, from 0 to 1, where at least 20 recordings are finished.
+        finished: Recordings that earlier calls have finished.
     """
 
-    def __init__(self, share: float):
+    def __init__(self, share: float, finished: int = 0):
         self._share = share
-        self._finished = 0
+        self._finished = finished
         self._reasons: Counter[str] = Counter()
 
     def count(self, failure: str | None) -> None:
@@ -39,9 +40,3 @@ class FailureLimit:
                 f"{self._share:g}. Most frequent reason ({often}): {reason}. What is finished is kept: the same "
                 "command goes on, with --retry-failed it tries these again, and --max-failures 1 stops at nothing."
             )
-
-    def left(self, recordings: int) -> int:
-        """Say how many of all recordings may still fail; -1 if all may."""
-        if recordings < _LEAST or self._share >= 1:
-            return -1
-        return max(int(self._share * recordings) - self._reasons.total(), 0)

@@ -7,7 +7,7 @@ What each stage does stands in ``pipeline.stages``; models load once in each act
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, cast
@@ -21,7 +21,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from pipeline import stages, tables
 from pipeline.corpus import audio_copies
-from pipeline.errors import UserError, load_error
+from pipeline.errors import UserError, is_load_error, load_error
 from pipeline.failure_limit import FailureLimit
 from pipeline.placement import Node, Placement, place
 from pipeline.run_folder import RESULT
@@ -33,6 +33,9 @@ Row = dict[str, Any]
 
 _FILES_IN_A_TASK = 16
 _REFILLS = 4  # batches that the tagger is given at once: where an answer is finished, the next transcript begins
+_WAIT_S = 120  # for cards that other work of the cluster holds
+_LOST_BLOCKS = 8  # batches that may kill their process before recordings are tried one by one
+_ALONE = 20  # recordings that are tried one by one before it is counted how many of them failed
 _DIED = "ProcessDied: twice, the second time on this recording alone"
 # By default Ray Data restarts a task without end if its process dies.
 _TASK: dict[str, Any] = {"batch_size": None, "batch_format": "pyarrow", "num_cpus": 0.5, "max_retries": 1}
@@ -89,6 +92,7 @@ def run(
     placement: Placement | None = None,
     loaders: Loaders | None = None,
     max_failures: float = 1.0,
+    finished: int = 0,
 ) -> Iterator[Row]:
     """Send recordings through the stream.
 
@@ -99,6 +103,7 @@ def run(
         placement: Where the actors go; by default to no GPU.
         loaders: How actors load their models.
         max_failures: The share of failures, among at least 20 finished recordings, above which the run stops.
+        finished: Recordings that earlier calls have finished, for that share.
 
     Yields:
         For each recording as it is finished: recording_id, duration_s, failure (its stage and error, or None),
@@ -107,28 +112,33 @@ def run(
     Raises:
         UserError: A model cannot be loaded, the parts cannot be written, or too many recordings failed.
     """
-    left, limit = dict(recordings), FailureLimit(max_failures)
+    limit = FailureLimit(max_failures, finished)
     placement = placement or place(settings.pools, [Node(math.inf, 0)])
+
+    def died(some: Mapping[str, str]) -> Iterator[Row]:
+        lost = {"entities": [], "timings": [], "failure": {"stage": "stream", "error": _DIED}}
+        rows = [{"recording_id": recording_id, "path": path} | lost for recording_id, path in some.items()]
+        yield from stages.write(tables.from_rows(rows, RESULT), parts).to_pylist()
+
     with _reserved(placement) as on_cards:
 
         def lay_out(some: Dataset, one_by_one: bool) -> Dataset:
             return stream(some, parts, settings, loaders or Loaders(), on_cards, one_by_one)
 
-        try:
-            for row in _twice(left, settings.whisper.batch_size, lay_out, limit):
-                yield row
-                limit.count(row["failure"])
-        except (RayActorError, WorkerCrashedError, OutOfMemoryError) as error:
-            raise load_error(str(error)) from None
-    lost = {"entities": [], "timings": [], "failure": {"stage": "stream", "error": _DIED}}
-    rows = [{"recording_id": recording_id, "path": path} | lost for recording_id, path in left.items()]
-    if rows:
-        yield from stages.write(tables.from_rows(rows, RESULT), parts).to_pylist()
+        for row in _each_once(dict(recordings), settings.whisper.batch_size, lay_out, died):
+            yield row
+            limit.count(row["failure"])
 
 
 @contextmanager
 def _reserved(placement: Placement) -> Iterator[Callable[[str], dict[str, Any]]]:
-    """Reserve the cards of a placement, and give for each model the options that put its actors there."""
+    """Reserve the cards of a placement, and give for each model the options that put its actors there.
+
+    Ray restarts an actor that died where it was.
+
+    Raises:
+        UserError: The cards are not free.
+    """
     group = placement_group(list(map(dict, placement.bundles))) if placement.bundles else None
 
     def on_cards(model: str) -> dict[str, Any]:
@@ -144,6 +154,12 @@ def _reserved(placement: Placement) -> Iterator[Callable[[str], dict[str, Any]]]
         return size | {"ray_remote_args_fn": next_card}
 
     try:
+        if group is not None and not group.wait(_WAIT_S):
+            raise UserError(
+                f"The models need {len(placement.bundles)} GPUs with {placement.bundles[0]['CPU']:g} CPUs each, which "
+                f"were not free for {_WAIT_S} s: wait for other jobs of the cluster, or take fewer actors "
+                "(--whisper.pool.actors, and the same of parakeet and tagger)."
+            )
         yield on_cards
     finally:
         if group is not None:
@@ -168,35 +184,65 @@ def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings)
     def lay_out(some: Dataset, one_by_one: bool) -> Dataset:
         return some.map_batches(partial(audio_copies.copy, folder=folder, settings=settings), **_TASK)
 
-    left = dict(recordings)
-    yield from _twice(left, _FILES_IN_A_TASK, lay_out, FailureLimit(1.0))
-    for recording_id in left:
-        yield dict.fromkeys(audio_copies.SCHEMA.names) | {"recording_id": recording_id, "error": _DIED}
+    def died(some: Mapping[str, str]) -> Iterator[Row]:
+        for recording_id in some:
+            yield dict.fromkeys(audio_copies.SCHEMA.names) | {"recording_id": recording_id, "error": _DIED}
+
+    yield from _each_once(dict(recordings), _FILES_IN_A_TASK, lay_out, died)
 
 
-def _twice(
-    left: dict[str, str], in_a_task: int, lay_out: Callable[[Dataset, bool], Dataset], limit: FailureLimit
+def _each_once(
+    left: dict[str, str],
+    in_a_task: int,
+    lay_out: Callable[[Dataset, bool], Dataset],
+    died: Callable[[Mapping[str, str]], Iterator[Row]],
 ) -> Iterator[Row]:
-    """Run a dataset over recordings, and yield the first row of each recording.
+    """Run a dataset over recordings, and yield one row of each.
 
-    A recording that kills its process takes its batch with it. The ones that did not come out are sent again, each
-    alone. Recordings that came out are removed from ``left``: what is left at the end has killed its process twice.
+    A recording that kills its process takes its batch with it. So recordings that did not come out are sent again, each
+    alone; ``died`` makes the rows of those that kill their process then too.
+    """
+    while left:
+        whole = yield from _run(left, left, in_a_task, lambda some: lay_out(some, False), _LOST_BLOCKS)
+        suspects = list(left) if whole else list(left)[: _LOST_BLOCKS * in_a_task]
+        for first in range(0, len(suspects), _ALONE):
+            alone = {recording_id: left[recording_id] for recording_id in suspects[first : first + _ALONE]}
+            yield from _run(alone, left, 1, lambda some: lay_out(some, True), -1)
+            if dead := {recording_id: left.pop(recording_id) for recording_id in alone if recording_id in left}:
+                yield from died(dead)
+
+
+def _run(
+    recordings: Mapping[str, str],
+    left: dict[str, str],
+    in_a_task: int,
+    lay_out: Callable[[Dataset], Dataset],
+    lost_blocks: int,
+) -> Generator[Row, None, bool]:
+    """Run a dataset once, yield the first row of each recording and remove it from ``left``.
+
+    Returns:
+        False where it was given up, as more than so many blocks were lost.
+
+    Raises:
+        UserError: A model cannot be loaded, or results cannot be written.
     """
     context = DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False  # the driver reports progress
-    recordings_of_all = len(left)
-    for one_by_one in (False, True):
-        if not left:
-            return
-        # A lost block is found by the recordings that are missing. In the second round it is a failed recording.
-        context.max_errored_blocks = limit.left(recordings_of_all) if one_by_one else -1
-        recordings = ray.data.from_arrow(_blocks(left, 1 if one_by_one else in_a_task))
-        for batch in lay_out(recordings, one_by_one).iter_batches(batch_size=None, batch_format="pyarrow"):
+    context.max_errored_blocks = lost_blocks
+    dataset = lay_out(ray.data.from_arrow(_blocks(recordings, in_a_task)))
+    try:
+        for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
             for row in cast(pa.Table, batch).to_pylist():
                 if row["unwritten"]:
                     raise UserError(f"The out folder cannot be written: {row['unwritten']}.")
                 if left.pop(row["recording_id"], None) is not None:
                     yield row
+    except (RayActorError, WorkerCrashedError, OutOfMemoryError) as error:
+        if lost_blocks < 0 or is_load_error(str(error)):  # a lost block is no error then
+            raise load_error(str(error)) from None
+        return False
+    return True
 
 
 def _blocks(recordings: Mapping[str, str], rows: int) -> list[pa.Table]:

@@ -106,17 +106,18 @@ class OutFolder:
         if self.state not in names or overwrite or not names & set(self.made):
             self.begin(asked, overwrite)
             return None
-        begun = self.read_state()
+        begun, what = self.read_state(), "finished" if self.finished in names else "unfinished"
         versions = begun.pop(_VERSIONS, {})
         wanted = _as_json(asked)
         if found := list(differences({key: begun.get(key) for key in wanted}, wanted)):
             shown = "; ".join(found[:_SHOWN] + [f"and {len(found) - _SHOWN} more"] * (len(found) > _SHOWN))
             raise UserError(
-                f"--out {self.path} holds unfinished work with other settings or data ({shown}): give the same command "
+                f"--out {self.path} holds {what} work with other settings or data ({shown}): give the same command "
                 "to go on with it, or --overwrite to replace it."
             )
         others = "; ".join(differences(versions, _versions()))
-        return "Going on with interrupted work." + (f" Other libraries since then: {others}." if others else "")
+        going_on = f"Going on with {'finished' if self.finished in names else 'interrupted'} work."
+        return going_on + (f" Other libraries since then: {others}." if others else "")
 
     def read_state(self) -> dict[str, Any]:
         """Read the state file.

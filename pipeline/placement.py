@@ -28,7 +28,7 @@ class Placement:
     """Where all actors go.
 
     Attributes:
-        bundles: What each card that is used has to hold, in Ray's names: its share of the GPU, and CPUs.
+        bundles: What each card that is used takes, in Ray's names: the GPU, and the CPUs of its actors.
         cards: For each model, the bundle of each of its actors; None for an actor without a GPU.
     """
 
@@ -61,7 +61,7 @@ def place(pools: Mapping[str, Pool], nodes: Sequence[Node]) -> Placement:
     found: dict[str, list[_Card | None]] = {}
     for model, pool in sorted(pools.items(), key=lambda item: -item[1].num_gpus):  # the largest shares first
         found[model] = []
-        for _ in range(pool.actors or (max(len(cards), 1) if pool.num_gpus else 1)):
+        for _ in range(_actors(pool, len(cards))):
             if not pool.num_gpus:
                 node = max(range(len(nodes)), key=lambda node: free[node])
                 card = None
@@ -82,16 +82,20 @@ def place(pools: Mapping[str, Pool], nodes: Sequence[Node]) -> Placement:
     used = [card for card in cards if card.gpu]
     place_of = {id(card): number for number, card in enumerate(used)}
     return Placement(
-        [{"GPU": round(card.gpu, 4), "CPU": card.cpus} for card in used],
+        [{"GPU": 1.0, "CPU": card.cpus} for card in used],  # Ray could put two smaller bundles on one card
         {model: [None if card is None else place_of[id(card)] for card in found[model]] for model in pools},
     )
+
+
+def _actors(pool: Pool, cards: int) -> int:
+    return pool.actors or (max(cards, 1) if pool.num_gpus else 1)
 
 
 def _too_few(
     what: str, have: float, pools: Mapping[str, Pool], share: str, option: str, cards: int, more: str = ""
 ) -> str:
     asked = ", ".join(
-        f"{model} {pool.actors or max(cards, 1)} x {getattr(pool, share):g}"
+        f"{model} {_actors(pool, cards)} x {getattr(pool, share):g}"
         for model, pool in pools.items()
         if getattr(pool, share)
     )

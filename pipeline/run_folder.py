@@ -36,7 +36,10 @@ RESULT = tables.schema(
 """One finished recording: its transcript and entities, or its failure, and the seconds that each stage took.
 ``confidence`` is the mean token probability of Whisper, or null if its library gives none."""
 
-_MADE_HERE = ["parts", *tables.SCHEMAS, submission.TASK1, submission.TASK2, "transcriptions_corrected.json"]
+CORRECTED = "transcriptions_corrected.json"
+"""Transcripts in the reference method's form, which some jobs write beside the tables."""
+
+_MADE_HERE = ["parts", *tables.SCHEMAS, submission.TASK1, submission.TASK2, CORRECTED]
 
 
 def run_folder(out: str) -> OutFolder:
@@ -45,7 +48,7 @@ def run_folder(out: str) -> OutFolder:
 
 
 def open_run(
-    out: str, audio: str, settings: Settings, overwrite: bool, retry_failed: bool = False
+    out: str, audio: str, settings: Settings, overwrite: bool, retry: Collection[str] | None = None
 ) -> tuple[set[str], str | None]:
     """Prepare the folder for a new run, or resume an interrupted one.
 
@@ -54,46 +57,54 @@ def open_run(
         audio: The folder of recordings.
         settings: All settings.
         overwrite: Remove the files of an earlier run.
-        retry_failed: Take up the failures of an interrupted or finished run: they are no longer finished.
+        retry: Ids of all recordings that there are now, to take up the failures of an interrupted or finished run: they
+            are no longer finished.
 
     Returns:
         Ids of the recordings that an earlier run with the same settings has finished, and the message of
         ``OutFolder.resume``.
 
     Raises:
-        UserError: The folder holds a finished run, or an unfinished one with other settings.
+        UserError: The folder holds a finished run, or an unfinished one with other settings; or failures are to be
+            taken up and none are there, or other recordings are gone.
     """
     asked = {"audio": audio, "settings": asdict(settings)}
-    resumed = run_folder(out).resume(asked, overwrite, retry_failed)
-    if resumed and retry_failed:
-        _forget_failures(absolute(out))
+    resumed = run_folder(out).resume(asked, overwrite, retry is not None)
+    if resumed and retry is not None:
+        _forget_failures(absolute(out), retry)
     done = set(tables.read(f"{absolute(out)}/parts", RESULT)["recording_id"].to_pylist())
     if done and not resumed:
         raise UserError(f"--out {out} holds parts of a run but not its run.json: give another folder.")
     return done, resumed
 
 
-def _forget_failures(out: str) -> None:
+def _forget_failures(out: str, recordings: Collection[str]) -> None:
     """Make a run unfinished, with one part of all recordings that did not fail."""
     fs, root = fsspec.url_to_fs(out)
-    if fs.exists(f"{root}/summary.json"):
-        results = _as_results(read_run(out), json.loads(fs.cat_file(f"{root}/summary.json")))
+    finished = fs.exists(f"{root}/summary.json")
+    if finished:
+        run = read_run(out)
+        results = _as_results(run, json.loads(fs.cat_file(f"{root}/summary.json")))
+        if not run["failures"]:
+            raise UserError(f"--out {out}: no recording failed, so there is nothing to try again.")
     else:
         results = _one_row_each(tables.read(f"{out}/parts", RESULT))
-    before = set(fs.find(f"{root}/parts")) if fs.isdir(f"{root}/parts") else set()
-    name = f"part-before-{uuid.uuid4().hex[:16]}"
-    tables.write(results.filter(pc.invert(results["failure"].is_valid())), f"{out}/parts", name)
-    for file in sorted(before):
-        fs.rm(file)
-    if fs.exists(f"{root}/summary.json"):
-        fs.rm(f"{root}/summary.json")
+        results = results.filter(pc.invert(results["failure"].is_valid()))
+    if gone := len(set(results["recording_id"].to_pylist()) - set(recordings)):
+        raise UserError(f"--audio lacks {gone} recordings of the run in {out}: put them back, or give another --out.")
+    before = fs.find(f"{root}/parts") if fs.isdir(f"{root}/parts") else []
+    tables.write(results, f"{out}/parts", f"part-before-{uuid.uuid4().hex[:16]}")
+    # First what says that the tables are whole. Killed from here on, the run is an interrupted one.
+    for file in [f"{root}/summary.json", *before, f"{root}/{CORRECTED}"]:
+        if fs.exists(file):
+            fs.rm(file)
 
 
 def _as_results(run: Mapping[str, pa.Table], summary: Mapping[str, Any]) -> pa.Table:
-    """Make the rows of a finished run again from its tables.
+    """Make the rows of a finished run's transcripts again from its tables.
 
     Whisper's confidence and the seconds of the stages are kept in the summary alone: each recording gets the mean, and
-    one recording the seconds of all.
+    one recording the seconds and loads of all.
     """
     transcripts = {row["recording_id"]: row for row in run["transcripts"].to_pylist()}
     entities: dict[str, list[Any]] = defaultdict(list)
@@ -102,7 +113,10 @@ def _as_results(run: Mapping[str, pa.Table], summary: Mapping[str, Any]) -> pa.T
     timings = [
         {"stage": stage, "worker": "before", "load_s": 0.0, "seconds": seconds}
         for stage, seconds in summary["seconds"].items()
-        if stage != "total"
+    ] + [
+        {"stage": stage, "worker": f"before-{number}", "load_s": of["seconds"] / of["loads"], "seconds": 0.0}
+        for stage, of in summary["model_loads"].items()
+        for number in range(of["loads"])
     ]
     rows: list[dict[str, Any]] = []
     for recording in run["recordings"].to_pylist():
@@ -136,7 +150,7 @@ def close_run(out: str, recordings: Collection[str], model_hashes: Mapping[str, 
         out: The out folder of the run.
         recordings: Ids of all recordings of the run.
         model_hashes: Hashes of the models' files, by setting.
-        seconds: Wall-clock seconds of the run.
+        seconds: Wall-clock seconds of this call.
 
     Returns:
         The summary: counts, Whisper's mean confidence, seconds of audio and of each stage, and model loads. It contains
@@ -167,6 +181,7 @@ def close_run(out: str, recordings: Collection[str], model_hashes: Mapping[str, 
     submission.write_task2(made["entities"], f"{out}/{submission.TASK2}")
 
     of_stages, loads = _timed(results)
+    seconds += of_stages.pop("total", 0.0)
     summary = {
         "recordings": len(results),
         "transcripts": len(transcribed),

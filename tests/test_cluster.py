@@ -51,7 +51,7 @@ def test_a_gpu_machine_gets_the_compiler_of_nemos_loss():
     lines = [line.partition("#")[0].strip() for line in (ROOT / "requirements-gpu.txt").read_text().splitlines()]
     ours = next(Requirement(line) for line in lines if line.startswith("numba-cuda"))
     (pinned,) = ours.specifier
-    assert ours.extras == theirs.extras == {"cu13"} and theirs.specifier.contains(pinned.version)
+    assert ours.extras == theirs.extras == {"cu13"} and pinned.operator == "=="
     for file in ("Makefile", "cluster.yaml"):
         assert "requirements-gpu.txt" in (ROOT / file).read_text()
     for file in ("README.md", "cluster.yaml"):

@@ -65,11 +65,11 @@ def tokenize(
 
 
 def _parts(text: str, spans: list[Span], most_bytes: int) -> Iterator[tuple[str, str]]:
-    """Yield the parts of a transcript and their answers; an entity at a border stands whole in one of its parts."""
+    """Yield the parts of a transcript and their answers; an entity at a border stands whole in the later part."""
     for start, end in cut(text, most_bytes):
         for span in spans:
             if span.char_start < start < span.char_end:
-                start = span.char_end
+                start = span.char_start
             if span.char_start < end < span.char_end:
                 end = span.char_start
         part = text[start:end].strip()

@@ -11,12 +11,11 @@ from pipeline import submission, tables
 from pipeline.errors import UserError, reason
 from pipeline.files import write_json
 from pipeline.outputs.corrections import retime
+from pipeline.run_folder import CORRECTED
 from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
 
 RECOGNIZER = "transcriptions.json"
 """Recognizer of the transcripts, since the file does not name the ASR model."""
-
-CORRECTED = "transcriptions_corrected.json"
 
 
 def read_json(path: str) -> Any:

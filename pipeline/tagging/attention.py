@@ -19,13 +19,18 @@ _NAME = "grouped_queries"
 def grouped_queries(model: Any) -> Iterator[int]:
     """Let a model attend so; gives how many query heads share one head of keys.
 
-    The mask of a forward pass has to be repeated along its queries that many times: see ``mask_for``.
+    The mask of a forward pass has to be repeated along its queries that many times: see ``mask_for``. A model that does
+    not use PyTorch's plain attention stays as it is, and gives 1.
     """
     config = model.config
     before = config._attn_implementation
+    group = config.num_attention_heads // getattr(config, "num_key_value_heads", config.num_attention_heads)
+    if before != "sdpa" or group == 1:
+        yield 1
+        return
     model.set_attn_implementation(_NAME)
     try:
-        yield config.num_attention_heads // config.num_key_value_heads
+        yield group
     finally:
         model.set_attn_implementation(before)
 

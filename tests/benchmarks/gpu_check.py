@@ -82,7 +82,7 @@ def _in_a_process(part: str, tokenizer: Path | None, file: Path, environment: di
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS[part] * _patience()
         )
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        found = {} if file.exists() else {"left out": lines[-1]}
+        found = {"left out": lines[-1]} if done.returncode else {}
     except subprocess.TimeoutExpired:
         found = {"left out": f"not done in {SECONDS[part] * _patience()} s"}
     if file.exists():
@@ -104,8 +104,11 @@ def _has_cuda() -> bool:
 def _measure(part: str, tokenizer: Path | None, file: Path) -> None:
     """Measure one part; what is measured so far is always in the file."""
 
+    so_far: dict[str, Any] = {}
+
     def note(figures: dict[str, Any]) -> None:
-        file.write_text(json.dumps(figures), encoding="utf-8")
+        so_far.update(figures)
+        file.write_text(json.dumps(so_far), encoding="utf-8")
 
     try:
         from tests.benchmarks import gpu_parts

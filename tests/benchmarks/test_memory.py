@@ -9,6 +9,11 @@ from tests.benchmarks import memory
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
+def test_readme_says_what_inference_takes():
+    for profile in ("rtx4090", "reference"):
+        assert memory.predict(profile).line in README
+
+
 @pytest.mark.slow
 def test_every_job_fits_the_card_and_readme_says_how():
     for need in memory.table():

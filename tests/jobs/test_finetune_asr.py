@@ -94,7 +94,7 @@ def test_metrics_lie_beside_the_model_as_a_table_a_picture_and_logs(trained):
     assert sum(row["name"] == "valid_wer" for row in rows) == 1 + 16
     assert (trained / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert list((trained / "tensorboard").glob("events.out.tfevents.*"))
-    assert len(list((trained / "checkpoints").glob("checkpoint_*/checkpoint.ckpt"))) in (2, 3), "the best and the last"
+    assert len(list((trained / "checkpoints").glob("epoch-*/checkpoint.ckpt"))) in (2, 3), "the best and the last"
 
 
 def test_a_finished_training_is_replaced_only_when_told_to(trained, tone_manifests, tone_parakeet):

@@ -19,8 +19,15 @@ def test_a_fault_breaks_the_context_and_want_of_memory_does_not(error, broken):
     assert cuda.is_broken(error) == broken
 
 
-@pytest.mark.parametrize("found", [RuntimeError("CUDA error: an illegal memory access was encountered"), None])
-def test_what_another_library_raised_is_settled_by_a_look_at_the_gpu(monkeypatch, found):
+ILLEGAL, FULL = (
+    torch.AcceleratorError("CUDA error: illegal access"),
+    torch.AcceleratorError("CUDA error: out of memory"),
+)
+
+
+@pytest.mark.parametrize(("found", "broken"), [(ILLEGAL, True), (FULL, False), (None, False)])
+@pytest.mark.parametrize("error", [RuntimeError("CUDA failed with error unspecified launch failure"), ILLEGAL])
+def test_where_there_is_a_gpu_it_is_tried(monkeypatch, error, found, broken):
     def look(*_, **__):
         if found:
             raise found
@@ -28,7 +35,7 @@ def test_what_another_library_raised_is_settled_by_a_look_at_the_gpu(monkeypatch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch, "zeros", look)
-    assert cuda.is_broken(RuntimeError("CUDA failed with error unspecified launch failure")) == bool(found)
+    assert cuda.is_broken(error) == broken
 
 
 def test_an_error_on_a_machine_without_a_gpu_breaks_nothing():

@@ -22,7 +22,7 @@ def same(pool: Pool) -> dict[str, Pool]:
 def test_each_card_gets_one_actor_of_each_model(nodes):
     placement = place(PROFILES["rtx4090"].pools, nodes)
     assert {model: sorted(cards) for model, cards in placement.cards.items()} == {key: [0, 1, 2, 3] for key in MODELS}
-    assert placement.bundles == [{"GPU": 0.99, "CPU": 3.0}] * 4
+    assert placement.bundles == [{"GPU": 1.0, "CPU": 3.0}] * 4
 
 
 def test_a_model_that_needs_a_whole_card_gets_one_and_the_others_share_the_rest():

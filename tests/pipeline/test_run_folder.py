@@ -111,28 +111,55 @@ def test_a_finished_run_is_kept_unless_it_may_be_overwritten(out, tmp_path):
 def test_the_failures_of_a_finished_run_are_taken_up_and_the_rest_stays_as_it_is(out, tmp_path):
     before = close_run(out, IDS, {}, seconds=7.0)
     texts = (tmp_path / "run" / "task2_answer.txt").read_text()
-    done, resumed = open_run(out, "/data", SETTINGS, overwrite=False, retry_failed=True)
+    done, resumed = open_run(out, "/data", SETTINGS, overwrite=False, retry=IDS)
     assert done == {"9", "10"} and resumed
     assert not (tmp_path / "run" / "summary.json").exists(), "an interruption now is one of an unfinished run"
     write_parts(out, [result("3", confidence=0.5)])
     after = close_run(out, IDS, {}, seconds=1.0)
     assert (after["transcripts"], after["failures"]) == (3, 0)
-    assert after["seconds"]["whisper"] == before["seconds"]["whisper"] + 0.25 - 0.0
+    assert after["seconds"] == {"total": 8.0, "whisper": before["seconds"]["whisper"] + 0.25, "decode": 0.5}
+    assert after["model_loads"] == {"whisper": {"loads": 2, "seconds": 4.0}}
     kept = [line for line in (tmp_path / "run" / "task2_answer.txt").read_text().splitlines() if line[:1] != "3"]
     assert "\n".join(kept) + "\n" == texts
 
 
 def test_the_failures_of_an_interrupted_run_are_taken_up(out):
-    done, _ = open_run(out, "/data", SETTINGS, overwrite=False, retry_failed=True)
+    done, _ = open_run(out, "/data", SETTINGS, overwrite=False, retry=IDS)
     assert done == {"9", "10"}
     write_parts(out, [result("3")])
     assert close_run(out, IDS, {}, seconds=1.0)["failures"] == 0
 
 
+def test_a_run_without_failures_or_with_recordings_that_are_gone_is_not_taken_up(out, tmp_path):
+    close_run(out, IDS, {}, seconds=1.0)
+    with pytest.raises(UserError, match="--audio lacks 1 recordings of the run"):
+        open_run(out, "/data", SETTINGS, overwrite=False, retry=["3", "9"])
+    open_run(out, "/data", SETTINGS, overwrite=False, retry=IDS)
+    write_parts(out, [result("3")])
+    close_run(out, IDS, {}, seconds=1.0)
+    with pytest.raises(UserError, match="no recording failed"):
+        open_run(out, "/data", SETTINGS, overwrite=False, retry=IDS)
+    assert (tmp_path / "run" / "summary.json").exists()
+
+
+def test_taking_up_failures_can_be_interrupted(out, monkeypatch):
+    close_run(out, IDS, {}, seconds=1.0)
+    with monkeypatch.context() as patched, pytest.raises(OSError):
+
+        def refuse(*_):
+            raise OSError
+
+        patched.setattr("fsspec.implementations.local.LocalFileSystem.rm", refuse)
+        open_run(out, "/data", SETTINGS, overwrite=False, retry=IDS)
+    assert open_run(out, "/data", SETTINGS, overwrite=False, retry=IDS)[0] == {"9", "10"}
+    write_parts(out, [result("3")])
+    assert close_run(out, IDS, {}, seconds=1.0)["transcripts"] == 3
+
+
 def test_failures_are_taken_up_with_the_settings_of_the_run_alone(out):
     close_run(out, IDS, {}, seconds=1.0)
     with pytest.raises(UserError, match="other settings or data"):
-        open_run(out, "/elsewhere", SETTINGS, overwrite=False, retry_failed=True)
+        open_run(out, "/elsewhere", SETTINGS, overwrite=False, retry=IDS)
     assert len(read_run(out)["failures"]) == 1
 
 

@@ -50,11 +50,14 @@ def make_dataset() -> Dataset:
     return Dataset(prompt, splits)
 
 
-def outlier(table: pa.Table, times: int) -> pa.Table:
+def outlier(table: pa.Table, times: int, long_entity: bool = False) -> pa.Table:
     """One example of all texts of a table, numbered, again and again."""
     text, spans = "", []
     for number, row in enumerate(table.to_pylist() * times):
         text += f"{number}: "
+        if long_entity and number == 1:  # longer than neighbouring parts overlap
+            spans.append(Span("PATIENT", len(text), len(text) + 329))
+            text += "Maria de la Concepción y San Juan "[:33] * 10 + " "
         spans += [
             Span(span["type"], len(text) + span["char_start"], len(text) + span["char_end"]) for span in row["spans"]
         ]

@@ -32,9 +32,9 @@ def test_an_example_that_fits_stays_whole(tokenizer):
     assert answers(data, tokenizer) == table["tagged"].to_pylist()
 
 
-@pytest.mark.parametrize("sequence_tokens", [450, 700])
+@pytest.mark.parametrize("sequence_tokens", [1100, 1500])
 def test_a_longer_one_is_cut_into_parts_that_hold_all_of_its_text_and_every_entity_whole(tokenizer, sequence_tokens):
-    long = outlier(make_dataset().splits["train"], 8)
+    long = outlier(make_dataset().splits["train"], 8, long_entity=True)
     data = tokenize(long, PROMPT, tokenizer, "answer", sequence_tokens)
     assert len(data) > 1 and max(map(len, data["input_ids"])) <= sequence_tokens
     parts = [parse(answer) for answer in answers(data, tokenizer)]

@@ -37,6 +37,15 @@ def test_a_ragged_pass_has_the_scores_of_transformers_own_attention(model):
     assert model.config._attn_implementation == "sdpa", "the model is as it was"
 
 
+def test_a_model_with_an_attention_of_its_own_keeps_it(model):
+    model.set_attn_implementation("eager")
+    try:
+        with attention.grouped_queries(model) as group:
+            assert (group, model.config._attn_implementation) == (1, "eager")
+    finally:
+        model.set_attn_implementation("sdpa")
+
+
 def test_keys_and_values_are_not_repeated_for_the_query_heads(model, tagger_tokenizer, vocabulary, monkeypatch):
     heads = set()
     attend = torch.nn.functional.scaled_dot_product_attention
