@@ -49,8 +49,8 @@ class Predict:
     """Try the failures of the run that the out folder holds again, finished or not."""
 
     max_failures: float = 0.2
-    """Share of failures, among at least 20 finished recordings, above which the run stops: something else than the
-    recordings is at fault then. What is finished is kept. 1: never."""
+    """Share of failures, among at least 20 recordings, above which the run stops: something else than the recordings is
+    at fault then. What is finished is kept. 1: never."""
 
     transcriptions_json: bool = False
     """Write transcriptions_corrected.json too, transcripts and word times in the reference method's form."""

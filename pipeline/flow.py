@@ -102,17 +102,17 @@ def run(
         settings: All settings; models as absolute paths.
         placement: Where the actors go; by default to no GPU.
         loaders: How actors load their models.
-        max_failures: The share of failures, among at least 20 finished recordings, above which the run stops.
+        max_failures: The share of failures above which the run stops, see ``FailureLimit``.
         finished: Recordings that earlier calls have finished, for that share.
 
     Yields:
-        For each recording as it is finished: recording_id, duration_s, failure (its stage and error, or None),
+        For each recording as it is finished: recording_id, duration_s, failed_stage and failure (or None),
         entities (a count) and timings.
 
     Raises:
         UserError: A model cannot be loaded, the parts cannot be written, or too many recordings failed.
     """
-    limit = FailureLimit(max_failures, finished)
+    limit = FailureLimit(max_failures, len(recordings) + finished, finished)
     placement = placement or place(settings.pools, [Node(math.inf, 0)])
 
     def died(some: Mapping[str, str]) -> Iterator[Row]:
@@ -127,7 +127,7 @@ def run(
 
         for row in _each_once(dict(recordings), settings.whisper.batch_size, lay_out, died):
             yield row
-            limit.count(row["failure"])
+            limit.count(row["failed_stage"], row["failure"])
 
 
 @contextmanager

@@ -158,11 +158,12 @@ def write(batch: pa.Table, parts: str) -> pa.Table:
     except OSError as unwritable:
         error = unwritten(unwritable)
     kept = [sum(entity["kept"] for entity in entities) for entities in batch["entities"].to_pylist()]
-    failures = [failure and f"{failure['stage']}: {failure['error']}" for failure in batch["failure"].to_pylist()]
+    failures = [failure or {} for failure in batch["failure"].to_pylist()]
     handed_on = batch.select(["recording_id", "duration_s", "timings"])
     for column, values in (
         ("unwritten", pa.array([error] * len(batch), pa.string())),
-        ("failure", pa.array(failures, pa.string())),
+        ("failed_stage", pa.array([failure.get("stage") for failure in failures], pa.string())),
+        ("failure", pa.array([failure.get("error") for failure in failures], pa.string())),
         ("entities", pa.array(kept, pa.int64())),
     ):
         handed_on = handed_on.append_column(column, values)
