@@ -33,7 +33,7 @@ class Predict:
     """
 
     audio: str
-    """Folder of recordings: wav, flac, mp3, ogg, opus, aiff, au, sph, w64, rf64, caf."""
+    """Folder of recordings: wav, flac, mp3, m4a, ogg, opus, wma, amr, webm, mp4 and all else that FFmpeg reads."""
 
     out: str
     """Folder for the results."""
@@ -101,6 +101,8 @@ def main(arguments: list[str]) -> None:
         f"from {summary['recordings']} recordings ({summary['audio_seconds']:.0f} s of audio) "
         f"in {summary['seconds']['total']:.0f} s: {out}"
     )
+    if summary["with_note"]:
+        print(f"{summary['with_note']} recordings have a note (incomplete, ...): see the table recordings/.")
     if summary["failures"]:
         print("The table failures/ has the reasons; --retry-failed tries these again.")
     confidence, expected = summary["confidence"], job.settings.whisper.expected_confidence

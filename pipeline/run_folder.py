@@ -26,8 +26,8 @@ _TIMING = pa.struct(list(tables.schema("stage: string?, worker: string?, load_s:
 
 RESULT = tables.schema(
     "recording_id: string, path: string?, duration_s: float64?, sample_rate: int32?, channels: int32?, "
-    "language: string?, text: string?, words: words?, recognizer: string?, confidence: float64?, entities: entities?, "
-    "failure: failure?, timings: timings?",
+    "note: string?, language: string?, text: string?, words: words?, recognizer: string?, confidence: float64?, "
+    "entities: entities?, failure: failure?, timings: timings?",
     words=pa.list_(tables.WORD),
     entities=pa.list_(_ENTITY),
     failure=_FAILURE,
@@ -186,6 +186,7 @@ def close_run(out: str, recordings: Collection[str], model_hashes: Mapping[str, 
         "recordings": len(results),
         "transcripts": len(transcribed),
         "failures": len(made["failures"]),
+        "with_note": len(results) - results["note"].null_count,
         "entities": pc.sum(made["entities"]["kept"]).as_py() or 0,
         "confidence": pc.mean(results["confidence"]).as_py(),
         "audio_seconds": round(pc.sum(results["duration_s"]).as_py() or 0.0, 3),

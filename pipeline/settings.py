@@ -47,6 +47,10 @@ class DecodingSettings:
     """Maximum duration of a recording in seconds; longer ones are refused. Parakeet's attention over much more than ten
     minutes does not fit on a GPU that three models share."""
 
+    channels: Literal["mix", "left", "right"] = "mix"
+    """What is transcribed: the mean of all channels, or one of them, as in recordings of telephone calls with a speaker
+    on each. A mean that cancels its channels gives way to the louder one."""
+
     silence_dbfs: float = -60.0
     """RMS level in dB of full scale. A recording without a louder 50 ms window is silent: its transcript is empty."""
 

@@ -69,7 +69,7 @@ def read(batch: pa.Table, settings: DecodingSettings) -> pa.Table:
     batch, audio = _attempt(
         "decode", batch, range(len(batch)), lambda rows: [decode(paths[row], settings) for row in rows], Clock()
     )
-    for name in ("duration_s", "sample_rate", "channels", "samples"):
+    for name in ("duration_s", "sample_rate", "channels", "note", "samples"):
         batch = _with(batch, name, [getattr(audio.get(row), name, None) for row in range(len(batch))])
     return batch
 

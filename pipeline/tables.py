@@ -37,7 +37,7 @@ WORD = pa.struct(list(schema(f"text: string, char_start: int32, char_end: int32,
 
 RECORDINGS = schema(
     "recording_id: string, path: string?, split: string?, phase: string?, duration_s: float64?, sample_rate: int32?, "
-    "channels: int32?"
+    "channels: int32?, note: string?"
 )
 
 TRANSCRIPTS = schema(

@@ -3,7 +3,7 @@
 import io
 import os
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import fsspec
@@ -11,26 +11,29 @@ import numpy as np
 import soundfile
 import soxr
 
-from pipeline.errors import UserError, reason
+from pipeline.errors import UserError
 from pipeline.files import write_bytes
 from pipeline.settings import DecodingSettings
+from pipeline.speech.reader import AudioError, open_sound
 
 SAMPLE_RATE = 16_000
 """Sample rate of decoded audio, in Hz."""
 
 SUFFIXES = frozenset(
-    ["wav", "flac", "mp3", "ogg", "oga", "opus", "aif", "aiff", "au", "snd", "sph", "w64", "rf64", "caf", "raw", "pcm"]
+    (
+        *("wav", "wave", "bwf", "rf64", "w64", "aif", "aiff", "aifc", "au", "snd", "caf", "sph", "nist", "voc"),
+        *("flac", "wv", "ape", "tta", "mp3", "mp2", "mpga", "ogg", "oga", "opus", "spx", "aac", "adts", "ac3", "gsm"),
+        *("m4a", "m4b", "mp4", "m4v", "mov", "3gp", "3gpp", "3g2", "amr", "awb", "wma", "asf", "webm", "mkv", "mka"),
+        *("raw", "pcm"),
+    )
 )
-"""File name suffixes of audio files."""
+"""File name suffixes of audio files, and of video files with sound."""
 
 _HEADERLESS = frozenset(("raw", "pcm"))
 _POSSIBLE_SAMPLE_RATES = range(4_000, 384_001)
 _LINE_BREAKING_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
-_FRAMES_PER_READ = 1 << 20
-
-
-class AudioError(Exception):
-    """A recording that cannot be transcribed. The message gives the reason and contains no patient text."""
+_LOUDEST = 16.0  # times full scale; float files of careless programs reach a few times
+_CANCELLED = 0.1  # power of the mean, of that of the loudest channel: uncorrelated channels have a half
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,14 @@ class Audio:
         duration_s: Duration of the file in seconds.
         sample_rate: Original sample rate of the file in Hz.
         channels: Original number of channels.
+        note: What readers of the transcript should know: that the file is incomplete, or that one channel was taken.
     """
 
     samples: np.ndarray
     duration_s: float
     sample_rate: int
     channels: int
+    note: str | None = None
 
 
 def find_recordings(folder: str, option: str = "--audio") -> dict[str, str]:
@@ -92,44 +97,53 @@ def _files_below(folder: str) -> list[str]:
 
 
 def decode(path: str, settings: DecodingSettings) -> Audio:
-    """Decode an audio file with libsndfile, average its channels, and resample it with soxr.
+    """Decode an audio file to one channel at 16 kHz, as far as it can be read.
+
+    The channels are averaged. Where that cancels them, as one is the other inverted, the louder one is taken.
 
     Args:
         path: A local path or an fsspec URI.
-        settings: Minimum and maximum duration.
+        settings: Minimum and maximum duration, and the channel to take.
 
     Raises:
-        AudioError: The file is headerless, unreadable or empty, has non-finite samples or an impossible sample rate,
-            or is shorter or longer than the settings allow.
+        AudioError: The file is headerless, unreadable or empty, has samples that are no sound or an impossible sample
+            rate, or is shorter or longer than the settings allow.
     """
     if path.rpartition(".")[2].lower() in _HEADERLESS:
         raise AudioError("raw PCM has no header, so its sample rate and format are unknown: convert it to WAV")
-    try:
-        with fsspec.open(path, "rb") as stream, soundfile.SoundFile(stream) as file:
-            rate, channels = file.samplerate, file.channels
-            if rate not in _POSSIBLE_SAMPLE_RATES:
-                raise AudioError(f"impossible sample rate: {rate} Hz")
-            resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
-            frames = 0
-            parts: list[np.ndarray] = []
-            for block in file.blocks(_FRAMES_PER_READ, dtype="float32", always_2d=True):
-                frames += len(block)
-                if frames > settings.max_duration_s * rate:
-                    raise AudioError(f"longer than {settings.max_duration_s:g} s")
-                parts.append(resampler.resample_chunk(block.mean(axis=1)))
-            parts.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
-    except soundfile.LibsndfileError as error:
-        raise AudioError(f"unreadable: {error.error_string.rstrip('.')}") from None
-    except OSError as error:
-        raise AudioError(f"unreadable: {reason(error)}") from None
-    samples = np.concatenate(parts)
-    if not frames:
+    audio, loudest = _decode(path, settings, {"left": 0, "right": 1}.get(settings.channels))
+    if loudest is None:
+        return audio
+    taken, _ = _decode(path, settings, loudest)
+    note = f"channel {loudest + 1} alone: the channels cancel each other"
+    return replace(taken, note="; ".join(filter(None, (taken.note, note))))
+
+
+def _decode(path: str, settings: DecodingSettings, channel: int | None) -> tuple[Audio, int | None]:
+    """Decode one channel, or the mean of all; with the loudest channel where the mean cancels them."""
+    parts: list[np.ndarray] = []
+    with open_sound(path) as sound:
+        if sound.rate not in _POSSIBLE_SAMPLE_RATES:
+            raise AudioError(f"impossible sample rate: {sound.rate} Hz")
+        resampler = soxr.ResampleStream(sound.rate, SAMPLE_RATE, 1, dtype="float32")
+        of_channels, of_mean = np.zeros(sound.channels), 0.0
+        for block in sound.blocks():
+            if sound.frames > settings.max_duration_s * sound.rate:
+                raise AudioError(f"longer than {settings.max_duration_s:g} s (--decoding.max-duration-s)")
+            if not np.abs(block).max() <= _LOUDEST:  # false for NaN too
+                raise AudioError("samples that are no sound: not finite, or far beyond full scale")
+            mono = block.mean(axis=1) if channel is None else block[:, min(channel, sound.channels - 1)]
+            of_channels += np.square(block, dtype=np.float64).sum(axis=0)
+            of_mean += float(np.square(mono, dtype=np.float64).sum())
+            parts.append(resampler.resample_chunk(np.ascontiguousarray(mono)))
+        parts.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+    if not sound.frames:
         raise AudioError("no samples")
-    if frames < settings.min_duration_s * rate:
-        raise AudioError(f"shorter than {settings.min_duration_s:g} s")
-    if not np.isfinite(samples).all():
-        raise AudioError("samples that are not finite numbers")
-    return Audio(samples, frames / rate, rate, channels)
+    if sound.frames < settings.min_duration_s * sound.rate:
+        raise AudioError(f"shorter than {settings.min_duration_s:g} s (--decoding.min-duration-s)")
+    audio = Audio(np.concatenate(parts), sound.frames / sound.rate, sound.rate, sound.channels, sound.note)
+    cancels = channel is None and of_mean < _CANCELLED * of_channels.max()
+    return audio, int(of_channels.argmax()) if cancels else None
 
 
 def write_wav(path: str, samples: np.ndarray) -> None:

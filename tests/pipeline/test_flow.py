@@ -112,7 +112,10 @@ def mixed(ray_cluster, tmp_path_factory):
     lengths = {"bad": 0, "breaking": BROKEN, "deadly": POISON, "zh": MANDARIN, "mute": MUTE}
     recordings = record(folder, lengths | {f"en{i}": 8_000 + i for i in range(9)})
     soundfile.write(folder / "silent.wav", np.zeros((44_100, 2)), 44_100)
-    return run(recordings | {"silent": str(folder / "silent.wav")}, folder / "parts")
+    whole = (folder / "en0.wav").read_bytes()
+    (folder / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    more = {name: str(folder / f"{name}.wav") for name in ("silent", "cut")}
+    return run(recordings | more, folder / "parts")
 
 
 def test_every_recording_is_either_transcribed_or_failed_with_a_reason(mixed):
@@ -154,6 +157,11 @@ def test_a_run_with_too_many_failures_stops_with_the_most_frequent_reason(ray_cl
     ):
         run(dict(sorted(record(tmp_path, lengths).items())), tmp_path / "parts", max_failures=0.2)
     assert len(tables.read(str(tmp_path / "parts"), RESULT)) >= 20, "what is finished is kept"
+
+
+def test_a_recording_that_is_cut_short_is_transcribed_with_a_note(mixed):
+    assert mixed[1]["cut"]["text"] and mixed[1]["cut"]["note"].startswith("incomplete: 0.2 of 0.5 s")
+    assert mixed[1]["en0"]["note"] is None
 
 
 def test_english_is_transcribed_again_by_parakeet_and_mandarin_is_not(mixed):

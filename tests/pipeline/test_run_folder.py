@@ -62,13 +62,9 @@ def test_parts_become_tables_with_each_recording_once(out):
         ("10", "PATIENT", True),
         ("10", "DOCTOR", False),
     ]
-    assert {key: summary[key] for key in ("recordings", "transcripts", "failures", "entities", "audio_seconds")} == {
-        "recordings": 3,
-        "transcripts": 2,
-        "failures": 1,
-        "entities": 2,
-        "audio_seconds": 3.0,
-    }
+    assert {
+        key: summary[key] for key in ("recordings", "transcripts", "failures", "entities", "audio_seconds", "with_note")
+    } == {"recordings": 3, "transcripts": 2, "failures": 1, "entities": 2, "audio_seconds": 3.0, "with_note": 0}
     assert summary["seconds"] == {"total": 7.0, "whisper": 0.75, "decode": 0.375}
     assert summary["model_loads"] == {"whisper": {"loads": 1, "seconds": 2.0}}
 
