@@ -365,6 +365,7 @@ def test_hostile_text_is_shown_as_it_is(visit):
         assert page.locator(".texts bdi", has_text=said(HOSTILE, span)).count() >= 1
     assert "hacked" not in page.title() and page.locator("img").count() == 0
     page.locator("#failures a", has_text=ODD_ID).click()
+    page.locator("#recording h3", has_text=ODD_ID).wait_for()
     assert page.locator("#recording h3").text_content() == ODD_ID and page.locator("#recording h3 b").count() == 0
     assert "Failed in decode" in page.locator("#recording").text_content()
 
