@@ -6,6 +6,7 @@ from pipeline import tables
 from pipeline.errors import unwritten, without_text
 from pipeline.settings import DecodingSettings
 from pipeline.speech.audio import SAMPLE_RATE, decode, write_wav
+from pipeline.speech.reader import INCOMPLETE, AudioError
 
 SCHEMA = tables.schema(
     "recording_id: string, path: string?, duration_s: float64?, sample_rate: int32?, channels: int32?, error: string?, "
@@ -22,13 +23,16 @@ def copy(batch: pa.Table, folder: str, settings: DecodingSettings) -> pa.Table:
         settings: Minimum and maximum duration.
 
     Returns:
-        Table of ``SCHEMA``: the path of the file to train on with its duration and format, or the error.
+        Table of ``SCHEMA``: the path of the file to train on with its duration and format, or the error. A file of
+        which not all can be read is an error: its transcript would teach to hear what is not there.
     """
     rows = []
     for row in batch.to_pylist():
         rows.append(dict.fromkeys(SCHEMA.names) | row)
         try:
             audio = decode(row["path"], settings)
+            if (audio.note or "").startswith(INCOMPLETE):
+                raise AudioError(f"{audio.note}, so its transcript says more than is heard")
         except Exception as error:
             rows[-1]["error"] = without_text(error)
             continue

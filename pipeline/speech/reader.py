@@ -28,6 +28,9 @@ _CONTAINERS = (
 _STATED = frozenset(("aiff", "ape", "au", "flac", "mov", "tta", "wv"))
 """Containers whose length FFmpeg reads, where it guesses that of others from the size of the file."""
 
+INCOMPLETE = "incomplete"
+"""How the note of a file begins of which not all could be read."""
+
 _OF_LIBSNDFILE = frozenset(("NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32", "G721_32", "G723_24", "G723_40"))
 
 _BLOCK = 1 << 16  # frames
@@ -80,10 +83,10 @@ class Sound:
         """What readers of the transcript should know, once all blocks are read; None where the file is whole."""
         read_s, stated_s = self.frames / self.rate, self._stated.seconds
         if stated_s is not None and read_s < stated_s - _TOLERANCE_S:
-            return f"incomplete: {read_s:.1f} of {stated_s:.1f} s could be read"
+            return f"{INCOMPLETE}: {read_s:.1f} of {stated_s:.1f} s could be read"
         if self._stated.unfinished:
-            return f"incomplete: the file was not closed, {read_s:.1f} s are in it"
-        return f"incomplete: a part could not be read, {read_s:.1f} s could" if self.damaged else None
+            return f"{INCOMPLETE}: the file was not closed, {read_s:.1f} s are in it"
+        return f"{INCOMPLETE}: a part could not be read, {read_s:.1f} s could" if self.damaged else None
 
 
 class Stated(NamedTuple):
