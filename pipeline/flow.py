@@ -46,7 +46,7 @@ def stream(
     parts: str,
     settings: Settings,
     loaders: Loaders,
-    on_cards: Callable[[str], dict[str, Any]],
+    on_cards: Callable[[str], tuple[int, dict[str, Any]]],
     one_by_one: bool = False,
 ) -> Dataset:
     """Lay out the stream; it runs while its output is read.
@@ -56,7 +56,7 @@ def stream(
         parts: Folder for the finished recordings, a path or URI that every node can write.
         settings: All settings; models as absolute paths.
         loaders: How actors load their models.
-        on_cards: Ray Data's options that place the actors of a model; see ``_reserved``.
+        on_cards: Number of a model's actors, and Ray Data's options that place them; see ``_reserved``.
         one_by_one: Give actors a single recording at a time, whatever their batch size.
 
     Returns:
@@ -65,8 +65,8 @@ def stream(
     models, whisper, parakeet, tagger = settings.models, settings.whisper, settings.parakeet, settings.tagger
 
     def actors(model: str, pool: Pool, batch_size: int, *arguments: Any) -> dict[str, Any]:
-        own = _actors(pool, 1 if one_by_one else batch_size, on_cards(model))
-        return own | {"fn_constructor_args": arguments}
+        size, where = on_cards(model)
+        return _actors(pool, size, 1 if one_by_one else batch_size) | where | {"fn_constructor_args": arguments}
 
     silence, read = settings.decoding.silence_dbfs, partial(stages.read, settings=settings.decoding)
     for_whisper = actors("whisper", whisper.pool, whisper.batch_size, loaders.whisper, models.whisper, whisper, silence)
@@ -131,8 +131,8 @@ def run(
 
 
 @contextmanager
-def _reserved(placement: Placement) -> Iterator[Callable[[str], dict[str, Any]]]:
-    """Reserve the cards of a placement, and give for each model the options that put its actors there.
+def _reserved(placement: Placement) -> Iterator[Callable[[str], tuple[int, dict[str, Any]]]]:
+    """Reserve the cards of a placement; gives each model's number of actors, and the options that put them there.
 
     Ray restarts an actor that died where it was.
 
@@ -141,17 +141,16 @@ def _reserved(placement: Placement) -> Iterator[Callable[[str], dict[str, Any]]]
     """
     group = placement_group(list(map(dict, placement.bundles))) if placement.bundles else None
 
-    def on_cards(model: str) -> dict[str, Any]:
-        size = {"size": len(placement.cards[model])}
+    def on_cards(model: str) -> tuple[int, dict[str, Any]]:
         cards = [card for card in placement.cards[model] if card is not None]
         if group is None or not cards:
-            return size
+            return len(placement.cards[model]), {}
         turn = itertools.cycle(cards)
 
         def next_card() -> dict[str, Any]:  # Ray Data asks for each actor
             return {"scheduling_strategy": PlacementGroupSchedulingStrategy(group, next(turn))}
 
-        return size | {"ray_remote_args_fn": next_card}
+        return len(cards), {"ray_remote_args_fn": next_card}
 
     try:
         if group is not None and not group.wait(_WAIT_S):
@@ -251,13 +250,12 @@ def _blocks(recordings: Mapping[str, str], rows: int) -> list[pa.Table]:
     return [table.slice(start, rows) for start in range(0, len(table), rows)]
 
 
-def _actors(pool: Pool, batch_size: int, on_cards: Mapping[str, Any]) -> dict[str, Any]:
+def _actors(pool: Pool, size: int, batch_size: int) -> dict[str, Any]:
     """Options of a pool of actors; Ray replaces a dead actor and, here, gives its task one more try."""
-    placed = dict(on_cards)
     # One recording at a time means one task at a time too, or a dying actor takes the next recording with it.
     in_flight = 1 if batch_size == 1 else None
-    return placed | {
-        "compute": ActorPoolStrategy(size=placed.pop("size"), max_tasks_in_flight_per_actor=in_flight),
+    return {
+        "compute": ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=in_flight),
         "batch_size": batch_size,
         "batch_format": "pyarrow",
         "num_cpus": pool.num_cpus,

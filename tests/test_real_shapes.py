@@ -20,8 +20,9 @@ from pipeline import settings, tables
 from pipeline.speech.whisper import load_whisper
 from pipeline.tagging.tagger import Tagger
 from tests.asr_models import WHISPER_SETTINGS, check_transcript, convert_whisper
+from tests.competition import SENTENCES
+from tests.names_dataset import halves
 from tests.real_shapes import made_up_sentences, write_llama, write_parakeet, write_whisper
-from tests.tuning.test_adapter import make_dataset
 from tuning import adapter, export
 from tuning.settings import ADAPTER_PROFILES
 
@@ -83,7 +84,7 @@ def test_a_llama_of_3_billion_parameters_learns_a_step_and_tags_in_llama_3s_own_
         pytest.skip(f"left out: Llama 3's tokenizer is not in {LLAMA3} (../shared/real_models/make.py llama3)")
     base = tmp_path / "base"
     in_a_process(write_llama, base, AutoTokenizer.from_pretrained(LLAMA3))
-    dataset = make_dataset()
+    dataset = halves(SENTENCES)
     few = {split: table.slice(0, 2) for split, table in dataset.splits.items()}
     dataset = replace(dataset, splits=few)
     learning = replace(ADAPTER_PROFILES["rtx4090"], base_model=str(base), epochs=1)

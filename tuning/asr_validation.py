@@ -17,8 +17,6 @@ Report = Callable[[dict[str, float], Path | None], None]
 """Gets an epoch's ``score``, ``valid_wer``, ``valid_loss``, ``epoch`` and ``step``, and the checkpoint's folder with
 ``checkpoint.ckpt`` and ``metrics.parquet``, which stays. Only the first process gets the folder."""
 
-_UNFINISHED = "unfinished"
-
 _EVERY_STEPS = 10
 """Steps of the optimizer between two values of the training's loss."""
 
@@ -101,10 +99,8 @@ class Validation(pl.Callback):
         trainer.should_stop = trainer.should_stop or self._is_out_of_patience()
         values = {"score": found, "valid_wer": wer, "valid_loss": loss}
         values |= {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
-        unfinished, folder = (
-            self._checkpoints / _UNFINISHED,
-            self._checkpoints / f"epoch-{trainer.current_epoch + 1:04}",
-        )
+        unfinished = self._checkpoints / "unfinished"
+        folder = self._checkpoints / f"epoch-{trainer.current_epoch + 1:04}"
         if trainer.is_global_zero:
             for left in (unfinished, folder):  # by a process that was killed
                 shutil.rmtree(left, ignore_errors=True)

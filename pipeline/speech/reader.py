@@ -32,6 +32,7 @@ INCOMPLETE = "incomplete"
 """How the note of a file begins of which not all could be read."""
 
 _OF_LIBSNDFILE = frozenset(("NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32", "G721_32", "G723_24", "G723_40"))
+_THEIR_CONTAINERS = (b"RIFF", b"RIFX", b".snd", b"dns.")  # WAV and AU, in either order of bytes
 
 _BLOCK = 1 << 16  # frames
 _MOST_CHUNKS = 1000
@@ -176,6 +177,10 @@ def _samples(resampler: Any, frame: Any) -> Iterator[np.ndarray]:
 
 
 def _is_of_libsndfile(stream: BinaryIO) -> bool:
+    head = stream.read(4)
+    stream.seek(0)
+    if head not in _THEIR_CONTAINERS:
+        return False
     try:
         with soundfile.SoundFile(stream) as file:
             found = file.subtype in _OF_LIBSNDFILE

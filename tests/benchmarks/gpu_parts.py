@@ -235,32 +235,18 @@ def lora(size: Size, note: Note) -> None:
     """Take some steps of a LoRA training: the reference's way (five turns, loss on all of it), and ours."""
     from transformers import AutoTokenizer, LlamaConfig, TrainerCallback
 
-    from pipeline.corpus.tagging_datasets import Dataset, LabelledText, build
+    from pipeline.corpus.tagging_datasets import Dataset
     from pipeline.demo import CLIPS
-    from pipeline.tagging.entity_groups import load_entity_groups
     from pipeline.tagging.prompts import Prompt
     from tests.llama_files import train_tokenizer
+    from tests.names_dataset import GROUP, examples
     from tests.oracle import read_corpus
     from tests.real_shapes import LLAMA_3B, write_llama
     from tuning import adapter
     from tuning.settings import ADAPTER_PROFILES
 
-    group = load_entity_groups()[0]
-    prompt = Prompt.of(group)
-    clips = read_corpus(CLIPS)
-    texts = [
-        LabelledText(
-            str(number),
-            "gold",
-            clip.text,
-            [
-                {"type": s.type, "char_start": s.char_start, "char_end": s.char_end, "group": "names", "match": "exact"}
-                for s in clip.of(list(group.types))
-            ],
-        )
-        for number, clip in enumerate(clips * (8 if size.real else 1))
-    ]
-    rows = build(prompt, [[text] for text in texts], 1.0, 0)[0]
+    prompt, clips = Prompt.of(GROUP), read_corpus(CLIPS)
+    rows = examples([(clip.text, clip.of(list(GROUP.types))) for clip in clips * (8 if size.real else 1)])
     dataset = Dataset(prompt, {"train": rows, "valid": rows.slice(0, 2)})
     told = [prompt.system, *prompt.examples, *(clip.text for clip in clips)]
     tokenizer = AutoTokenizer.from_pretrained(size.tokenizer) if size.tokenizer else train_tokenizer(told, 8000)
@@ -290,15 +276,14 @@ def lora(size: Size, note: Note) -> None:
             trainer.args.load_best_model_at_end = False
             trainer.add_callback(clock)
             trainer.train()
-            tokens = sum(map(len, trainer.train_dataset["input_ids"])) / len(trainer.train_dataset["input_ids"])
-            a_step = tokens * settings.batch_size * settings.accumulation
+            packs = [len(ids) for ids in trainer.train_dataset["input_ids"]]
+            packs_a_step = settings.batch_size * settings.accumulation
             seconds = (clock.ends[-1] - clock.ends[warm - 1]) / (len(clock.ends) - warm)
-            packs = len(trainer.train_dataset["input_ids"])
             figures["rows"].append(
                 {
                     "way": profile,
-                    "tokens/s": a_step / seconds,
-                    "examples/s": len(rows) / packs * settings.batch_size * settings.accumulation / seconds,
+                    "tokens/s": sum(packs) / len(packs) * packs_a_step / seconds,
+                    "examples/s": len(rows) / len(packs) * packs_a_step / seconds,
                     "s a step": seconds,
                     "peak GiB": _peak_gib(),
                 }

@@ -10,10 +10,16 @@ BROKEN = ("whisper", "RuntimeError in whisper.py, line 3")
 FINE = (None, None)
 
 
+def all_counted(limit: FailureLimit, *results: tuple[str | None, str | None]) -> int:
+    """Count results, and give how many were counted: all, where none ends the run."""
+    for result in results:
+        limit.count(*result)
+    return len(results)
+
+
 def test_the_first_nineteen_recordings_may_all_fail():
     limit = FailureLimit(0.2, recordings=1000)
-    for _ in range(19):
-        limit.count(*BROKEN)
+    all_counted(limit, *[BROKEN] * 19)
     with pytest.raises(
         UserError, match=r"^20 of 20 finished recordings failed \(--max-failures 0.2\), most often \(20\)"
     ):
@@ -30,26 +36,19 @@ def test_the_share_itself_is_allowed():
 
 def test_unreadable_files_that_stand_together_are_a_share_of_the_whole_folder():
     limit = FailureLimit(0.2, recordings=200)
-    for _ in range(40):
-        limit.count(*UNREADABLE)
+    all_counted(limit, *[UNREADABLE] * 40)
     with pytest.raises(UserError, match=r"^41 of 41 .*: decode: AudioError: no samples\."):
         limit.count(*UNREADABLE)
 
 
 def test_of_fewer_than_twenty_recordings_all_may_fail():
-    limit = FailureLimit(0.2, recordings=19)
-    for _ in range(19):
-        limit.count(*UNREADABLE)
+    assert all_counted(FailureLimit(0.2, recordings=19), *[UNREADABLE] * 19) == 19
 
 
 def test_a_share_of_one_stops_at_nothing():
-    limit = FailureLimit(1.0, recordings=50)
-    for _ in range(50):
-        limit.count(*BROKEN)
+    assert all_counted(FailureLimit(1.0, recordings=50), *[BROKEN] * 50) == 50
 
 
 def test_what_earlier_calls_finished_counts():
     """Trying the few failures of a large run again stops nothing, though all of them fail again."""
-    limit = FailureLimit(0.2, recordings=1100, finished=1000)
-    for _ in range(100):
-        limit.count(*BROKEN)
+    assert all_counted(FailureLimit(0.2, recordings=1100, finished=1000), *[BROKEN] * 100) == 100

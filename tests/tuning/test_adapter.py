@@ -10,61 +10,17 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from pipeline.corpus.tagging_datasets import Dataset, LabelledText, build
+from pipeline.corpus.tagging_datasets import Dataset
 from pipeline.settings import TaggerSettings
-from pipeline.tagging.entities import Span
-from pipeline.tagging.entity_groups import load_entity_groups
-from pipeline.tagging.prompts import Prompt, completion, end_of_turn
+from pipeline.tagging.prompts import Prompt, end_of_turn
 from pipeline.tagging.tagger import Tagger
 from tests.competition import SENTENCES
+from tests.names_dataset import GROUP, halves, outlier
 from tuning import adapter, export
 from tuning.curves import METRICS
 from tuning.entity_f1 import entity_f1
 from tuning.examples import tokenize
 from tuning.settings import ADAPTER_PROFILES, AdapterSettings
-
-GROUP = load_entity_groups()[0]
-
-
-def make_dataset() -> Dataset:
-    """A dataset of the names group from the few-shot sentences: half to train on, half to validate."""
-    types = {type_ for type_ in GROUP.types}
-    texts = [
-        LabelledText(
-            str(number),
-            "gold",
-            text,
-            [
-                {"type": s.type, "char_start": s.char_start, "char_end": s.char_end, "group": "names", "match": "exact"}
-                for s in spans
-                if s.type in types
-            ],
-        )
-        for number, (text, spans) in enumerate(SENTENCES)
-    ]
-    prompt = Prompt.of(GROUP)
-    splits = {
-        split: build(prompt, [[text] for text in texts[first::2]], 1.0, 0)[0]
-        for first, split in enumerate(("train", "valid"))
-    }
-    return Dataset(prompt, splits)
-
-
-def outlier(table: pa.Table, times: int, long_entity: bool = False) -> pa.Table:
-    """One example of all texts of a table, numbered, again and again."""
-    text, spans = "", []
-    for number, row in enumerate(table.to_pylist() * times):
-        text += f"{number}: "
-        if long_entity and number == 1:  # longer than neighbouring parts overlap
-            spans.append(Span("PATIENT", len(text), len(text) + 329))
-            text += "Maria de la Concepción y San Juan "[:33] * 10 + " "
-        spans += [
-            Span(span["type"], len(text) + span["char_start"], len(text) + span["char_end"]) for span in row["spans"]
-        ]
-        text += row["transcript"] + " "
-    row = {"recording_id": "long", "text_source": "gold", "transcript": text, "tagged": completion(text, spans)}
-    places = [{key: vars(span)[key] for key in ("type", "char_start", "char_end")} for span in spans]
-    return pa.Table.from_pylist([row | {"spans": places}], schema=table.schema)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +32,7 @@ def settings(tagger_folders) -> AdapterSettings:
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    return make_dataset()
+    return halves(SENTENCES)
 
 
 @pytest.fixture(scope="module")

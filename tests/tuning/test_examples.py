@@ -6,7 +6,8 @@ from transformers import AutoTokenizer
 from pipeline.errors import UserError
 from pipeline.tagging.entities import parse
 from pipeline.tagging.prompts import Prompt
-from tests.tuning.test_adapter import GROUP, make_dataset, outlier
+from tests.competition import SENTENCES
+from tests.names_dataset import GROUP, halves, outlier
 from tuning.examples import tokenize
 
 PROMPT = Prompt.of(GROUP, 0)
@@ -27,14 +28,14 @@ def answers(data, tokenizer) -> list[str]:
 
 
 def test_an_example_that_fits_stays_whole(tokenizer):
-    table = make_dataset().splits["train"]
+    table = halves(SENTENCES).splits["train"]
     data = tokenize(table, PROMPT, tokenizer, "answer", 1024)
     assert answers(data, tokenizer) == table["tagged"].to_pylist()
 
 
 @pytest.mark.parametrize("sequence_tokens", [1100, 1500])
 def test_a_longer_one_is_cut_into_parts_that_hold_all_of_its_text_and_every_entity_whole(tokenizer, sequence_tokens):
-    long = outlier(make_dataset().splits["train"], 8, long_entity=True)
+    long = outlier(halves(SENTENCES).splits["train"], 8, long_entity=True)
     data = tokenize(long, PROMPT, tokenizer, "answer", sequence_tokens)
     assert len(data) > 1 and max(map(len, data["input_ids"])) <= sequence_tokens
     parts = [parse(answer) for answer in answers(data, tokenizer)]
@@ -49,6 +50,6 @@ def test_a_longer_one_is_cut_into_parts_that_hold_all_of_its_text_and_every_enti
 
 
 def test_a_prompt_that_leaves_no_room_is_one_sentence(tokenizer):
-    table = make_dataset().splits["train"]
+    table = halves(SENTENCES).splits["train"]
     with pytest.raises(UserError, match=r"^--sequence-tokens 128: the prompt of the group names takes \d+ tokens"):
         tokenize(table, PROMPT, tokenizer, "answer", 128)
