@@ -18,7 +18,7 @@ from pipeline.errors import UserError
 from pipeline.files import absolute
 from pipeline.outputs.transcriptions import write_transcriptions_json
 from pipeline.settings import Settings, check, check_numbers
-from pipeline.speech.audio import find_recordings
+from pipeline.speech.census import Ids, take_census
 from pipeline.tagging.post_processing import PostProcessor
 
 
@@ -26,10 +26,10 @@ from pipeline.tagging.post_processing import PostProcessor
 class Predict:
     """Transcribe a folder of recordings and find the sensitive entities in them, with their times.
 
-    Every audio file of the folder and its subfolders is a recording, and the file's stem is its id. The out folder
-    gets the submission files task1_answer.txt and task2_answer.txt, the tables recordings, transcripts, entities and
-    failures (Parquet), summary.json and run.json. A recording that cannot be read is listed in failures and costs
-    only itself. An interrupted run goes on when the same command is given again.
+    Every audio file of the folder and its subfolders is a recording; other files are counted. The out folder gets the
+    submission files task1_answer.txt and task2_answer.txt, the tables recordings, transcripts, entities and failures
+    (Parquet), summary.json and run.json. A recording that cannot be read is listed in failures and costs only itself.
+    An interrupted run goes on when the same command is given again.
     """
 
     audio: str
@@ -37,6 +37,10 @@ class Predict:
 
     out: str
     """Folder for the results."""
+
+    ids: Ids = "stem"
+    """What a recording is called: the name of its file without the suffix (stem), or with the subfolders before it,
+    joined by __ (path), as in day1__001."""
 
     profile: str = "demo"
     """Set of values for all settings below: demo (small models, CPU), rtx4090 (the real models together on one
@@ -65,7 +69,8 @@ def main(arguments: list[str]) -> None:
     check_paths({"--audio": job.audio, "--out": job.out} | _given_files(job.settings))
     check(job.settings)
     audio, out = absolute(job.audio), absolute(job.out)
-    recordings = find_recordings(audio)
+    census = take_census(audio, ids=job.ids, besides=out)
+    recordings = census.recordings
     if any(path.startswith(f"{out}/") for path in recordings.values()):
         raise UserError(f"--out {out} lies above recordings: give a folder of its own.")
     if job.overwrite and job.retry_failed:
@@ -73,10 +78,10 @@ def main(arguments: list[str]) -> None:
     check_numbers({"max_failures": job.max_failures}, {}, {"max_failures": 1})
     run_folder.run_folder(out).check(job.overwrite or job.retry_failed)
     settings = models.locate(job.settings)
-    left_out = models.groups_without_adapter(settings)
+    without_adapter = models.groups_without_adapter(settings)
     PostProcessor(settings.tagger)  # malformed patterns or rules are refused before anything is replaced
-    if left_out:
-        print(f"Left out, as they have no adapter: {', '.join(left_out)}.")
+    if without_adapter:
+        print(f"Left out, as they have no adapter: {', '.join(without_adapter)}.")
 
     connect_to_ray()
     import ray
@@ -84,7 +89,9 @@ def main(arguments: list[str]) -> None:
     from pipeline import flow
 
     placement = share_out(settings)
-    done, resumed = run_folder.open_run(out, audio, settings, job.overwrite, recordings if job.retry_failed else None)
+    done, resumed = run_folder.open_run(
+        out, audio, settings, job.overwrite, recordings if job.retry_failed else None, job.ids
+    )
     if resumed:
         print(f"{resumed} {len(done)} of {len(recordings)} recordings are finished.")
     left = {recording_id: path for recording_id, path in recordings.items() if recording_id not in done}
@@ -92,7 +99,8 @@ def main(arguments: list[str]) -> None:
     finished = flow.run(left, f"{out}/parts", settings, placement, max_failures=job.max_failures, finished=len(done))
     for _ in track(finished, len(left), "recordings"):
         pass
-    summary = run_folder.close_run(out, recordings, ray.get(hashes), time.perf_counter() - start)
+    left_out = {"not_audio": census.not_audio, "hidden": census.hidden}
+    summary = run_folder.close_run(out, recordings, ray.get(hashes), time.perf_counter() - start, left_out)
     if job.transcriptions_json:
         write_transcriptions_json(out)
 
@@ -101,6 +109,8 @@ def main(arguments: list[str]) -> None:
         f"from {summary['recordings']} recordings ({summary['audio_seconds']:.0f} s of audio) "
         f"in {summary['seconds']['total']:.0f} s: {out}"
     )
+    if census.left_out:
+        print(f"Left out below --audio: {census.left_out}.")
     if summary["with_note"]:
         print(f"{summary['with_note']} recordings have a note (incomplete, ...): see the table recordings/.")
     if summary["failures"]:

@@ -26,6 +26,7 @@ from pipeline.errors import UserError
 from pipeline.files import absolute, is_within
 from pipeline.out_folder import OutFolder
 from pipeline.settings import DecodingSettings
+from pipeline.speech.census import Ids
 from pipeline.tagging.entity_groups import load_entity_groups
 
 
@@ -62,6 +63,10 @@ class Prepare:
     """What to do with a recording id that is in two folders: refuse, keep the recording of the first or of the last
     folder, or give the later one a suffix (<id>_<folder>). Audio, transcript and labels stay together."""
 
+    ids: Ids = "stem"
+    """What a recording is called in the answer files: the name of its audio file without the suffix (stem), or with the
+    subfolders of audio/ before it, joined by __ (path), as in day1__001."""
+
     groups_file: Path | None = None
     """YAML file with entity groups in place of the six built in."""
 
@@ -85,7 +90,7 @@ def main(arguments: list[str]) -> None:
     out = absolute(job.out)
     groups = load_entity_groups(job.groups_file)
     writes = alphabet_of(models.locate_parakeet(job.parakeet)) if job.parakeet else None
-    folders = [read_folder(absolute(path), split, job.strict) for split, path in _labelled(job)]
+    folders = [read_folder(absolute(path), split, job.strict, job.ids) for split, path in _labelled(job)]
     folders = resolve_clashes(folders, job.on_clash)
     recognised = preparation.read_recognised(job.transcripts, folders) if job.transcripts else None
     OutFolder(out, "prepare.json", preparation.REPORT, preparation.MADE).begin(asdict(job), job.overwrite)

@@ -4,12 +4,27 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import fsspec
+from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.errors import UserError, reason
+
+
+def filesystem(path: str) -> tuple[AbstractFileSystem, str]:
+    """Return the file system of a path, and the path in it. A local path is taken as it is, whatever is in it.
+
+    Args:
+        path: A local path or an fsspec URI.
+    """
+    if "://" in path:
+        return fsspec.url_to_fs(path)
+    local = LocalFileSystem()
+    return local, local._strip_protocol(path)
 
 
 def write_bytes(path: str, content: bytes) -> None:
@@ -19,7 +34,7 @@ def write_bytes(path: str, content: bytes) -> None:
         path: A local path or an fsspec URI.
         content: All of it.
     """
-    fs, target = fsspec.url_to_fs(path)
+    fs, target = filesystem(path)
     fs.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
     fs.pipe_file(f"{target}.tmp", content)
     fs.mv(f"{target}.tmp", target)
@@ -52,6 +67,15 @@ def sha256(path: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def open_binary(path: str) -> AbstractContextManager[Any]:
+    """Open a file to read its bytes; see ``filesystem``.
+
+    Args:
+        path: A local path or an fsspec URI.
+    """
+    return fsspec.open(path, "rb") if "://" in path else open(path, "rb")
+
+
 def absolute(path: str) -> str:
     """Make a local path mean the same in every process, wherever it was started; URIs stay as they are."""
     return path.rstrip("/") if "://" in path else str(Path(path).expanduser().absolute())
@@ -75,7 +99,7 @@ def check_file(option: str, path: str, over: bool) -> None:
     Raises:
         UserError: The path is a folder, its own folder cannot be made, or the file is there and must stay.
     """
-    fs, target = fsspec.url_to_fs(absolute(path))
+    fs, target = filesystem(absolute(path))
     try:
         if fs.isdir(target):
             raise UserError(f"{option} {path} is a folder: give a file in it.")

@@ -14,10 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePosixPath
 from typing import Any
 
-import fsspec
-
 from pipeline.errors import UserError, reason
-from pipeline.files import absolute, write_json
+from pipeline.files import absolute, filesystem, write_json
 
 _LIBRARIES = ["ray", "torch", "transformers", "nemo_toolkit", "peft", "trl", "bitsandbytes", "faster-whisper"]
 _LIBRARIES += ["ctranslate2", "pyarrow", "soundfile", "soxr"]
@@ -55,7 +53,7 @@ class OutFolder:
         Raises:
             UserError: The folder cannot be made, holds something else, or finished results that have to stay.
         """
-        fs, root = fsspec.url_to_fs(absolute(self.path))
+        fs, root = filesystem(absolute(self.path))
         try:
             fs.makedirs(root, exist_ok=True)
             names = {PurePosixPath(name).name for name in fs.ls(root, detail=False)}
@@ -81,7 +79,7 @@ class OutFolder:
             UserError: See ``check``.
         """
         names = self.check(overwrite)
-        fs, root = fsspec.url_to_fs(absolute(self.path))
+        fs, root = filesystem(absolute(self.path))
         if self.state in names:
             for name in (self.finished, *self.made):  # first what says that the rest is whole
                 if name in names:
@@ -125,7 +123,7 @@ class OutFolder:
         Raises:
             UserError: It is missing or damaged.
         """
-        fs, root = fsspec.url_to_fs(absolute(self.path))
+        fs, root = filesystem(absolute(self.path))
         try:
             state = json.loads(fs.cat_file(f"{root}/{self.state}"))
             if not isinstance(state, dict):

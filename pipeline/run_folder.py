@@ -9,15 +9,16 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import submission, tables
 from pipeline.errors import UserError
-from pipeline.files import absolute, write_json
+from pipeline.files import absolute, filesystem, write_json
+from pipeline.ids import id_order
 from pipeline.out_folder import OutFolder
 from pipeline.settings import Settings
 
@@ -48,7 +49,7 @@ def run_folder(out: str) -> OutFolder:
 
 
 def open_run(
-    out: str, audio: str, settings: Settings, overwrite: bool, retry: Collection[str] | None = None
+    out: str, audio: str, settings: Settings, overwrite: bool, retry: Collection[str] | None = None, ids: str = "stem"
 ) -> tuple[set[str], str | None]:
     """Prepare the folder for a new run, or resume an interrupted one.
 
@@ -59,6 +60,7 @@ def open_run(
         overwrite: Remove the files of an earlier run.
         retry: Ids of all recordings that there are now, to take up the failures of an interrupted or finished run: they
             are no longer finished.
+        ids: What a recording is called, see ``pipeline.speech.census``.
 
     Returns:
         Ids of the recordings that an earlier run with the same settings has finished, and the message of
@@ -68,7 +70,7 @@ def open_run(
         UserError: The folder holds a finished run, or an unfinished one with other settings; or failures are to be
             taken up and none are there, or other recordings are gone.
     """
-    asked = {"audio": audio, "settings": asdict(settings)}
+    asked = {"audio": audio, "ids": ids, "settings": asdict(settings)}
     resumed = run_folder(out).resume(asked, overwrite, retry is not None)
     if resumed and retry is not None:
         _forget_failures(absolute(out), retry)
@@ -80,7 +82,7 @@ def open_run(
 
 def _forget_failures(out: str, recordings: Collection[str]) -> None:
     """Make a run unfinished, with one part of all recordings that did not fail."""
-    fs, root = fsspec.url_to_fs(out)
+    fs, root = filesystem(out)
     finished = fs.exists(f"{root}/summary.json")
     if finished:
         run = read_run(out)
@@ -133,7 +135,7 @@ def read_run(run: str, needed: Collection[str] = ("recordings", "transcripts")) 
     Raises:
         UserError: A needed table is missing, the run is unfinished, or a table cannot be read.
     """
-    fs, root = fsspec.url_to_fs(absolute(run))
+    fs, root = filesystem(absolute(run))
     whole = all(fs.isdir(f"{root}/{name}") for name in needed)
     if not whole or (fs.exists(f"{root}/parts") and not fs.exists(f"{root}/summary.json")):
         raise UserError(f"--run {run} holds no finished run: give the out folder of jobs.predict.")
@@ -143,7 +145,13 @@ def read_run(run: str, needed: Collection[str] = ("recordings", "transcripts")) 
         raise UserError(f"--run {run}: its tables cannot be read: give the out folder of jobs.predict.") from None
 
 
-def close_run(out: str, recordings: Collection[str], model_hashes: Mapping[str, str], seconds: float) -> dict[str, Any]:
+def close_run(
+    out: str,
+    recordings: Collection[str],
+    model_hashes: Mapping[str, str],
+    seconds: float,
+    left_out: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Write the tables, submission files, ``run.json`` and ``summary.json`` of a run from its parts.
 
     Args:
@@ -151,6 +159,7 @@ def close_run(out: str, recordings: Collection[str], model_hashes: Mapping[str, 
         recordings: Ids of all recordings of the run.
         model_hashes: Hashes of the models' files, by setting.
         seconds: Wall-clock seconds of this call.
+        left_out: Counts of what lies beside the recordings, for the summary.
 
     Returns:
         The summary: counts, Whisper's mean confidence, seconds of audio and of each stage, and model loads. It contains
@@ -159,7 +168,7 @@ def close_run(out: str, recordings: Collection[str], model_hashes: Mapping[str, 
     Raises:
         UserError: The parts do not belong to exactly these recordings; nothing is changed.
     """
-    fs, root = fsspec.url_to_fs(out)
+    fs, root = filesystem(out)
     results = _one_row_each(tables.read(f"{out}/parts", RESULT))
     missing = len(set(recordings) ^ set(results["recording_id"].to_pylist()))
     if missing:
@@ -186,6 +195,7 @@ def close_run(out: str, recordings: Collection[str], model_hashes: Mapping[str, 
         "recordings": len(results),
         "transcripts": len(transcribed),
         "failures": len(made["failures"]),
+        **left_out,
         "with_note": len(results) - results["note"].null_count,
         "entities": pc.sum(made["entities"]["kept"]).as_py() or 0,
         "confidence": pc.mean(results["confidence"]).as_py(),
@@ -202,7 +212,7 @@ def close_run(out: str, recordings: Collection[str], model_hashes: Mapping[str, 
 def _one_row_each(results: pa.Table) -> pa.Table:
     """Sort by id and keep one row per recording: a task that ran twice may have written it twice."""
     row_of = {recording_id: row for row, recording_id in enumerate(results["recording_id"].to_pylist())}
-    return results.take([row_of[i] for i in sorted(row_of, key=submission.id_order)])
+    return results.take([row_of[i] for i in sorted(row_of, key=id_order)])
 
 
 def _unnest(results: pa.Table, name: str, schema: pa.Schema) -> pa.Table:

@@ -4,32 +4,25 @@ Task 1 has a line ``id<TAB>transcript`` for each transcript, task 2 a line ``id<
 for each kept entity, with times in seconds to three decimals.
 """
 
+import io
 import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 
 from pipeline import tables
 from pipeline.errors import UserError, reason
-from pipeline.files import absolute, write_text
+from pipeline.files import absolute, filesystem, open_binary, write_text
+from pipeline.ids import as_id, id_order
 
 TASK1 = "task1_answer.txt"
 TASK2 = "task2_answer.txt"
 
 TYPE = re.compile(r"[A-Z][A-Z0-9_-]*")
 """Pattern of the name of an entity type."""
-
-_ID = re.compile(r"[^\s\x00-\x1f\x7f/\\](?:[^\x00-\x1f\x7f/\\\x85\u2028\u2029]*[^\s\x00-\x1f\x7f/\\])?")
-
-
-def id_order(recording_id: str) -> tuple[int, int, str]:
-    """Return the sort key of a recording id: numeric ids come first, by value, then the others as text."""
-    number = recording_id.isascii() and recording_id.isdigit()
-    return (0, int(recording_id), recording_id) if number else (1, 0, recording_id)
 
 
 def write_task1(transcripts: pa.Table, path: str) -> None:
@@ -67,7 +60,7 @@ def read_task1(path: str, malformed: list[str] | None = None) -> dict[str, str]:
     transcripts: dict[str, str] = {}
     for number, line in _lines(path):
         recording_id, tab, text = line.partition("\t")
-        recording_id = recording_id.strip()
+        recording_id = as_id(recording_id)
         if not tab or not recording_id or "\r" in text:
             _report_malformed(f"{path}, line {number}: not an id and a transcript with a tab between them.", malformed)
         elif recording_id in transcripts:
@@ -127,11 +120,11 @@ def read_submission(option: str, path: str, prefer_tables: bool = False) -> Subm
         UserError: The folder does not exist, holds neither, or has a file that cannot be read.
     """
     folder = absolute(path)
-    fs, root = fsspec.url_to_fs(folder)
+    fs, root = filesystem(folder)
     if not fs.isdir(root):
         raise UserError(f"{option} {path}: there is no such folder.")
     texts = {name for name in (TASK1, TASK2) if fs.exists(f"{root}/{name}")}
-    parquet = {name for name in ("transcripts", "entities") if fs.glob(f"{root}/{name}/*.parquet")}
+    parquet = {name for name in ("transcripts", "entities") if tables.is_there(f"{folder}/{name}")}
     if not texts and not parquet:
         raise UserError(
             f"{option} {path} holds neither {TASK1} nor {TASK2}, nor the tables of a run: "
@@ -160,11 +153,6 @@ def _read_table(option: str, path: str, schema: pa.Schema) -> pa.Table:
         raise UserError(f"{option}: {path} is not the table that jobs.predict writes: give its out folder.") from None
 
 
-def is_id(recording_id: str) -> bool:
-    """Return whether a text is a valid recording id: a file name without its suffix that fits on a line."""
-    return bool(_ID.fullmatch(recording_id)) and recording_id not in (".", "..")
-
-
 def _entity(line: str) -> dict[str, Any]:
     fields = [field.strip() for field in line.rstrip("\t ").split("\t")]
     if not 4 <= len(fields) <= 5 or "\r" in line:
@@ -178,7 +166,7 @@ def _entity(line: str) -> dict[str, Any]:
         raise ValueError("start and end are not numbers of seconds") from None
     if not 0 <= start_s <= end_s < math.inf:
         raise ValueError("it starts before 0 or after its end")
-    row = {"recording_id": recording_id, "type": kind, "group": "", "text": text}
+    row = {"recording_id": as_id(recording_id), "type": kind, "group": "", "text": text}
     return row | {"start_s": start_s, "end_s": end_s, "source": tables.GOLD, "kept": True}
 
 
@@ -190,8 +178,8 @@ def _report_malformed(message: str, malformed: list[str] | None) -> None:
 
 def _lines(path: str) -> Iterator[tuple[int, str]]:
     try:
-        with fsspec.open(path, "rt", encoding="utf-8-sig", newline="\n") as file:
-            for number, line in enumerate(file, start=1):
+        with open_binary(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="\n") as lines:
+            for number, line in enumerate(lines, start=1):
                 line = line.removesuffix("\n").removesuffix("\r")
                 if line.strip():
                     yield number, line

@@ -7,11 +7,12 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fsspec import AbstractFileSystem
 
-from pipeline.files import write_bytes
+from pipeline.files import filesystem, write_bytes
+from pipeline.ids import as_id
 
 GOLD = "gold"
 """Source of reference labels and transcripts in the tables."""
@@ -88,12 +89,24 @@ def read(folder: str, schema: pa.Schema) -> pa.Table:
     Raises:
         pyarrow.ArrowInvalid: A file does not match the schema, or a required column has nulls.
     """
-    fs, root = fsspec.url_to_fs(folder)
+    fs, files = _files(folder)
+    parts = (pq.read_table(file, filesystem=fs, schema=schema) for file in files)
+    table = _complete(pa.concat_tables([schema.empty_table(), *parts]))
+    if "recording_id" not in schema.names:
+        return table
+    ids = pa.array(map(as_id, table["recording_id"].to_pylist()), pa.string())
+    return table.set_column(schema.get_field_index("recording_id"), schema.field("recording_id"), ids)
+
+
+def is_there(folder: str) -> bool:
+    """Say whether a folder holds a table, which may be empty."""
+    return bool(_files(folder)[1])
+
+
+def _files(folder: str) -> tuple[AbstractFileSystem, list[str]]:
+    fs, root = filesystem(folder)
     found = fs.find(root, maxdepth=1) if fs.isdir(root) else []
-    files = sorted(file for file in found if file.endswith(".parquet"))
-    return _complete(
-        pa.concat_tables([schema.empty_table(), *(pq.read_table(file, filesystem=fs, schema=schema) for file in files)])
-    )
+    return fs, sorted(file for file in found if file.endswith(".parquet"))
 
 
 def _complete(table: pa.Table) -> pa.Table:

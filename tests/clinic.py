@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from pipeline.settings import DecodingSettings
-from pipeline.speech.audio import decode, find_recordings
+from pipeline.speech.audio import decode
+from pipeline.speech.census import take_census
 from pipeline.speech.words import Transcript
 
 
@@ -32,6 +33,6 @@ class Clip:
 
 def read_clips(folder: Path) -> list[Clip]:
     """Read a folder of a corpus made by ``pipeline.synthetic.corpus``, in the order of its table."""
-    paths = find_recordings(str(folder / "audio"))
+    paths = take_census(str(folder / "audio")).recordings
     rows = pq.read_table(folder / "transcripts.parquet").to_pylist()
     return [Clip(row["recording_id"], paths[row["recording_id"]], Transcript.from_row(row)) for row in rows]

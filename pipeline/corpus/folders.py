@@ -1,17 +1,18 @@
 """Folders in the competition's layout: ``audio/``, ``task1_answer.txt`` and ``task2_answer.txt``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
-import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import submission, tables
 from pipeline.errors import UserError
-from pipeline.speech.audio import find_recordings
+from pipeline.files import filesystem
+from pipeline.ids import id_order
+from pipeline.speech.census import Ids, take_census
 
 Split = Literal["train", "valid", "test"]
 
@@ -39,7 +40,7 @@ class Folder:
     split: Split
     transcripts: dict[str, str]
     entities: pa.Table
-    audio: dict[str, str]
+    audio: Mapping[str, str]
     malformed: list[str] = field(default_factory=list)
     dropped: tuple[str, ...] = ()
     dropped_labels: int = 0
@@ -48,21 +49,22 @@ class Folder:
     def ids(self) -> list[str]:
         """Sorted ids of all recordings with audio, a transcript or a label in this folder."""
         labelled = self.entities["recording_id"].to_pylist()
-        return sorted({*self.transcripts, *self.audio, *labelled}, key=submission.id_order)
+        return sorted({*self.transcripts, *self.audio, *labelled}, key=id_order)
 
 
-def read_folder(path: str, split: Split, strict: bool) -> Folder:
+def read_folder(path: str, split: Split, strict: bool, ids: Ids = "stem") -> Folder:
     """Read a folder. A test folder may lack the submission files, and any folder may lack the audio.
 
     Args:
         path: A local path or an fsspec URI.
         split: What the folder is used for.
         strict: Raise an error at the first malformed line, instead of skipping it.
+        ids: What a recording is called after its audio file.
 
     Raises:
         UserError: The folder does not exist or lacks a required file, or ``strict`` is set and a line is malformed.
     """
-    fs, root = fsspec.url_to_fs(path)
+    fs, root = filesystem(path)
     if not fs.isdir(root):
         raise UserError(f"--{split} {path}: there is no such folder.")
     there = {name for name in (submission.TASK1, submission.TASK2, "audio") if fs.exists(f"{root}/{name}")}
@@ -77,7 +79,7 @@ def read_folder(path: str, split: Split, strict: bool) -> Folder:
     task1, task2 = f"{path}/{submission.TASK1}", f"{path}/{submission.TASK2}"
     transcripts = submission.read_task1(task1, malformed) if submission.TASK1 in there else {}
     entities = submission.read_task2(task2, malformed) if submission.TASK2 in there else tables.ENTITIES.empty_table()
-    audio = find_recordings(f"{path}/audio", f"--{split}") if "audio" in there else {}
+    audio = take_census(f"{path}/audio", f"--{split}", ids).recordings if "audio" in there else {}
     return Folder(PurePosixPath(root).name, path, split, transcripts, entities, audio, malformed or [])
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline import submission, tables
+from pipeline import tables
 from pipeline.corpus.folders import Folder
 from pipeline.corpus.label_placement import Label, place_labels
+from pipeline.ids import id_order
 from pipeline.speech.words import Transcript
 from pipeline.tagging.entity_groups import EntityGroup
 
@@ -87,4 +88,4 @@ def with_spans(
 
 
 def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(rows, key=lambda row: submission.id_order(row["recording_id"]))
+    return sorted(rows, key=lambda row: id_order(row["recording_id"]))

@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import submission, tables
+from pipeline import tables
 from pipeline.corpus import labels, manifests, report, tagging_datasets
 from pipeline.corpus.alphabet import plain_english
 from pipeline.corpus.folders import Folder
 from pipeline.errors import UserError
-from pipeline.files import absolute, write_json
+from pipeline.files import absolute, filesystem, write_json
+from pipeline.ids import id_order
 from pipeline.settings import check_numbers
 from pipeline.tagging.entity_groups import EntityGroup
 from pipeline.tagging.prompts import Prompt
@@ -74,7 +74,7 @@ def read_recognised(paths: Sequence[str], folders: Sequence[Folder]) -> pa.Table
         raise UserError("--transcripts goes with ids that differ from folder to folder: rename the files that clash.")
     found: list[dict[str, Any]] = []
     for path in map(absolute, paths):
-        fs, root = fsspec.url_to_fs(path)
+        fs, root = filesystem(path)
         try:
             folder = f"{path}/transcripts" if fs.isdir(f"{root}/transcripts") else path
             rows = tables.read(folder, tables.TRANSCRIPTS).to_pylist()
@@ -121,7 +121,7 @@ def write(
     failed = [
         {"recording_id": row["recording_id"], "stage": "audio", "error": row["error"]} for row in copies if row["error"]
     ]
-    failed.sort(key=lambda row: submission.id_order(row["recording_id"]))
+    failed.sort(key=lambda row: id_order(row["recording_id"]))
     recordings, transcripts = labels.recordings(folders, audio), labels.transcripts(folders)
     durations = {i: facts["duration_s"] for i, facts in audio.items() if facts["duration_s"] is not None}
     unplaced = labels.labels(folders)

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import submission, tables
-from pipeline.files import write_json
+from pipeline import tables
+from pipeline.files import filesystem, write_json
+from pipeline.ids import id_order
 from pipeline.tagging.entities import Span
 from pipeline.tagging.prompts import Prompt, completion
 
@@ -82,7 +82,7 @@ def read(folder: str) -> Dataset:
         KeyError: A key of ``prompt.json`` is missing.
         TypeError: A value of ``prompt.json`` is of another kind.
     """
-    fs, root = fsspec.url_to_fs(folder)
+    fs, root = filesystem(folder)
     prompt = Prompt.from_json(json.loads(fs.cat_file(f"{root}/{PROMPT}")))
     splits = {split: pq.read_table(f"{root}/{split}.parquet", filesystem=fs) for split in SPLITS}
     if any(table.schema.names != SCHEMA.names for table in splits.values()):
@@ -168,7 +168,7 @@ def build(
     most = int(len(positives) * negatives)
     drawn = random.Random(f"{seed} {prompt.group}").sample(others, min(most, len(others)))
     counts |= {"positives": len(positives), "negatives": len(drawn)}
-    rows = sorted([*positives, *drawn], key=lambda row: submission.id_order(row["recording_id"]))
+    rows = sorted([*positives, *drawn], key=lambda row: id_order(row["recording_id"]))
     return pa.Table.from_pylist(rows, schema=SCHEMA), counts
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 
 from pipeline.errors import reason
+from pipeline.files import filesystem
 from pipeline.speech.audio import AudioError
 
 BEEP_HZ = 1_000.0
@@ -79,7 +80,7 @@ def copy_covered(
             raise AudioError(f"{seconds:.3f} s long, where the entities were found in one of {duration_s:.3f} s")
         if any(end > seconds + _DURATION_TOLERANCE_S for _, end in spans):
             raise AudioError(f"{seconds:.3f} s long, and an entity ends later")
-        fs, path = fsspec.url_to_fs(target)
+        fs, path = filesystem(target)
         fs.put_file(copy, f"{path}.tmp")
         fs.mv(f"{path}.tmp", path)
 

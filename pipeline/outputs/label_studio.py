@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from pipeline import submission, tables
 from pipeline.errors import UserError
+from pipeline.ids import as_id, id_order, is_id
 from pipeline.outputs.corrections import carry, retime
 from pipeline.outputs.transcriptions import read_json
 from pipeline.speech.words import Transcript, Word
@@ -56,7 +57,7 @@ def export(run: Mapping[str, pa.Table], audio_url: str | None = None) -> Export:
         if row["char_start"] is not None:
             entities[row["recording_id"]].append(row)
     tasks = []
-    for row in sorted(run["transcripts"].to_pylist(), key=lambda row: submission.id_order(row["recording_id"])):
+    for row in sorted(run["transcripts"].to_pylist(), key=lambda row: id_order(row["recording_id"])):
         about = recordings.get(row["recording_id"], {})
         path = about.get("path")
         audio = f"{audio_url}{quote(path.rpartition('/')[2])}" if path and audio_url is not None else path
@@ -150,8 +151,8 @@ def read(path: str) -> tuple[dict[str, pa.Table], int, list[int]]:
                 continue
             latest = sorted(done, key=lambda annotation: str(annotation.get("updated_at", "")))[-1]
             data, result = each["data"], latest["result"]
-            recording_id = str(data["recording_id"])
-            if not submission.is_id(recording_id):
+            recording_id = as_id(str(data["recording_id"]))
+            if not is_id(recording_id):
                 raise UserError(f"{path}, task {number}: its recording_id cannot be a file's name.")
             if recording_id in recordings:
                 raise UserError(f"{path}, task {number}: a second task for recording {recording_id}: leave one out.")

@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 
 from pipeline import submission, tables
-from pipeline.files import absolute
+from pipeline.files import absolute, filesystem
+from pipeline.ids import id_order
 from pipeline.intervals import iou, milliseconds
 from pipeline.submission import Submission
 
@@ -115,16 +115,16 @@ def write(merged: pa.Table, folders: Sequence[Submission], out: str) -> None:
         out: A folder that exists.
     """
     source, out = absolute(folders[0].path), absolute(out)
-    fs, root = fsspec.url_to_fs(source)
+    fs, root = filesystem(source)
     copied = ["transcripts"]
     if all(folder.has_tables for folder in folders):
         tables.write(merged, f"{out}/entities")
         copied += ["recordings", "failures"]
     for name in copied:
-        if fs.glob(f"{root}/{name}/*.parquet"):
+        if tables.is_there(f"{source}/{name}"):
             tables.write(tables.read(f"{source}/{name}", tables.SCHEMAS[name]), f"{out}/{name}")
     if fs.exists(f"{root}/{submission.TASK1}"):
-        out_fs, out_root = fsspec.url_to_fs(out)
+        out_fs, out_root = filesystem(out)
         out_fs.pipe_file(f"{out_root}/{submission.TASK1}", fs.cat_file(f"{root}/{submission.TASK1}"))
     submission.write_task2(merged, f"{out}/{submission.TASK2}")
 
@@ -205,5 +205,5 @@ def _table(rows: Iterable[Row]) -> pa.Table:
         best = found.setdefault(key, row)
         if (row["confidence"] or 0.0) > (best["confidence"] or 0.0):
             found[key] = row
-    ordered = sorted(found.values(), key=lambda row: (submission.id_order(row["recording_id"]), *_order(row)))
+    ordered = sorted(found.values(), key=lambda row: (id_order(row["recording_id"]), *_order(row)))
     return tables.from_rows(ordered, tables.ENTITIES)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline import submission
+from pipeline.ids import id_order, is_id
 from pipeline.outputs import text
 from pipeline.speech.words import Transcript
 from pipeline.tagging.entities import Entity, Span
@@ -88,10 +88,10 @@ def choose(
     identities = _types_of(group for group in load_entity_groups() if group.name in _GROUPS_OF_IDENTITIES)
     chosen: list[RedactableRecording] = []
     withheld: dict[str, str] = {}
-    for i in sorted({*recordings, *transcripts, *failures, *entities}, key=submission.id_order):
+    for i in sorted({*recordings, *transcripts, *failures, *entities}, key=id_order):
         if i in failures:
             withheld[i] = f"failed in the run ({failures[i]['stage']}: {failures[i]['error']})"
-        elif not submission.is_id(i):
+        elif not is_id(i):
             withheld[i] = "its id cannot be the name of a file"
         elif i not in transcripts:
             withheld[i] = "the run has no transcript of it"

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
-import fsspec
 import pyarrow as pa
 import tyro
 
 from pipeline import submission, tables
 from pipeline.errors import UserError, reason
-from pipeline.files import absolute, is_within, write_json, write_text
+from pipeline.files import absolute, filesystem, is_within, write_json, write_text
+from pipeline.ids import id_order
 from pipeline.out_folder import OutFolder
 from pipeline.outputs import subtitles, text
 from pipeline.outputs.audio import Cover, copy_covered
@@ -114,7 +114,7 @@ def redact_run(
         "recordings": len(recordings),
         "redacted": _counted(redactions),
         "types_left_in": _counted(row for row in found if row["type"] not in types),
-        "withheld": [{"recording_id": i, "reason": withheld[i]} for i in sorted(withheld, key=submission.id_order)],
+        "withheld": [{"recording_id": i, "reason": withheld[i]} for i in sorted(withheld, key=id_order)],
         "redactions": redactions,
     }
     write_json(f"{folder}/{LOG}", log)
@@ -137,7 +137,7 @@ def _counted(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 def _copy_audio(recordings: Sequence[RedactableRecording], folder: str, cover: Cover, track: Track) -> dict[str, str]:
     """Copy recordings with their entities covered; return why some could not be copied, by id."""
-    fs, root = fsspec.url_to_fs(folder)
+    fs, root = filesystem(folder)
     fs.makedirs(root, exist_ok=True)
 
     def copy(recording: RedactableRecording) -> str | None:

@@ -4,12 +4,12 @@ import json
 import math
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 
-from pipeline import submission, tables
+from pipeline import tables
 from pipeline.errors import UserError, reason
-from pipeline.files import write_json
+from pipeline.files import open_binary, write_json
+from pipeline.ids import as_id, is_id
 from pipeline.outputs.corrections import retime
 from pipeline.run_folder import CORRECTED
 from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
@@ -25,7 +25,7 @@ def read_json(path: str) -> Any:
         UserError: The file cannot be read or is not JSON.
     """
     try:
-        with fsspec.open(path, "rb") as file:
+        with open_binary(path) as file:
             return json.loads(file.read().decode("utf-8-sig"))
     except ValueError:
         raise UserError(f"{path} is not JSON in UTF-8: give the file as it was exported.") from None
@@ -52,8 +52,8 @@ def read(path: str) -> pa.Table:
     rows: dict[str, dict[str, Any]] = {}
     for name, entry in content.items():
         stem, dot, suffix = name.rpartition(".")
-        recording_id = stem if dot and stem else suffix
-        if not submission.is_id(recording_id):
+        recording_id = as_id(stem if dot and stem else suffix)
+        if not is_id(recording_id):
             raise UserError(f"{path}: the name of entry {len(rows) + 1} cannot be that of a recording's file.")
         if recording_id in rows:
             raise UserError(f"{path}: two entries are of recording {recording_id}: leave one out.")

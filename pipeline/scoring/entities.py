@@ -30,6 +30,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import submission
+from pipeline.ids import id_order
 from pipeline.intervals import covered, shared
 from pipeline.scoring import bootstrap
 from pipeline.scoring.matching import TimedEntity, match, match_typed_first
@@ -81,7 +82,7 @@ def count(languages: Mapping[str, str], reference: pa.Table, predicted: pa.Table
         reference: Table of the reference entities.
         predicted: Table of the predicted entities.
     """
-    ids = sorted(languages, key=submission.id_order)
+    ids = sorted(languages, key=id_order)
     wanted, found = timed(reference), timed(predicted)
     extra = [entities for recording_id, entities in found.items() if recording_id not in languages]
     pairs = [(wanted.get(i, []), found.get(i, [])) for i in ids]

@@ -21,7 +21,7 @@ from typing import Any
 import jiwer
 import numpy as np
 
-from pipeline import submission
+from pipeline.ids import id_order
 from pipeline.scoring.bootstrap import interval, resample
 from pipeline.scoring.normalise import mixed_tokens, normalise
 from pipeline.speech.language import language_of
@@ -77,7 +77,7 @@ def count(reference: Mapping[str, str], answered: Mapping[str, str]) -> Counts:
         reference: Reference transcripts by recording id.
         answered: Transcripts of the submission by recording id.
     """
-    ids = sorted(reference, key=submission.id_order)
+    ids = sorted(reference, key=id_order)
     languages = np.array([language_of(reference[i]) for i in ids], dtype="U2")
     edits = {}
     for suffix, form in _FORMS.items():

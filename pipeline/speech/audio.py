@@ -1,37 +1,21 @@
-"""Find audio files and decode them to mono float32 samples at 16 kHz, the input of the ASR models."""
+"""Decode audio files to mono float32 samples at 16 kHz, the input of the ASR models."""
 
 import io
-import os
-import unicodedata
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
 
-import fsspec
 import numpy as np
 import soundfile
 import soxr
 
-from pipeline.errors import UserError
 from pipeline.files import write_bytes
 from pipeline.settings import DecodingSettings
-from pipeline.speech.reader import AudioError, open_sound
+from pipeline.speech.reader import AudioError, open_sound, undecodable
 
 SAMPLE_RATE = 16_000
 """Sample rate of decoded audio, in Hz."""
 
-SUFFIXES = frozenset(
-    (
-        *("wav", "wave", "bwf", "rf64", "w64", "aif", "aiff", "aifc", "au", "snd", "caf", "sph", "nist", "voc"),
-        *("flac", "wv", "ape", "tta", "mp3", "mp2", "mpga", "ogg", "oga", "opus", "spx", "aac", "adts", "ac3", "gsm"),
-        *("m4a", "m4b", "mp4", "m4v", "mov", "3gp", "3gpp", "3g2", "amr", "awb", "wma", "asf", "webm", "mkv", "mka"),
-        *("raw", "pcm"),
-    )
-)
-"""File name suffixes of audio files, and of video files with sound."""
-
 _HEADERLESS = frozenset(("raw", "pcm"))
 _POSSIBLE_SAMPLE_RATES = range(4_000, 384_001)
-_LINE_BREAKING_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 _LOUDEST = 16.0  # times full scale; float files of careless programs reach a few times
 _CANCELLED = 0.1  # power of the mean, of that of the loudest channel: uncorrelated channels have a half
 
@@ -53,47 +37,6 @@ class Audio:
     sample_rate: int
     channels: int
     note: str | None = None
-
-
-def find_recordings(folder: str, option: str = "--audio") -> dict[str, str]:
-    """Find the audio files in a folder and its subfolders.
-
-    Args:
-        folder: A local path or an fsspec URI.
-        option: Command-line option that gave the folder, for error messages.
-
-    Returns:
-        Paths or URIs by recording id (the file's stem), sorted by path.
-
-    Raises:
-        UserError: The folder does not exist or contains no audio, two files have the same stem, or a stem has a
-            character that would break a line of a submission file.
-    """
-    fs, root = fsspec.url_to_fs(folder)
-    if not fs.isdir(root):
-        raise UserError(f"{option} {folder}: there is no such folder.")
-    recordings: dict[str, str] = {}
-    local = "file" in fs.protocol
-    for file in sorted(_files_below(root) if local else fs.find(root)):
-        name = PurePosixPath(file)
-        if name.suffix.lower().removeprefix(".") not in SUFFIXES or name.name.startswith("."):
-            continue
-        path = file if local else fs.unstrip_protocol(file)
-        if any(unicodedata.category(character) in _LINE_BREAKING_CATEGORIES for character in name.stem):
-            raise UserError(f"{path!r}: a file name with a tab or a line end cannot be a recording's id; rename it.")
-        if name.stem in recordings:
-            raise UserError(
-                f"{recordings[name.stem]} and {path} would both be recording {name.stem}: rename one of them."
-            )
-        recordings[name.stem] = path
-    if not recordings:
-        raise UserError(f"{option} {folder}: no audio in it (files named {', '.join(sorted(SUFFIXES))}).")
-    return recordings
-
-
-def _files_below(folder: str) -> list[str]:
-    """List local files as fsspec's ``find`` does, but follow linked folders too."""
-    return [str(Path(at) / name) for at, _, names in os.walk(folder, followlinks=True) for name in names]
 
 
 def decode(path: str, settings: DecodingSettings) -> Audio:
@@ -138,7 +81,11 @@ def _decode(path: str, settings: DecodingSettings, channel: int | None) -> tuple
             parts.append(resampler.resample_chunk(np.ascontiguousarray(mono)))
         parts.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
     if not sound.frames:
-        raise AudioError("no samples")
+        raise (
+            undecodable(sound.kind, "nothing could be decoded")
+            if sound.damaged or sound.note
+            else AudioError("no samples")
+        )
     if sound.frames < settings.min_duration_s * sound.rate:
         raise AudioError(f"shorter than {settings.min_duration_s:g} s (--decoding.min-duration-s)")
     audio = Audio(np.concatenate(parts), sound.frames / sound.rate, sound.rate, sound.channels, sound.note)

@@ -13,6 +13,7 @@ import pytest
 from jobs import predict
 from pipeline import demo, submission, tables
 from pipeline.errors import UserError
+from pipeline.ids import id_order
 
 ROOT = Path(__file__).parents[2]
 DEMO = ["--audio", "pipeline/demo/clips", "--out", "runs/none"]
@@ -39,7 +40,7 @@ def check_run(out: Path, recordings: set[str]) -> dict[str, list[dict]]:
     assert not transcripts & failures
     assert all(row["stage"] and row["error"] for row in found["failures"])
     task1 = submission.read_task1(str(out / "task1_answer.txt"))
-    assert list(task1) == sorted(transcripts, key=submission.id_order)
+    assert list(task1) == sorted(transcripts, key=id_order)
     assert task1 == {row["recording_id"]: row["text"] for row in found["transcripts"]}
     task2 = submission.read_task2(str(out / "task2_answer.txt")).to_pylist()
     kept = [row for row in found["entities"] if row["kept"]]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline import submission
 from pipeline.corpus import labels
+from pipeline.ids import id_order
 from pipeline.outputs.report.recordings import Reference, ReportRecording, entities_by_recording
 from pipeline.scoring import entities, transcripts
 from pipeline.scoring.comparison import languages
@@ -49,7 +49,7 @@ def compare(
     wanted = entities_by_recording(of_reference, kept_only=True)
     of_run = {each.recording_id: each for each in recordings}
     compared = []
-    for i in sorted({*of_run, *known}, key=submission.id_order):
+    for i in sorted({*of_run, *known}, key=id_order):
         recording = of_run.get(i, ReportRecording(i))
         if i in known:
             wrong = {name: errors[i][name] for name in ("edits", "tokens")} if i in errors else {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline import submission
+from pipeline.ids import id_order
 from pipeline.speech.language import language_of
 
 Row = Mapping[str, Any]
@@ -87,7 +87,7 @@ def recordings_of(run: Mapping[str, pa.Table]) -> list[ReportRecording]:
     entities = entities_by_recording(run["entities"])
     return [
         ReportRecording(i, about.get(i, {}), transcripts.get(i), failures.get(i), entities[i])
-        for i in sorted({*about, *transcripts, *failures, *entities}, key=submission.id_order)
+        for i in sorted({*about, *transcripts, *failures, *entities}, key=id_order)
     ]
 
 

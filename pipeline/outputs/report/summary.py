@@ -5,10 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import fsspec
-
 from pipeline.errors import UserError
-from pipeline.files import absolute
+from pipeline.files import absolute, filesystem
 from pipeline.outputs.report.recordings import ReportRecording, Row
 
 BINS = 20
@@ -116,7 +114,7 @@ def times(run: str) -> dict[str, Any]:
     Raises:
         UserError: The file is there and cannot be read.
     """
-    fs, root = fsspec.url_to_fs(absolute(run))
+    fs, root = filesystem(absolute(run))
     if not fs.exists(f"{root}/summary.json"):
         return {"seconds": None, "stages": []}
     try:

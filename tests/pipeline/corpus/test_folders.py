@@ -10,6 +10,7 @@ from pipeline import submission, tables
 from pipeline.corpus import labels
 from pipeline.corpus.folders import read_folder, resolve_clashes
 from pipeline.errors import UserError
+from pipeline.ids import id_order
 from tests.competition import write_folder, write_sound
 
 
@@ -139,7 +140,7 @@ def test_sorted_tables_without_duplicates_become_task_files_and_the_same_tables_
         for type_, a, b, text in labels
     ]
     rows = list({tuple(row.values()): row for row in rows}.values())
-    rows.sort(key=lambda r: (submission.id_order(r["recording_id"]), r["start_s"], r["end_s"], r["type"], r["text"]))
+    rows.sort(key=lambda r: (id_order(r["recording_id"]), r["start_s"], r["end_s"], r["type"], r["text"]))
     folder = tmp_path_factory.mktemp("folder")
     entities = tables.from_rows(rows, tables.ENTITIES)
 

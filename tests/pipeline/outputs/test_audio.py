@@ -8,7 +8,8 @@ import pytest
 import soundfile
 
 from pipeline.outputs.audio import BEEP_HZ, BEEP_LEVEL, FADE_S, Cover, copy_covered
-from pipeline.speech.audio import AudioError, find_recordings
+from pipeline.speech.audio import AudioError
+from pipeline.speech.census import take_census
 
 LOSSY = {"MPEG_LAYER_III", "VORBIS", "OPUS", "IMA_ADPCM", "MS_ADPCM"}
 EXACT = "wav PCM_U8, wav PCM_16, wav PCM_24, wav PCM_32, wav FLOAT, wav DOUBLE, wav ULAW, wav ALAW, flac PCM_S8, "
@@ -195,6 +196,6 @@ def test_real_recordings_stay_bit_identical_outside_the_spans(shared, tmp_path):
 def test_every_suffix_of_a_recording_can_be_copied_to_or_is_refused(tmp_path):
     for suffix in ("mp3", "flac", "wav", "ogg"):
         soundfile.write(tmp_path / f"{suffix}.{suffix}", sound(16_000), 16_000)
-    for recording_id, path in find_recordings(str(tmp_path)).items():
+    for recording_id, path in take_census(str(tmp_path)).recordings.items():
         copy_covered(path, f"{path}.copy", [(0.2, 0.3)], Cover())
         assert soundfile.info(f"{path}.copy").format == recording_id.upper()

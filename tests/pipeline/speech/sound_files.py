@@ -72,6 +72,11 @@ def with_size(content: bytes, size: int) -> bytes:
     return content[:place] + size.to_bytes(4, "little") + content[place + 4 :]
 
 
+def with_codec(wav: bytes, tag: int) -> bytes:
+    """Write another codec into the header of a WAV."""
+    return wav[:20] + tag.to_bytes(2, "little") + wav[22:]
+
+
 def without_length(mp3: bytes) -> bytes:
     """Remove the first frame of an MP3, which names its length."""
     return mp3[mp3.index(b"\xff", mp3.index(b"Xing" if b"Xing" in mp3[:4096] else b"Info") + 100) :]

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline.errors import UserError
 from pipeline.settings import DecodingSettings
-from pipeline.speech.audio import SAMPLE_RATE, AudioError, decode, find_recordings, is_silent
+from pipeline.speech.audio import SAMPLE_RATE, AudioError, decode, is_silent
 
 LIMITS = DecodingSettings()
 
@@ -117,35 +116,6 @@ def test_silence_is_what_is_never_louder_than_the_threshold():
     one_word = quiet.copy()
     one_word[8_000:9_600] = tone(0.1, 16_000)
     assert not is_silent(one_word, -60)
-
-
-def test_recordings_are_found_in_subfolders_and_named_by_their_stems(tmp_path):
-    for name in ("b/2.flac", "a/1.wav", "10.WAV"):
-        write(tmp_path / name, tone(0.2, 16_000), 16_000)
-    (tmp_path / "notes.txt").write_text("not audio")
-    (tmp_path / "._1.wav").write_text("a file system's own")
-    found = find_recordings(str(tmp_path))
-    assert {key: Path(path).name for key, path in found.items()} == {"1": "1.wav", "2": "2.flac", "10": "10.WAV"}
-
-
-def test_two_files_with_one_stem_are_an_error_that_names_both(tmp_path):
-    for name in ("a/1.wav", "b/1.flac"):
-        write(tmp_path / name, tone(0.2, 16_000), 16_000)
-    with pytest.raises(UserError, match=r"a/1\.wav.*b/1\.flac"):
-        find_recordings(str(tmp_path))
-
-
-def test_a_folder_that_is_missing_or_holds_no_audio_is_an_error(tmp_path):
-    with pytest.raises(UserError, match="no such folder"):
-        find_recordings(str(tmp_path / "nowhere"))
-    with pytest.raises(UserError, match="no audio"):
-        find_recordings(str(tmp_path))
-
-
-def test_a_file_name_that_would_break_a_line_of_a_submission_file_is_an_error(tmp_path):
-    write(tmp_path / "a\tb.wav", tone(0.2, 16_000), 16_000)
-    with pytest.raises(UserError, match="rename"):
-        find_recordings(str(tmp_path))
 
 
 def test_odd_real_files_have_the_right_duration_or_a_reason(shared):

@@ -19,6 +19,7 @@ from tests.pipeline.speech.sound_files import (
     of_ffmpeg,
     of_libsndfile,
     voice,
+    with_codec,
     with_size,
     without_length,
 )
@@ -69,6 +70,12 @@ WHOLE: dict[str, tuple[Callable[[], bytes], float]] = {
     "3gp": (lambda: of_ffmpeg("3gp", "libopencore_amrnb", rate=8_000), 6.02),
     "amr": (lambda: of_ffmpeg("amr", "libopencore_amrnb", rate=8_000), 6.02),
     "ac3": (lambda: of_ffmpeg("ac3", "ac3", rate=32_000), 6.0),
+    "mka": (lambda: of_ffmpeg("matroska", "aac"), 6.02),
+    "avi": (lambda: of_ffmpeg("avi", "pcm_s16le", rate=48_000), 6.0),
+    "wav with mp3": (lambda: of_ffmpeg("wav", "libmp3lame"), 6.08),
+    "wav G.726": (lambda: of_ffmpeg("wav", "g726", rate=8_000), 6.0),
+    "m4a in fragments": (lambda: of_ffmpeg("mp4", "aac", movflags="frag_keyframe+empty_moov"), 6.08),
+    "RealAudio": (lambda: of_ffmpeg("rm", "real_144", rate=8_000), 6.02),
     "flv": (lambda: of_ffmpeg("flv", "libmp3lame", rate=22_050), 6.05),
     "transport stream": (lambda: of_ffmpeg("mpegts", "aac"), 6.08),
     "program stream": (lambda: of_ffmpeg("mpeg", "mp2", rate=32_000), 6.0),
@@ -110,8 +117,17 @@ NOTED: dict[str, tuple[Callable[[], bytes], float, str]] = {
 }
 """Files that lack something, with the seconds that can be read and the note."""
 
+UNSTATED = {"mp3 without a length", "mp2", "ac3", "transport stream", "program stream", "RealAudio"} | {
+    "wav with the size of a pipe"
+}
+"""Files that do not say how long they are, so that nobody can tell that some of it is missing."""
+
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
-    "half an m4a": (lambda: cut(WHOLE["m4a aac"][0](), 0.5), "unreadable"),
+    "half an m4a": (lambda: cut(WHOLE["m4a aac"][0](), 0.5), "MP4, M4A or 3GP, .*: ffmpeg -i FILE FILE.wav"),
+    "a quarter of a wavpack": (lambda: cut(WHOLE["wavpack"][0](), 0.25), "wv with wavpack, nothing could be decoded.*"),
+    "a wav of an unknown codec": (lambda: with_codec(WHOLE["wav"][0](), 0x1234), "unreadable: wav, its codec is not"),
+    "a dictation of DS2": (lambda: b"\3ds2" + bytes(5_000), "unreadable: DS2 dictation, .*: ffmpeg -i FILE FILE.wav"),
+    "notes": (lambda: b"MThd" + bytes(5_000), "unreadable: MIDI"),
     "a text": (lambda: b"Good morning, this is no sound.\n" * 400, "unreadable"),
     "nothing": (lambda: b"", "unreadable"),
     "a playlist": (lambda: b"#EXTM3U\n#EXTINF:10,\nhttp://192.0.2.1/a.mp3\n#EXT-X-ENDLIST\n", "unreadable"),
@@ -172,6 +188,19 @@ def test_of_a_file_that_lacks_something_the_rest_is_read_and_a_note_says_so(tmp_
     audio = read(tmp_path, make())
     assert audio.duration_s == pytest.approx(seconds, abs=0.1)
     assert audio.note and re.match(note, audio.note), audio.note
+
+
+@pytest.mark.parametrize("share", [0.5, 0.25])
+@pytest.mark.parametrize("name", [name for name in WHOLE if not name.startswith(("two", "three"))])
+def test_a_part_of_any_file_is_read_as_far_as_it_goes_with_a_note_or_refused(tmp_path, name, share):
+    make, seconds = WHOLE[name]
+    try:
+        audio = read(tmp_path, cut(make(), share))
+    except AudioError as error:
+        assert str(error).startswith("unreadable")
+        return
+    assert audio.duration_s <= seconds * share + 0.2
+    assert (audio.note or "").startswith("incomplete") or name in UNSTATED
 
 
 @pytest.mark.parametrize("name", REFUSED)
