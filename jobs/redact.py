@@ -11,16 +11,16 @@ import tyro
 from jobs.command_line import check_paths, run_job
 from jobs.progress import track
 from pipeline.files import absolute
-from pipeline.outputs.redaction import NOTICE, Redaction, redact_run
+from pipeline.outputs.redaction import LOG, NOTICE, Redaction, redact_run
 
 
 @dataclass(frozen=True)
 class Redact:
     """Copy a run's recordings and transcripts without the entities that were found in them.
 
-    The out folder gets audio/ (format, sample rate, channels and length as they were), task1_answer.txt with the
-    redacted transcripts, and the log of what was redacted and which recordings were withheld: redaction_log.json and
-    the table redactions, neither with any text. A recording is withheld if it failed in the run, if its audio cannot be
+    The out folder gets audio/ (sample rate, channels and length as they were, and the format where it can be written,
+    else FLAC), task1_answer.txt with the redacted transcripts, and the log of what was redacted and which recordings
+    were withheld: redaction_log.json and the table redactions, neither with any text. A recording is withheld if it failed in the run, if its audio cannot be
     read, or if the time of an entity or its place in the transcript is unknown. Whole words are redacted, and names
     and numbers wherever they occur in their transcript. What was not found is still there: this is no certified
     de-identification, and people have to check it.
@@ -49,6 +49,8 @@ def main(arguments: list[str]) -> None:
     log = redact_run(job.run, job.out, job.redaction, job.seed, job.overwrite, track)
     redacted, withheld = len(log["redactions"]), len(log["withheld"])
     print(f"{redacted} entities redacted in {log['recordings']} recordings, {withheld} withheld: {absolute(job.out)}")
+    if differ := len(log["notes"]):
+        print(f"{differ} copies are FLAC, or lack the pictures of a film: {LOG} says which.")
     if left := log["types_left_in"]:
         print(f"Left in, as --types asks: {', '.join(f'{count} {type_}' for type_, count in left.items())}.")
     print(NOTICE)

@@ -4,16 +4,14 @@ import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from pathlib import Path, PurePosixPath
+from typing import Literal, NamedTuple
 
-import fsspec
 import numpy as np
-import soundfile
 
-from pipeline.errors import reason
 from pipeline.files import filesystem
-from pipeline.speech.audio import AudioError
+from pipeline.outputs.sound_writer import FLAC, FFmpegForm, NotWritable, SoundFileForm, open_writer, own_form
+from pipeline.speech.reader import AudioError, open_sound
 
 BEEP_HZ = 1_000.0
 """Frequency of the tone in Hz."""
@@ -24,10 +22,7 @@ BEEP_LEVEL = 0.1
 FADE_S = 0.01
 """Length of a fade in seconds, at most that of the padding."""
 
-_FRAMES_PER_BLOCK = 1 << 16  # the Vorbis encoder of libsndfile 1.2.2 crashes on blocks of some hundred thousand
-_DURATION_TOLERANCE_S = 0.1  # the header of an MP3 file states its length to a frame or two
-# All other encodings are read and written as int32, which holds PCM, FLAC, A-law and mu-law samples exactly.
-_FLOATS = {"DOUBLE": "float64"} | dict.fromkeys(["FLOAT", "VORBIS", "OPUS", "MPEG_LAYER_III"], "float32")
+_DURATION_TOLERANCE_S = 0.1  # an encoder that codes the sound anew fills up its last frame
 
 
 @dataclass(frozen=True)
@@ -44,69 +39,98 @@ class Cover:
     padding_s: float = 0.1
 
 
+class Copy(NamedTuple):
+    """A copy that was written.
+
+    Attributes:
+        path: The file.
+        note: In what it differs in kind from the recording, or None.
+    """
+
+    path: str
+    note: str | None
+
+
 def copy_covered(
     source: str, target: str, spans: Sequence[tuple[float, float]], cover: Cover, duration_s: float | None = None
-) -> None:
+) -> Copy:
     """Copy a recording with spans covered on all channels.
 
-    The copy has the container, encoding, sample rate, channels and length of the source, but not its titles and
-    comments. Outside spans and padding, samples of PCM, float, FLAC, ALAC, A-law and mu-law are bit for bit those of
-    the source; ADPCM, MP3, Vorbis and Opus are encoded again. The copy appears whole or not at all.
+    The copy has the sample rate, channels and length of what was decoded, and the container and encoding of the
+    source, but no titles, comments or pictures. Where these cannot be written, it is FLAC. Outside spans and padding,
+    samples of PCM, float, FLAC, ALAC, A-law and mu-law are bit for bit those of the source; all others are encoded
+    again. The copy appears whole or not at all.
 
     Args:
         source: A local path or an fsspec URI.
-        target: A local path or an fsspec URI, in a folder that exists.
+        target: A local path or an fsspec URI in a folder that exists, without the suffix.
         spans: Start and end in seconds, in any order; they may overlap.
         cover: What to cover them with.
         duration_s: Length in seconds of the recording in which the spans were found; None skips the comparison.
 
     Raises:
-        AudioError: The recording cannot be read, cannot be written in its own format, or is not as long as the one
-            in which the spans were found.
+        AudioError: The recording cannot be read or written, or is not as long as the one in which the spans were found.
         OSError: The target cannot be written.
     """
+    with open_sound(source) as sound:
+        kind = sound.form
+    note = "the sound alone: pictures are left out" if kind.pictures else None
     with tempfile.TemporaryDirectory() as folder:
-        copy = str(Path(folder) / "copy")
-        try:
-            with fsspec.open(source, "rb") as stream, soundfile.SoundFile(stream) as file:
-                seconds = _copy(file, copy, spans, cover)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(f"unreadable: {error.error_string.rstrip('.')}") from None
-        except OSError as error:
-            raise AudioError(f"unreadable: {reason(error)}") from None
-        except (TypeError, ValueError) as error:  # headerless
-            raise AudioError(f"unreadable: {error}") from None
-        if duration_s is not None and abs(seconds - duration_s) > _DURATION_TOLERANCE_S:
-            raise AudioError(f"{seconds:.3f} s long, where the entities were found in one of {duration_s:.3f} s")
-        if any(end > seconds + _DURATION_TOLERANCE_S for _, end in spans):
-            raise AudioError(f"{seconds:.3f} s long, and an entity ends later")
-        fs, path = filesystem(target)
+        copy, suffix = str(Path(folder) / "copy"), PurePosixPath(source).suffix
+        own = own_form(source, kind)
+        if own is None or not _write(source, copy, own, spans, cover, duration_s):
+            note = f"FLAC: {kind} can be read but not written at the same length"
+            suffix = ".flac"
+            if not _write(source, copy, FLAC, spans, cover, duration_s):
+                raise AudioError(f"neither {kind} nor FLAC can be written: convert it to WAV")
+        fs, path = filesystem(f"{target}{suffix}")
         fs.put_file(copy, f"{path}.tmp")
         fs.mv(f"{path}.tmp", path)
+    return Copy(f"{target}{suffix}", note)
 
 
-def _copy(source: soundfile.SoundFile, target: str, spans: Sequence[tuple[float, float]], cover: Cover) -> float:
-    """Copy block by block, and return the length in seconds."""
-    rate, dtype = source.samplerate, _FLOATS.get(source.subtype, "int32")
-    form = {"format": source.format, "subtype": source.subtype, "endian": source.endian}
+def _write(
+    source: str,
+    target: str,
+    form: SoundFileForm | FFmpegForm,
+    spans: Sequence[tuple[float, float]],
+    cover: Cover,
+    duration_s: float | None,
+) -> bool:
+    """Copy block by block; return whether the form takes the sound and keeps its length."""
+    try:
+        with open_sound(source, "float64") as sound:
+            rate = sound.form.rate
+            with open_writer(target, form, rate, sound.form.channels) as write:
+                covered = _covered(spans, cover, rate)
+                for block in sound.blocks():
+                    first = sound.frames - len(block)
+                    for start, end in covered:
+                        _cover(block, first, start, end, cover, rate)
+                    write(block)
+    except NotWritable:
+        return False
+    seconds = sound.frames / rate
+    if duration_s is not None and abs(seconds - duration_s) > _DURATION_TOLERANCE_S:
+        raise AudioError(f"{seconds:.3f} s long, where the entities were found in one of {duration_s:.3f} s")
+    if any(end > seconds + _DURATION_TOLERANCE_S for _, end in spans):
+        raise AudioError(f"{seconds:.3f} s long, and an entity ends later")
+    return abs(_seconds(target) - seconds) <= _DURATION_TOLERANCE_S
+
+
+def _seconds(path: str) -> float:
+    try:
+        with open_sound(path) as sound:
+            return sum(map(len, sound.blocks())) / sound.form.rate
+    except AudioError:
+        return 0.0
+
+
+def _covered(spans: Sequence[tuple[float, float]], cover: Cover, rate: int) -> list[tuple[int, int]]:
+    """Return the ranges of frames to cover, in order and apart from each other."""
     padding = math.ceil(cover.padding_s * rate)
-    fade = min(math.ceil(FADE_S * rate), padding)
-    covered = _merge([(math.floor(start * rate) - padding, math.ceil(end * rate) + padding) for start, end in spans])
-    if not soundfile.check_format(**form):
-        raise AudioError(f"{source.format} with {source.subtype} can be read but not written: convert it to WAV")
-    frames = 0
-    with soundfile.SoundFile(target, "w", rate, source.channels, **form) as copy:
-        while len(block := source.read(_FRAMES_PER_BLOCK, dtype=dtype, always_2d=True)):
-            for start, end in covered:
-                _cover(block, frames, start, end, fade, BEEP_LEVEL if cover.sound == "beep" else 0.0, rate)
-            copy.write(block)
-            frames += len(block)
-    return frames / rate
-
-
-def _merge(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
-    for start, end in sorted(ranges):
+    for start, end in sorted((math.floor(a * rate) - padding, math.ceil(b * rate) + padding) for a, b in spans):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(merged[-1][1], end))
         else:
@@ -114,16 +138,16 @@ def _merge(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _cover(block: np.ndarray, first: int, start: int, end: int, fade: int, level: float, rate: int) -> None:
+def _cover(block: np.ndarray, first: int, start: int, end: int, cover: Cover, rate: int) -> None:
     """Cover frames ``start`` to ``end`` of a recording in the block (frames, channels) that begins at ``first``."""
     frames = np.arange(max(start, first), min(end, first + len(block)))
     if not len(frames):
         return
+    fade = min(math.ceil(FADE_S * rate), math.ceil(cover.padding_s * rate))
     inside = np.minimum(frames - start + 1, end - frames)  # frames from the nearer edge
     covered = np.sin(np.pi / 2 * np.minimum(inside / (fade + 1), 1.0)) ** 2
     covered[inside > fade] = 1.0
-    full_scale = 1.0 if block.dtype.kind == "f" else 2.0**31
-    tone = level * full_scale * np.sin(2 * np.pi * BEEP_HZ / rate * frames)
+    tone = (BEEP_LEVEL if cover.sound == "beep" else 0.0) * np.sin(2 * np.pi * BEEP_HZ / rate * frames)
     source = block[frames - first]
-    mixed = np.where(covered[:, None] < 1, source * (1 - covered[:, None]), 0.0) + (tone * covered)[:, None]
-    block[frames - first] = mixed if block.dtype.kind == "f" else np.rint(mixed)
+    faded = np.where(covered[:, None] < 1, source * (1 - covered[:, None]), 0.0)
+    block[frames - first] = faded + (tone * covered)[:, None]

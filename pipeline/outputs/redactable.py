@@ -4,7 +4,6 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -37,11 +36,6 @@ class RedactableRecording:
     duration_s: float
     transcript: Transcript
     entities: Sequence[Entity]
-
-    @property
-    def file_name(self) -> str:
-        """The file name of the redacted copy."""
-        return self.recording_id + PurePosixPath(self.path).suffix
 
     @property
     def times(self) -> list[tuple[Any, Any]]:

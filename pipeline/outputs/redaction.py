@@ -81,7 +81,7 @@ def redact_run(
 
     Returns:
         The log, as ``redaction_log.json`` holds it: the notice, the options, counts, the withheld recordings with
-        their reasons, and each redaction; no text of a transcript.
+        their reasons, in what copies differ in kind, and each redaction; no text of a transcript.
 
     Raises:
         UserError: The run is not finished, a value is out of its range, or the out folder cannot be used.
@@ -98,7 +98,8 @@ def redact_run(
     OutFolder(out, "redact.json", LOG, _MADE_HERE).begin(options, overwrite)
 
     recordings, withheld = choose(read, [row for row in found if row["type"] in types])
-    withheld |= _copy_audio(recordings, f"{folder}/audio", Cover(redaction.sound, redaction.padding_s), track)
+    notes, failed = _copy_audio(recordings, f"{folder}/audio", Cover(redaction.sound, redaction.padding_s), track)
+    withheld |= failed
     recordings = [recording for recording in recordings if recording.recording_id not in withheld]
     _write_texts(recordings, folder, redaction, seed)
     redactions = [
@@ -115,6 +116,7 @@ def redact_run(
         "redacted": _counted(redactions),
         "types_left_in": _counted(row for row in found if row["type"] not in types),
         "withheld": [{"recording_id": i, "reason": withheld[i]} for i in sorted(withheld, key=id_order)],
+        "notes": [{"recording_id": i, "note": note} for i, note in notes.items()],
         "redactions": redactions,
     }
     write_json(f"{folder}/{LOG}", log)
@@ -135,25 +137,31 @@ def _counted(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return dict(sorted(Counter(row["type"] for row in rows).items()))
 
 
-def _copy_audio(recordings: Sequence[RedactableRecording], folder: str, cover: Cover, track: Track) -> dict[str, str]:
-    """Copy recordings with their entities covered; return why some could not be copied, by id."""
+def _copy_audio(
+    recordings: Sequence[RedactableRecording], folder: str, cover: Cover, track: Track
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Copy recordings with their entities covered; return notes on copies, and why some could not be made, by id."""
     fs, root = filesystem(folder)
     fs.makedirs(root, exist_ok=True)
 
-    def copy(recording: RedactableRecording) -> str | None:
-        target = f"{folder}/{recording.file_name}"
+    notes: dict[str, str] = {}
+    failed: dict[str, str] = {}
+
+    def copy(each: RedactableRecording) -> None:
         try:
-            copy_covered(recording.path, target, recording.times, cover, recording.duration_s)
+            made = copy_covered(each.path, f"{folder}/{each.recording_id}", each.times, cover, each.duration_s)
         except AudioError as error:
-            return f"audio {error}"
-        return None
+            failed[each.recording_id] = f"audio {error}"
+        else:
+            notes.update({each.recording_id: made.note} if made.note else {})
 
     try:
         with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
-            reasons = list(track(pool.map(copy, recordings), len(recordings), "recordings"))
+            for _ in track(pool.map(copy, recordings), len(recordings), "recordings"):
+                pass
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {reason(error)}.") from None
-    return {each.recording_id: reason for each, reason in zip(recordings, reasons, strict=True) if reason}
+    return dict(sorted(notes.items())), failed
 
 
 def _write_texts(

@@ -66,29 +66,30 @@ def _decode(path: str, settings: DecodingSettings, channel: int | None) -> tuple
     """Decode one channel, or the mean of all; with the loudest channel where the mean cancels them."""
     parts: list[np.ndarray] = []
     with open_sound(path) as sound:
-        if sound.rate not in _POSSIBLE_SAMPLE_RATES:
-            raise AudioError(f"impossible sample rate: {sound.rate} Hz")
-        resampler = soxr.ResampleStream(sound.rate, SAMPLE_RATE, 1, dtype="float32")
-        of_channels, of_mean = np.zeros(sound.channels), 0.0
+        rate, channels = sound.form.rate, sound.form.channels
+        if rate not in _POSSIBLE_SAMPLE_RATES:
+            raise AudioError(f"impossible sample rate: {rate} Hz")
+        resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+        of_channels, of_mean = np.zeros(channels), 0.0
         for block in sound.blocks():
-            if sound.frames > settings.max_duration_s * sound.rate:
+            if sound.frames > settings.max_duration_s * rate:
                 raise AudioError(f"longer than {settings.max_duration_s:g} s (--decoding.max-duration-s)")
             if not np.abs(block).max() <= _LOUDEST:  # false for NaN too
                 raise AudioError("samples that are no sound: not finite, or far beyond full scale")
-            mono = block.mean(axis=1) if channel is None else block[:, min(channel, sound.channels - 1)]
+            mono = block.mean(axis=1) if channel is None else block[:, min(channel, channels - 1)]
             of_channels += np.square(block, dtype=np.float64).sum(axis=0)
             of_mean += float(np.square(mono, dtype=np.float64).sum())
             parts.append(resampler.resample_chunk(np.ascontiguousarray(mono)))
         parts.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
     if not sound.frames:
         raise (
-            undecodable(sound.kind, "nothing could be decoded")
+            undecodable(str(sound.form), "nothing could be decoded")
             if sound.damaged or sound.note
             else AudioError("no samples")
         )
-    if sound.frames < settings.min_duration_s * sound.rate:
+    if sound.frames < settings.min_duration_s * rate:
         raise AudioError(f"shorter than {settings.min_duration_s:g} s (--decoding.min-duration-s)")
-    audio = Audio(np.concatenate(parts), sound.frames / sound.rate, sound.rate, sound.channels, sound.note)
+    audio = Audio(np.concatenate(parts), sound.frames / rate, rate, channels, sound.note)
     cancels = channel is None and of_mean < _CANCELLED * of_channels.max()
     return audio, int(of_channels.argmax()) if cancels else None
 

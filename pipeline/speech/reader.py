@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import av
 import numpy as np
@@ -58,8 +58,15 @@ _HEADS = {
 INCOMPLETE = "incomplete"
 """How the note of a file begins of which not all could be read."""
 
-_OF_LIBSNDFILE = frozenset(("NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32", "G721_32", "G723_24", "G723_40"))
-_THEIR_CONTAINERS = (b"RIFF", b"RIFX", b".snd", b"dns.")  # WAV and AU, in either order of bytes
+# FFmpeg 8.1 does not know the first two rows, and of ALAC in a CAF it loses the end.
+_OF_LIBSNDFILE = frozenset(
+    (
+        *("NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32"),
+        *("G721_32", "G723_24", "G723_40"),
+        *("ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32"),
+    )
+)
+_THEIR_CONTAINERS = (b"RIFF", b"RIFX", b".snd", b"dns.", b"caff")  # WAV and AU in either order of bytes, and CAF
 
 _BLOCK = 1 << 16  # frames
 
@@ -68,28 +75,47 @@ class AudioError(Exception):
     """A recording that cannot be transcribed. The message gives the reason and contains no patient text."""
 
 
+class Form(NamedTuple):
+    """What kind of file holds a sound.
+
+    Attributes:
+        container: Name of the container, of FFmpeg or libsndfile.
+        codec: Name of the codec.
+        rate: Sample rate in Hz.
+        channels: Number of channels.
+        pictures: Whether there are pictures beside the sound.
+    """
+
+    container: str
+    codec: str
+    rate: int
+    channels: int
+    pictures: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.container} with {self.codec}"
+
+
 class Sound:
     """An open sound file.
 
     Args:
-        rate: Sample rate in Hz.
-        channels: Number of channels.
-        kind: Container and codec, for messages.
+        form: Container, codec, sample rate and channels.
         stated: What the file says of its length.
-        parts: Yields what is decoded, float32 of shape (frames, channels).
+        parts: Yields what is decoded, of shape (frames, channels).
 
     Attributes:
+        form: As above.
         frames: Number of frames read so far.
         damaged: Whether something could not be decoded.
     """
 
-    def __init__(self, rate: int, channels: int, kind: str, stated: "Stated", parts: Callable[["Sound"], Any]):
-        self.rate, self.channels, self.kind = rate, channels, kind
+    def __init__(self, form: Form, stated: Stated, parts: Callable[["Sound"], Iterator[np.ndarray]]):
+        self.form, self._stated, self._parts = form, stated, parts
         self.frames, self.damaged = 0, False
-        self._stated, self._parts = stated, parts
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """Yield what is decoded, float32 of shape (frames, channels), until the end of the sound."""
+        """Yield what is decoded, of shape (frames, channels) with full scale at 1, until the end of the sound."""
         waiting: list[np.ndarray] = []
         length = 0
         for part in self._parts(self):
@@ -105,7 +131,7 @@ class Sound:
     @property
     def note(self) -> str | None:
         """What readers of the transcript should know, once all blocks are read; None where the file is whole."""
-        read_s, stated_s = self.frames / self.rate, self._stated.seconds
+        read_s, stated_s = self.frames / self.form.rate, self._stated.seconds
         if stated_s is not None and read_s < stated_s - self._stated.tolerance_s:
             return f"{INCOMPLETE}: {read_s:.1f} of {stated_s:.1f} s could be read"
         if self._stated.fault:
@@ -114,11 +140,12 @@ class Sound:
 
 
 @contextmanager
-def open_sound(path: str) -> Iterator[Sound]:
+def open_sound(path: str, precision: Literal["float32", "float64"] = "float32") -> Iterator[Sound]:
     """Open a sound file.
 
     Args:
         path: A local path or an fsspec URI.
+        precision: Of the samples; float64 holds those of all encodings as they are.
 
     Raises:
         AudioError: It cannot be opened or holds no sound; the message names the container and codec where they are
@@ -135,8 +162,8 @@ def open_sound(path: str) -> Iterator[Sound]:
             stream.seek(0)
             if _is_of_libsndfile(stream):
                 with soundfile.SoundFile(stream) as file:
-                    kind = f"{file.format} with {file.subtype}"
-                    yield Sound(file.samplerate, file.channels, kind, stated, lambda _: _by_libsndfile(file))
+                    form = Form(file.format, file.subtype, file.samplerate, file.channels)
+                    yield Sound(form, stated, lambda _: _by_libsndfile(file, precision))
                 return
             options = {"format_whitelist": _CONTAINERS}
             with av.open(stream, options=options, metadata_errors="ignore") as container:
@@ -147,9 +174,10 @@ def open_sound(path: str) -> Iterator[Sound]:
                 if context is None or not context.sample_rate:
                     raise undecodable(name, "its codec is not known")
                 stated = stated if stated != Stated() else _stated_by_ffmpeg(name, container, first)
-                kind = f"{name} with {context.name}"
-                parts = partial(_by_ffmpeg, container, first)
-                yield Sound(context.sample_rate, context.channels, kind, stated, parts)
+                pictures = bool(container.streams.video)
+                form = Form(name, context.name, context.sample_rate, context.channels, pictures)
+                packed = {"float32": "flt", "float64": "dbl"}[precision]
+                yield Sound(form, stated, partial(_by_ffmpeg, container, first, packed))
     except soundfile.LibsndfileError as error:
         raise undecodable(_named_by(head), error.error_string.rstrip(".")) from None
     except av.error.FFmpegError as error:
@@ -183,7 +211,7 @@ def _named_by(head: bytes) -> str:
     return next((kind for kind, begins in _HEADS.items() if re.match(begins, head, re.DOTALL)), "an unknown container")
 
 
-def _by_ffmpeg(container: Any, stream: Any, sound: Sound) -> Iterator[np.ndarray]:
+def _by_ffmpeg(container: Any, stream: Any, packed: str, sound: Sound) -> Iterator[np.ndarray]:
     """Decode packet by packet; where one cannot be decoded, the next may be sound again."""
     layout, rate = stream.codec_context.layout, stream.codec_context.sample_rate
     form: Any = None
@@ -206,7 +234,7 @@ def _by_ffmpeg(container: Any, stream: Any, sound: Sound) -> Iterator[np.ndarray
             if form != (frame.format.name, frame.layout.name, frame.sample_rate):  # a stream behind a stream
                 yield from _samples(resampler, None)
                 form = (frame.format.name, frame.layout.name, frame.sample_rate)
-                resampler = av.AudioResampler(format="flt", layout=layout, rate=rate)
+                resampler = av.AudioResampler(format=packed, layout=layout, rate=rate)
             frame.pts = None  # gaps in time stamps are no sound
             yield from _samples(resampler, frame)
     yield from _samples(resampler, None)
@@ -231,7 +259,7 @@ def _is_of_libsndfile(stream: BinaryIO) -> bool:
     return found
 
 
-def _by_libsndfile(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+def _by_libsndfile(file: soundfile.SoundFile, precision: str) -> Iterator[np.ndarray]:
     # Not by its blocks(): they hand out a whole buffer after a short read, with whatever was in memory before.
-    while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
+    while len(block := file.read(_BLOCK, dtype=precision, always_2d=True)):
         yield block

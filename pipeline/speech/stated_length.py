@@ -7,6 +7,7 @@ _MOST_CHUNKS = 1000
 _LONGEST_S = 1e6  # no file is that long; its header is damaged
 _NOT_CLOSED, _CUT_OFF = "the file was not closed", "the file is cut off"
 _BITS_OF_AU = {23: 4, 25: 3, 26: 5}  # G.721 and G.723; FFmpeg knows the others
+_HAS_DELAY = (b"LAME", b"Lavf", b"Lavc")  # encoders that state their delay
 _UNKNOWN = (0xFFFFFFFF, 0x7FFFFFFF)  # sizes of a recorder that writes to a pipe
 
 
@@ -120,7 +121,7 @@ def _stated_by_voc(stream: BinaryIO) -> Stated:
 
 
 def _stated_by_mp3(stream: BinaryIO, head: bytes) -> Stated:
-    """Read the number of frames that an encoder writes into the first one (Xing, LAME)."""
+    """Read the number of frames that an encoder writes into the first one (Xing), and its delay and padding (LAME)."""
     start = 0
     if head[:3] == b"ID3" and len(head) >= 10:
         start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
@@ -135,4 +136,8 @@ def _stated_by_mp3(stream: BinaryIO, head: bytes) -> Stated:
     if version == 1 or rate == 3 or not flags & 1:
         return Stated()
     hertz = (44_100, 48_000, 32_000)[rate] >> {3: 0, 2: 1, 0: 2}[version]
-    return Stated(frames * (1152 if version == 3 else 576) / hertz)
+    optional = sum(size for bit, size in enumerate((4, 4, 100, 4)) if flags >> bit & 1)
+    lame = first[place + 8 + optional :][:24].ljust(24, b"\0")
+    unheard = lame[21] << 4 | lame[22] >> 4, (lame[22] & 15) << 8 | lame[23]
+    samples = frames * (1152 if version == 3 else 576) - (sum(unheard) if lame[:4] in _HAS_DELAY else 0)
+    return Stated(samples / hertz)

@@ -44,6 +44,8 @@ def of_ffmpeg(
     with av.open(content, "w", format=form, options=options) as container:
         stream = container.add_stream(codec, rate=rate)
         stream.layout = "mono"
+        if codec.startswith("wma"):
+            stream.bit_rate = 64_000
         if picture:
             video = container.add_stream("mpeg4", rate=5)
             video.width = video.height = 64

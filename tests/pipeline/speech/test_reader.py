@@ -71,6 +71,7 @@ WHOLE: dict[str, tuple[Callable[[], bytes], float]] = {
     "amr": (lambda: of_ffmpeg("amr", "libopencore_amrnb", rate=8_000), 6.02),
     "ac3": (lambda: of_ffmpeg("ac3", "ac3", rate=32_000), 6.0),
     "mka": (lambda: of_ffmpeg("matroska", "aac"), 6.02),
+    "wma": (lambda: of_ffmpeg("asf", "wmav2"), 5.98),
     "avi": (lambda: of_ffmpeg("avi", "pcm_s16le", rate=48_000), 6.0),
     "wav with mp3": (lambda: of_ffmpeg("wav", "libmp3lame"), 6.08),
     "wav G.726": (lambda: of_ffmpeg("wav", "g726", rate=8_000), 6.0),
@@ -182,6 +183,30 @@ def test_a_whole_file_has_all_of_its_sound_and_no_note(tmp_path, name):
     assert len(audio.samples) == pytest.approx(audio.duration_s * RATE, abs=2)
 
 
+@pytest.mark.parametrize("frames", [100, 4_096, 8_192, 12_000, 95_999])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "WAV PCM_24",
+        "FLAC PCM_16",
+        "AIFF PCM_16",
+        "CAF PCM_16",
+        "CAF ALAC_16",
+        "CAF ALAC_32",
+        "OGG OPUS",
+        "MP3 MPEG_LAYER_III",
+    ],
+)
+@pytest.mark.parametrize("rate", [8_000, 48_000])
+def test_a_file_that_knows_its_length_has_exactly_so_many_samples(tmp_path, form, rate, frames):
+    stereo = np.stack([voice(frames / rate, rate, seed) for seed in (1, 2)], axis=1)
+    file = tmp_path / "recording"
+    file.write_bytes(of_libsndfile(*form.split(), stereo, rate))
+    with open_sound(str(file)) as sound:
+        read_frames = sum(map(len, sound.blocks()))
+    assert read_frames * rate / sound.form.rate == pytest.approx(frames, abs=1) and sound.note is None
+
+
 @pytest.mark.parametrize("name", NOTED)
 def test_of_a_file_that_lacks_something_the_rest_is_read_and_a_note_says_so(tmp_path, name):
     make, seconds, note = NOTED[name]
@@ -247,4 +272,4 @@ def test_container_and_codec_are_named(tmp_path):
     file = tmp_path / "a"
     file.write_bytes(WHOLE["m4a aac"][0]())
     with open_sound(str(file)) as sound:
-        assert (sound.kind, sound.rate, sound.channels) == ("mov with aac", RATE, 1)
+        assert (str(sound.form), sound.form.rate, sound.form.channels) == ("mov with aac", RATE, 1)
