@@ -20,10 +20,10 @@ class Redact:
 
     The out folder gets audio/ (sample rate, channels and length as they were, and the format where it can be written,
     else FLAC), task1_answer.txt with the redacted transcripts, and the log of what was redacted and which recordings
-    were withheld: redaction_log.json and the table redactions, neither with any text. A recording is withheld if it failed in the run, if its audio cannot be
-    read, or if the time of an entity or its place in the transcript is unknown. Whole words are redacted, and names
-    and numbers wherever they occur in their transcript. What was not found is still there: this is no certified
-    de-identification, and people have to check it.
+    were withheld: redaction_log.json and the table redactions, neither with any text. A recording is withheld if it
+    failed in the run, if its audio cannot be read, or if the time of an entity or its place in the transcript is
+    unknown. Whole words are redacted, and names and numbers wherever they occur in their transcript. What was not found
+    is still there: this is no certified de-identification, and people have to check it.
     """
 
     run: str

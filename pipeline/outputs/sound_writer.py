@@ -30,7 +30,6 @@ _BY_FFMPEG = {
     ("matroska", "opus"): ("webm", "libopus"),
     ("aac", "aac"): ("adts", "aac"),
     ("ac3", "ac3"): ("ac3", "ac3"),
-    ("mp3", "mp2"): ("mp2", "mp2"),
     ("tta", "tta"): ("tta", "tta"),
     ("wv", "wavpack"): ("wv", "wavpack"),
 }
