@@ -10,7 +10,7 @@ import tyro
 
 from jobs.command_line import check_paths, run_job
 from jobs.progress import track
-from pipeline.files import absolute
+from pipeline.files import absolute, schemes_of
 from pipeline.outputs.redaction import LOG, NOTICE, Redaction, redact_run
 
 
@@ -36,6 +36,10 @@ class Redact:
     """Seed of the surrogates: the same seed gives the same ones. Whoever has it can shift dates back: keep it secret.
     Without it, each call gives other surrogates."""
 
+    schemes: tuple[str, ...] = ()
+    """Schemes of addresses, such as s3, from which recordings may be read. Local files always are, and addresses of the
+    scheme of --run."""
+
     overwrite: bool = False
     """Replace the results that the out folder holds."""
 
@@ -46,7 +50,9 @@ def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.redact --help``."""
     job = tyro.cli(Redact, prog="python -m jobs.redact", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
     check_paths({"--run": job.run, "--out": job.out})
-    log = redact_run(job.run, job.out, job.redaction, job.seed, job.overwrite, track)
+    log = redact_run(
+        job.run, job.out, job.redaction, job.seed, job.overwrite, track, schemes_of(job.run) | {*job.schemes}
+    )
     redacted, withheld = len(log["redactions"]), len(log["withheld"])
     print(f"{redacted} entities redacted in {log['recordings']} recordings, {withheld} withheld: {absolute(job.out)}")
     if differ := len(log["notes"]):

@@ -11,7 +11,7 @@ import tyro
 from jobs.command_line import check_paths, run_job
 from jobs.progress import track
 from pipeline.errors import UserError
-from pipeline.files import absolute, check_file, write_text
+from pipeline.files import absolute, check_file, schemes_of, write_text
 from pipeline.outputs.report.content import SOUND_MB, make_page
 from pipeline.submission import read_submission
 
@@ -43,6 +43,10 @@ class Report:
     """With --show-text, the most megabytes of sound in the page, or 0 for none. A minute takes 0.16 MB. Recordings get
     their sound in the order of their ids, and the page says which have none."""
 
+    schemes: tuple[str, ...] = ()
+    """Schemes of addresses, such as s3, from which recordings may be read. Local files always are, and addresses of the
+    scheme of --run."""
+
     overwrite: bool = False
     """Replace the file."""
 
@@ -57,7 +61,8 @@ def main(arguments: list[str]) -> None:
         raise UserError(f"--sound-mb {job.sound_mb}: give a number of megabytes from 0.")
     check_file("--out", job.out, job.overwrite)
     reference = read_submission("--reference", job.reference, prefer_tables=True) if job.reference else None
-    recordings, html = make_page(job.run, reference, job.show_text, job.sound_mb, track)
+    schemes = schemes_of(job.run) | {*job.schemes}
+    recordings, html = make_page(job.run, reference, job.show_text, job.sound_mb, track, schemes)
     write_text(absolute(job.out), html)
     held = "WITH patient text and sound: keep it where the recordings are" if job.show_text else "without patient text"
     print(f"{recordings} recordings, {len(html.encode()) / 1e6:.1f} MB, {held}: {job.out}")

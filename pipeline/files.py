@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -74,6 +74,29 @@ def open_binary(path: str) -> AbstractContextManager[Any]:
         path: A local path or an fsspec URI.
     """
     return fsspec.open(path, "rb") if "://" in path else open(path, "rb")
+
+
+def schemes_of(*paths: str) -> set[str]:
+    """Return the schemes of URIs, such as s3; local paths have none."""
+    return {path.partition("://")[0] for path in paths if "://" in path}
+
+
+def not_opened(path: str, schemes: Collection[str]) -> str | None:
+    """Say why the path of a file, as a table has it, is not opened.
+
+    Args:
+        path: A local path or an fsspec URI.
+        schemes: Those that the user gave.
+
+    Returns:
+        The reason, or None where the path is local or of such a scheme.
+    """
+    others = schemes_of(path) - {"file", *schemes}
+    if not others:
+        return None
+    scheme = others.pop()
+    named = scheme if scheme.isalnum() else "another scheme"
+    return f"it is at an address of {named}, which is opened only where --schemes allows it"
 
 
 def absolute(path: str) -> str:

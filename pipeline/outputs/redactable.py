@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.files import not_opened
 from pipeline.ids import id_order, is_id
 from pipeline.outputs import text
 from pipeline.speech.words import Transcript
@@ -60,13 +61,14 @@ def known_types() -> set[str]:
 
 
 def choose(
-    run: Mapping[str, pa.Table], found: Sequence[Mapping[str, Any]]
+    run: Mapping[str, pa.Table], found: Sequence[Mapping[str, Any]], schemes: Collection[str] = ()
 ) -> tuple[list[RedactableRecording], dict[str, str]]:
     """Separate the recordings that can be redacted from those that have to be withheld.
 
     Args:
         run: The tables recordings, transcripts and failures of a run.
         found: Rows of the entities to redact.
+        schemes: Schemes of addresses from which recordings may be read, see ``files.not_opened``.
 
     Returns:
         The redactable recordings sorted by id, and the reason for withholding each of the others, by id. Names and
@@ -91,6 +93,8 @@ def choose(
             withheld[i] = "the run has no transcript of it"
         elif i not in recordings or not recordings[i]["path"] or recordings[i]["duration_s"] is None:
             withheld[i] = "the run does not know its audio"
+        elif refused := not_opened(recordings[i]["path"], schemes):
+            withheld[i] = f"audio not opened: {refused}"
         elif reasons := [reason for each in entities[i] if (reason := _unknown(each, transcripts[i]["text"]))]:
             withheld[i] = reasons[0]
         else:

@@ -68,6 +68,7 @@ def redact_run(
     seed: int | None = None,
     overwrite: bool = False,
     track: Track = no_progress,
+    schemes: Collection[str] = (),
 ) -> dict[str, Any]:
     """Write redacted copies of a run's recordings and transcripts, and the log.
 
@@ -78,6 +79,7 @@ def redact_run(
         seed: Seed of the surrogates; None uses a random one.
         overwrite: Replace the results that the out folder holds.
         track: Shows the progress of copying the recordings.
+        schemes: Schemes of addresses from which recordings may be read, see ``files.not_opened``.
 
     Returns:
         The log, as ``redaction_log.json`` holds it: the notice, the options, counts, the withheld recordings with
@@ -97,7 +99,7 @@ def redact_run(
     options = {"run": run, "out": out, **asdict(redaction)}
     OutFolder(out, "redact.json", LOG, _MADE_HERE).begin(options, overwrite)
 
-    recordings, withheld = choose(read, [row for row in found if row["type"] in types])
+    recordings, withheld = choose(read, [row for row in found if row["type"] in types], schemes)
     notes, failed = _copy_audio(recordings, f"{folder}/audio", Cover(redaction.sound, redaction.padding_s), track)
     withheld |= failed
     recordings = [recording for recording in recordings if recording.recording_id not in withheld]

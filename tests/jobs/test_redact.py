@@ -215,12 +215,23 @@ def test_overlapping_entities_are_redacted_as_one(run):
         ("transcripts", {"recording_id": "2"}, None, "no transcript"),
         ("recordings", {"recording_id": "2"}, None, "does not know its audio"),
         ("recordings", {"recording_id": "2"}, {"duration_s": 9.0}, "s long"),
+        ("recordings", {"recording_id": "2"}, {"path": "http://127.0.0.1:9/2.flac"}, "an address of http, which is"),
         ("entities", {"type": "HOSPITAL"}, {"start_s": None}, "no time"),
         ("entities", {"type": "HOSPITAL"}, {"start_s": 1.0, "end_s": 1.0}, "no time"),
         ("entities", {"type": "HOSPITAL"}, {"char_start": None}, "no place"),
         ("entities", {"type": "HOSPITAL"}, {"text": "x"}, "no place"),
     ],
-    ids=["failed", "no transcript", "no audio", "other audio", "no time", "no duration", "no place", "other text"],
+    ids=[
+        "failed",
+        "no transcript",
+        "no audio",
+        "other audio",
+        "an address",
+        "no time",
+        "no duration",
+        "no place",
+        "other text",
+    ],
 )
 def test_a_recording_that_is_not_surely_redacted_is_withheld_and_listed(run, name, chosen, fields, reason):
     def edit(rows: list[dict]) -> list[dict]:

@@ -79,7 +79,7 @@ def test_without_show_text_no_text_no_path_and_no_sound_is_in_the_page(made, pag
     forms = {form for secret in made.secrets for form in (secret, json.dumps(secret)[1:-1])}
     assert len(made.secrets) > 100 and not [form for form in forms if form in content]
     assert str(made.run.parent) not in content and "recordings/" not in content and "1.wav" not in content
-    keys = {"id", "in_run", "seconds", "language", "recognizer", "failure", "speech", "entities", "envelope"}
+    keys = {"id", "in_run", "seconds", "language", "recognizer", "note", "failure", "speech", "entities", "envelope"}
     entity_keys = {"type", "kept", "cause", "source", "state", "other", "start_s", "end_s", "confidence"}
     for each in data_of(pages[name])["recordings"]:
         assert set(each) == keys | {"no_audio", "reference"}
@@ -110,6 +110,21 @@ def test_a_recording_whose_audio_is_gone_says_so_and_has_all_else(pages):
     assert gone["envelope"] is None and gone["no_audio"] == "no sound: unreadable: No such file or directory"
     assert gone["text"] and gone["entities"]
     assert shown(pages["default"], "1")["no_audio"] is None
+
+
+def test_only_local_files_and_addresses_of_the_schemes_given_are_opened(made, tmp_path):
+    """A path in a table may lead anywhere; this one would be answered by the computer itself."""
+    made_rows = tables.read(f"{made.run}/recordings", tables.RECORDINGS).to_pylist()
+    run = shutil.copytree(made.run, tmp_path / "run")
+    made_rows[0]["path"] = "http://127.0.0.1:9/1.wav"
+    tables.write(tables.from_rows(made_rows, tables.RECORDINGS), f"{run}/recordings")
+    reasons = []
+    for number, arguments in enumerate(([], ["--schemes", "http"])):
+        page = tmp_path / f"{number}.html"
+        report.main(["--run", str(run), "--out", str(page), *arguments])
+        reasons.append(shown(page, made_rows[0]["recording_id"])["no_audio"])
+    assert "an address of http, which is opened only where --schemes allows it" in reasons[0]
+    assert reasons[1].startswith("no sound: unreadable")
 
 
 def test_the_page_has_the_scores_of_jobs_score(made, pages, tmp_path, capsys):
@@ -328,6 +343,10 @@ def test_recordings_are_filtered_and_sorted(visit, pages):
     page = visit("text")
     page.select_option("#only", "failed")
     assert ids() == ["33", "50", "66", ODD_ID]
+    page.select_option("#only", "with a note")
+    assert ids() == ["7"]
+    page.locator("#list button").click()
+    assert "Note: incomplete: 1.0 of 2.0 s could be read." in page.locator("#recording").inner_text()
     page.select_option("#only", "without sound")
     assert ids() == ["3", "33", "66", ODD_ID]
     page.select_option("#only", "with differences")

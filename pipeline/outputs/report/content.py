@@ -1,5 +1,6 @@
 """The content of a run's report: what the page says of the run, and what it shows of each recording."""
 
+from collections.abc import Collection
 from typing import Any
 
 from pipeline.outputs.progress import Track, no_progress
@@ -15,7 +16,12 @@ SOUND_MB = 6.0
 
 
 def make_page(
-    run: str, reference: Submission | None, show_text: bool, sound_mb: float = SOUND_MB, track: Track = no_progress
+    run: str,
+    reference: Submission | None,
+    show_text: bool,
+    sound_mb: float = SOUND_MB,
+    track: Track = no_progress,
+    schemes: Collection[str] = (),
 ) -> tuple[int, str]:
     """Make the HTML page of a run.
 
@@ -25,6 +31,7 @@ def make_page(
         show_text: Include transcripts, texts of entities and sound.
         sound_mb: Most megabytes of sound in the page.
         track: Shows the progress of decoding the recordings.
+        schemes: Schemes of addresses from which recordings may be read, see ``files.not_opened``.
 
     Returns:
         The number of recordings in the page, and the page.
@@ -37,7 +44,7 @@ def make_page(
     recordings = recordings_of(read)
     if reference:
         recordings, scores = compare(recordings, reference, read["entities"], with_spans=show_text)
-    recordings = add_sound(recordings, 1e6 * sound_mb if show_text else 0.0, track)
+    recordings = add_sound(recordings, 1e6 * sound_mb if show_text else 0.0, track, schemes)
     groups = summary.colours(recordings, {group.name: list(group.types) for group in load_entity_groups()})
     content = {
         "show_text": show_text,

@@ -64,6 +64,7 @@ const FILTERS = {
   "without speech": (recording) => recording.in_run && !recording.failure && !recording.speech,
   "without sound": (recording) => data.show_text && !recording.sound,
   failed: (recording) => recording.failure !== null,
+  "with a note": (recording) => Boolean(recording.note),
   "not in the run": (recording) => !recording.in_run,
 };
 
@@ -164,6 +165,7 @@ function show(recording) {
       element("span", {}, about.filter(Boolean).join(" · ")),
     ),
     ...(failure ? [element("p", { class: "bad" }, `Failed in ${failure.stage}: ${failure.error}`)] : []),
+    ...(recording.note ? [element("p", { class: "bad" }, `Note: ${recording.note}.`)] : []),
     ...(recording.seconds ? [player(recording), timeline(recording)] : []),
     ...(data.show_text ? [texts(recording)] : []),
     table(recording),

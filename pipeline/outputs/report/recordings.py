@@ -111,6 +111,7 @@ def for_page(recording: ReportRecording, show_text: bool) -> dict[str, Any]:
         "seconds": round(recording.seconds, 3),
         "language": transcript and transcript["language"],
         "recognizer": transcript and transcript["recognizer"],
+        "note": recording.about.get("note"),
         "failure": recording.failure and {key: recording.failure[key] for key in ("stage", "error")},
         "speech": bool(transcript and transcript["text"]),
         "entities": [_entity(row, show_text) for row in recording.entities],

@@ -3,7 +3,7 @@
 import io
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
+from pipeline.files import not_opened
 from pipeline.outputs.progress import Track, no_progress
 from pipeline.outputs.report.recordings import ReportRecording
 from pipeline.settings import DecodingSettings
@@ -34,7 +35,7 @@ class Preview(NamedTuple):
 
 
 def add_sound(
-    recordings: Sequence[ReportRecording], most_sound: float, track: Track = no_progress
+    recordings: Sequence[ReportRecording], most_sound: float, track: Track = no_progress, schemes: Collection[str] = ()
 ) -> list[ReportRecording]:
     """Add the envelopes and, until the page's limit is reached, the small copies.
 
@@ -42,11 +43,12 @@ def add_sound(
         recordings: All recordings of the page; the first ones get sound.
         most_sound: Limit of the sound in the page, in characters of Base64.
         track: Shows the progress of decoding.
+        schemes: Schemes of addresses from which recordings may be read, see ``files.not_opened``.
     """
     left = most_sound
 
     def load(recording: ReportRecording) -> Preview:
-        return preview(recording.about.get("path"), recording.about.get("duration_s"), copy=left > 0)
+        return preview(recording.about.get("path"), recording.about.get("duration_s"), left > 0, schemes)
 
     added = []
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
@@ -58,16 +60,19 @@ def add_sound(
     return added
 
 
-def preview(path: str | None, duration_s: float | None, copy: bool) -> Preview:
+def preview(path: str | None, duration_s: float | None, copy: bool, schemes: Collection[str] = ()) -> Preview:
     """Decode a recording for the page.
 
     Args:
         path: A local path or an fsspec URI, or None if it is unknown.
         duration_s: Length in seconds when the run decoded it; None skips the comparison.
         copy: Make the small copy too.
+        schemes: Schemes of addresses from which recordings may be read, see ``files.not_opened``.
     """
     if not path:
         return Preview(no_audio="no sound: the run does not know where it is")
+    if refused := not_opened(path, schemes):
+        return Preview(no_audio=f"no sound: {refused}")
     try:
         audio = decode(path, DecodingSettings(min_duration_s=0.0, max_duration_s=math.inf))
     except AudioError as error:

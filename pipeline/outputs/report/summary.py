@@ -25,6 +25,7 @@ def counts(recordings: Sequence[ReportRecording]) -> dict[str, Any]:
         "transcripts": languages.total(),
         "languages": dict(sorted(languages.items())),
         "without_speech": sum(each.transcript is not None and not each.transcript["text"] for each in recordings),
+        "with_note": sum(bool(each.about.get("note")) for each in recordings),
         "failures": sum(each.failure is not None for each in recordings),
         "kept": sum(kept),
         "dropped": len(kept) - sum(kept),
