@@ -35,6 +35,15 @@ def tiny_settings(tiny_whisper, tiny_parakeet, tagger_folders) -> Settings:
 
 
 @pytest.fixture(scope="session")
+def model_options(tiny_settings) -> list[str]:
+    """The same models, as options of a job."""
+    models = tiny_settings.models
+    options = ["--whisper", models.whisper, "--parakeet", models.parakeet]
+    options += ["--base-model", models.base_model, "--adapters", models.adapters]
+    return [*options, "--profile", "demo", "--tagger.max-entities", "4"]
+
+
+@pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[None]:
     """One Ray for all tests, with more logical CPUs than the machine may have."""
     import ray

@@ -19,14 +19,6 @@ ROOT = Path(__file__).parents[2]
 DEMO = ["--audio", "pipeline/demo/clips", "--out", "runs/none"]
 
 
-@pytest.fixture(scope="session")
-def model_options(tiny_settings) -> list[str]:
-    models = tiny_settings.models
-    options = ["--whisper", models.whisper, "--parakeet", models.parakeet]
-    options += ["--base-model", models.base_model, "--adapters", models.adapters]
-    return [*options, "--profile", "demo", "--tagger.max-entities", "4"]
-
-
 def read(out: Path) -> dict[str, list[dict]]:
     return {name: tables.read(str(out / name), schema).to_pylist() for name, schema in tables.SCHEMAS.items()}
 
