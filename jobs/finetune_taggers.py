@@ -45,7 +45,7 @@ class FinetuneTaggers:
     """Folder for the adapters; every node has to see it."""
 
     profile: str = "demo"
-    """Values of the settings: demo, rtx4090 or reference."""
+    """Values of the settings: demo, laptop, rtx4090 or reference."""
 
     groups: tuple[str, ...] = ()
     """Entity groups to train, as in names care; without it, all that have examples."""

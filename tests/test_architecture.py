@@ -14,9 +14,9 @@ MAY_IMPORT = {
     "speech": set(),
     "tagging": {"speech"},
     "scoring": {"speech"},
-    "corpus": {"speech", "tagging"},
+    "corpus": {"speech", "tagging", "synthetic"},
     "synthetic": {"speech", "tagging"},
-    "outputs": {"speech", "tagging", "scoring", "corpus"},
+    "outputs": {"speech", "tagging", "scoring", "corpus", "synthetic"},
 }
 """Packages of pipeline, and the other packages that each may import."""
 

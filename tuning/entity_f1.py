@@ -5,9 +5,10 @@ from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
 from pipeline import settings
-from pipeline.tagging.constraint import Constraint, Vocabulary
-from pipeline.tagging.decoding import Decoder, Prefix, Request
-from pipeline.tagging.prompts import Prompt, encode, end_of_turn, guard, render
+from pipeline.tagging.constraint import Vocabulary
+from pipeline.tagging.decoding import Decoder, Prefix
+from pipeline.tagging.prompts import Prompt, encode, end_of_turn, render
+from pipeline.tagging.requests import request
 
 _SETTINGS = settings.TaggerSettings()
 
@@ -27,11 +28,7 @@ def entity_f1(model: PeftModel, tokenizer: PreTrainedTokenizerBase, prompt: Prom
     vocabulary = Vocabulary(tokenizer, end_of_turn(tokenizer))
     prefix = Prefix(encode(tokenizer, render(tokenizer, prompt, "")))
     requests = [
-        Request(
-            encode(tokenizer, render(tokenizer, prompt, text)),
-            Constraint(vocabulary, guard(text), list(prompt.types), _SETTINGS.max_entities),
-            prefix,
-        )
+        request(tokenizer, vocabulary, prompt, text, prefix, _SETTINGS.max_entities)
         for text in sample["transcript"].to_pylist()
     ]
     decoded = Decoder(model.eval(), vocabulary, _SETTINGS.batch_size).decode(requests)

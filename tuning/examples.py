@@ -8,8 +8,9 @@ import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
 from pipeline.errors import UserError
+from pipeline.tagging.alphabet import Alphabet, token_bytes
 from pipeline.tagging.entities import Span
-from pipeline.tagging.prompts import Prompt, completion, encode, end_of_turn, render
+from pipeline.tagging.prompts import Prompt, completion, encode, end_of_turn, guard, render
 from pipeline.tagging.tagger import cut
 
 _SHORTEST_BYTES = 64  # of a transcript's part; below it, the prompt is what is too long
@@ -36,10 +37,12 @@ def tokenize(
         UserError: The prompt leaves no room for a transcript.
     """
     end = end_of_turn(tokenizer)
+    alphabet = Alphabet(token_bytes(tokenizer).values())
     rows: dict[str, list[list[int]]] = {"input_ids": [], "completion_mask": []}
 
     def encoded(text: str, tagged: str) -> tuple[list[int], list[int]]:
-        return encode(tokenizer, render(tokenizer, prompt, text)), encode(tokenizer, tagged + end)
+        question = render(tokenizer, prompt, alphabet.write(guard(text)))
+        return encode(tokenizer, question), encode(tokenizer, alphabet.write(tagged) + end)
 
     for row in table.select(["transcript", "spans", "tagged"]).to_pylist():
         text = row["transcript"]

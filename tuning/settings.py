@@ -205,6 +205,20 @@ ADAPTER_PROFILES = {
         dtype="float32",
         num_gpus=0,
     ),
+    # A real model that two CPU cores can train; a GPU takes minutes. Of so low a rank, six adapters are 13 MB together.
+    "laptop": AdapterSettings(
+        base_model="Qwen/Qwen2.5-Coder-0.5B-Instruct",
+        rank=2,
+        dropout=0.0,
+        learning_rate=3e-4,
+        epochs=3,
+        batch_size=4,
+        accumulation=1,
+        few_shot=0,
+        quantization="none",
+        num_gpus=0,
+        num_cpus=2,
+    ),
     # The reference's, without the few-shot turns, which are most of its tokens, and with loss on the answers only.
     "rtx4090": AdapterSettings(few_shot=0),
     # The reference method: five few-shot turns before each example, and loss on all of it.

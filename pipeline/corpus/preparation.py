@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import tables
-from pipeline.corpus import labels, manifests, report, tagging_datasets
+from pipeline.corpus import labels, manifests, report, synthetic_texts, tagging_datasets
 from pipeline.corpus.alphabet import plain_english
 from pipeline.corpus.folders import Folder
 from pipeline.errors import UserError
@@ -23,6 +23,8 @@ REPORT, PAGE = "prepare_report.json", "prepare_report.html"
 MADE = [*tables.SCHEMAS, "recognised", "audio", "manifests", "tagging", PAGE]
 """Files and folders that are written besides the report."""
 
+_TRAIN_FOR_VALID = 5  # made-up recordings to train on, for each to validate on
+
 _FACTS = ("path", "duration_s", "sample_rate", "channels")
 
 
@@ -35,6 +37,14 @@ class PreparationSettings:
 
     few_shot: int | None = None
     """Number of few-shot turns in each prompt. By default, all that the entity groups have."""
+
+    brief: bool = False
+    """Write short prompts, which name the types without describing them: small models read a third of the tokens, and
+    learn from the examples what a type is. It goes well with --few-shot 0."""
+
+    synthetic: int = 0
+    """Fewest training recordings with an entity of each entity group: what the folders lack is made up, texts of a
+    clinic that does not exist, and counted apart. Types without public examples need it."""
 
     negatives: float = 0.5
     """Number of recordings without an entity of the entity group for each recording with one."""
@@ -54,7 +64,8 @@ class PreparationSettings:
 
 def check(settings: PreparationSettings) -> None:
     """Raise a UserError, which names the option, if a value is out of its range."""
-    most = {"negatives": 1e6, "recognised_share": 1, "few_shot": 1e6, "min_duration_s": settings.max_duration_s}
+    most = {"negatives": 1e6, "recognised_share": 1, "few_shot": 1e6, "synthetic": 100_000}
+    most["min_duration_s"] = settings.max_duration_s
     check_numbers(vars(settings), {}, most)
 
 
@@ -175,12 +186,19 @@ def _write_datasets(
         ids = recordings.filter(pc.field("split") == split)["recording_id"].to_pylist()
         splits[split] = tagging_datasets.choose(ids, texts, settings.recognised_share, settings.seed)
     for group in groups:
-        prompt = Prompt.of(group, settings.few_shot)
+        prompt = Prompt.of(group, settings.few_shot, settings.brief)
         dataset: dict[str, pa.Table] = {}
         for split, some in splits.items():
-            dataset[split], counts[group.name][split] = tagging_datasets.build(
-                prompt, some, settings.negatives, settings.seed
-            )
+            table, counted = tagging_datasets.build(prompt, some, settings.negatives, settings.seed)
+            least = settings.synthetic if split == "train" else settings.synthetic // _TRAIN_FOR_VALID
+            if (lacking := least - counted["positives"]) > 0:
+                made_up = synthetic_texts.with_entities_of(group, lacking, f"{settings.seed} {split}")
+                more, more_counted = tagging_datasets.build(prompt, made_up, settings.negatives, settings.seed)
+                table = pa.concat_tables([table, more])
+                counted["synthetic"] = more_counted["positives"] + more_counted["negatives"]
+            dataset[split], counts[group.name][split] = table, counted
+        spans = [span for spans in dataset["train"]["spans"].to_pylist() for span in spans]
+        prompt = prompt.with_room_for((span["type"], span["char_end"] - span["char_start"]) for span in spans)
         tagging_datasets.write(f"{out}/tagging/{group.name}", prompt, dataset)
     return counts
 
@@ -224,5 +242,5 @@ def _notes(folders: Sequence[Folder], datasets: Mapping[str, Mapping[str, Any]],
     return notes + [
         f"The entity group {group} has no labelled clip to train on: its dataset is empty."
         for group, by_split in datasets.items()
-        if not by_split["train"]["positives"]
+        if not by_split["train"]["positives"] + by_split["train"]["synthetic"]
     ]

@@ -25,8 +25,9 @@ _SPANS = pa.list_(pa.struct([("type", pa.string()), ("char_start", pa.int32()), 
 SCHEMA = tables.schema(
     "recording_id: string, text_source: string, transcript: string, spans: spans?, tagged: string", spans=_SPANS
 )
-"""One recording for one adapter. ``text_source`` is gold (the reference transcript) or recognised (an ASR model's),
-spans are characters of the transcript, half open, and ``tagged`` is the answer: the transcript with inline tags."""
+"""One recording for one adapter. ``text_source`` is gold (the reference transcript), recognised (an ASR model's) or
+synthetic (made up), spans are characters of the transcript, half open, and ``tagged`` is the answer: the transcript
+with inline tags."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def build(
     """
     positives: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
-    counts = dict.fromkeys(("positives", "negatives", "entities", "overlapping", "label_not_found"), 0)
+    counts = dict.fromkeys(("positives", "negatives", "entities", "synthetic", "overlapping", "label_not_found"), 0)
     for texts in recordings:
         of_group = [[label for label in text.labels if label["group"] == prompt.group] for text in texts]
         complete = [

@@ -7,15 +7,17 @@ that join a tag and text need no special case, and without its tags every answer
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
-from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+from pipeline.tagging.alphabet import Alphabet, token_bytes
 
 _CLOSED = -1
 _LETTER = "[A-Za-zÀ-ÖØ-öø-ɏ\u1e00-\u1effＡ-Ｚａ-ｚ]"
@@ -27,6 +29,7 @@ class Vocabulary:
     """The bytes of a tokenizer's tokens, as a trie.
 
     Attributes:
+        alphabet: What the tokenizer can write.
         ids: Token id of each byte string; the lowest one if several tokens have the same bytes.
         prefixes: All proper prefixes of tokens: the inner nodes of the trie.
         end: Id of the token that ends a turn.
@@ -41,19 +44,12 @@ class Vocabulary:
             end_of_turn: The special token that ends an answer.
 
         Raises:
-            ValueError: A byte has no token of its own, or ``end_of_turn`` is not a single token.
+            ValueError: It is no byte-level BPE, or ``end_of_turn`` is not a single token.
         """
-        alphabet = {character: byte for byte, character in bytes_to_unicode().items()}
-        added = set(tokenizer.added_tokens_decoder)
-        self.bytes: dict[int, bytes] = {
-            id_: bytes(alphabet[character] for character in token)
-            for token, id_ in sorted(tokenizer.get_vocab().items(), key=lambda item: item[1], reverse=True)
-            if id_ not in added and all(character in alphabet for character in token)
-        }
-        self.ids = {value: id_ for id_, value in self.bytes.items() if value}
+        self.bytes = token_bytes(tokenizer)
+        self.alphabet = Alphabet(self.bytes.values())
+        self.ids = {value: id_ for id_, value in reversed(self.bytes.items()) if value}
         self.prefixes = {value[:length] for value in self.ids for length in range(1, len(value))}
-        if any(bytes([byte]) not in self.ids for byte in range(256)):
-            raise ValueError("the tokenizer is not a byte-level BPE: some bytes have no token of their own")
         if end_of_turn not in tokenizer.get_vocab():
             raise ValueError(f"the chat template ends an answer with {end_of_turn!r}, which is not one token")
         self.end: int = tokenizer.get_vocab()[end_of_turn]
@@ -178,16 +174,23 @@ class Constraint:
     start = State()
 
     def __init__(
-        self, vocabulary: Vocabulary, text: str, types: Sequence[str], max_entities: int, opening_bias: float = 0.0
+        self,
+        vocabulary: Vocabulary,
+        text: str,
+        types: Sequence[str],
+        max_entities: int,
+        opening_bias: float = 0.0,
+        longest: Mapping[str, int] = MappingProxyType({}),
     ):
         """Build the automaton of one text.
 
         Args:
             vocabulary: The model's vocabulary.
-            text: The text to copy, without ``<``.
+            text: The text to copy, as ``Alphabet.write`` returns it.
             types: Names of the types, as in the tags.
             max_entities: Maximum number of entities; the text after them is copied without tags.
             opening_bias: Value added to the logits of tokens that begin an opening tag; above 0 finds more entities.
+            longest: Most characters of an entity by type. It may be longer where it would have to end inside a word.
 
         Raises:
             ValueError: The text contains ``<``.
@@ -210,6 +213,9 @@ class Constraint:
         # with another token, it would have to spell out the rest.
         own = {start + place for start, _, word in words for place in vocabulary.splits(word)}
         self._sealed = within - own - vocabulary.ends(text)
+        self._offsets = [0, *accumulate(len(character.encode()) for character in text)]
+        self._ends = sorted(self._closes)
+        self._longest = [longest.get(type_, len(text)) for type_ in types]
         self._last_open = max(self._opens & set(range(self._last)), default=-1)
         self._memo: dict[State, Legal] = {}
 
@@ -257,7 +263,7 @@ class Constraint:
             state = State(position, type_, position)
         if type_ != _CLOSED:
             if not state.tag:
-                end = self._guess_end(state.opened, position)
+                end = min(self._guess_end(state.opened, position), self._latest_end(type_, state.opened))
                 rest += self._text[position:end]
                 position = end
             rest += self._closing[type_][0][len(state.tag) :]
@@ -272,8 +278,27 @@ class Constraint:
             return state._replace(entities=0), state.entities
         return state, 0
 
+    def _latest_end(self, type_: int, opened: int) -> int:
+        """Return the last byte position where an entity may end that starts at ``opened``."""
+        first = bisect_left(self._offsets, opened)
+        latest = self._offsets[min(first + self._longest[type_], len(self._offsets) - 1)]
+        place = max(bisect_right(self._ends, latest) - 1, bisect_right(self._ends, opened))
+        return min(self._ends[place], self._last)
+
     def _find(self, state: State) -> Legal:
-        """Find the legal tokens of a state by walking the trie along the text and the tags."""
+        """Find the legal tokens of a state."""
+        # Where an entity has to end behind a word, the tokenizer's own tokens may all reach further.
+        found = self._walk(state, self._sealed) or self._walk(state, frozenset())
+        assert found is not None, "single bytes lead from every state to the next"
+        return found
+
+    def _walk(self, state: State, sealed: Set[int]) -> Legal | None:
+        """Find the legal tokens of a state by walking the trie along the text and the tags.
+
+        Args:
+            state: The state.
+            sealed: Positions where no token may end.
+        """
         vocabulary, text = self.vocabulary, self._text
         ids, prefixes = vocabulary.ids, vocabulary.prefixes
         found: dict[int, State | None] = {}
@@ -306,10 +331,10 @@ class Constraint:
             written, (start, type_, opened, _, entities), opens = walk.pop()
             inside = type_ != _CLOSED
             may_open = not inside and entities < self.max_entities
-            for position in range(start, (self._last if inside else len(text)) + 1):
+            for position in range(start, (self._latest_end(type_, opened) if inside else len(text)) + 1):
                 piece = written + text[start:position]
                 if position > start:
-                    if piece in ids and position not in self._sealed:
+                    if piece in ids and position not in sealed:
                         found[ids[piece]] = State(position, type_, opened, b"", entities)
                         if opens:
                             opening.add(ids[piece])
@@ -321,6 +346,8 @@ class Constraint:
                     )
         if state.position == len(text) and state.type == _CLOSED and not state.tag:
             found[vocabulary.end] = None
+        if not found:
+            return None
         tokens = sorted(found)
         legal = np.array(tokens, np.int64)
         bias = self.opening_bias * np.isin(legal, list(opening)) if opening else np.zeros(len(tokens))

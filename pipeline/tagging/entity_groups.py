@@ -14,6 +14,9 @@ from pipeline.tagging.entities import parse
 
 BUILT_IN = Path(__file__).with_name("entity_groups.yaml")
 
+LONGEST = 64
+"""Most characters of an entity whose type has no limit of its own."""
+
 _GROUP = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -25,11 +28,13 @@ class EntityGroup:
         name: Name of the entity group and of its adapter folder.
         types: The types in order, each with its description in the prompt.
         examples: Few-shot examples as tagged text.
+        longest: Most characters of an entity of each type.
     """
 
     name: str
     types: Mapping[str, str]
     examples: tuple[str, ...]
+    longest: Mapping[str, int]
 
 
 def load_entity_groups(path: Path | None = None) -> tuple[EntityGroup, ...]:
@@ -87,8 +92,8 @@ def _group(path: Path, name: Any, body: Any) -> EntityGroup:
     where = f"{path}, group {name}"
     if not isinstance(name, str) or not _GROUP.fullmatch(name):
         raise UserError(f"{where}: a group's name is made of small letters, digits, _ and -.")
-    if not isinstance(body, dict) or set(body) != {"types", "examples"}:
-        raise UserError(f"{where}: write exactly `types:` and `examples:` under it.")
+    if not isinstance(body, dict) or set(body) - {"longest"} != {"types", "examples"}:
+        raise UserError(f"{where}: write `types:`, `examples:` and perhaps `longest:` under it, and nothing else.")
 
     types, examples = body["types"], body["examples"]
     if not isinstance(types, dict) or not types or not all(isinstance(line, str) for line in types.values()):
@@ -107,4 +112,10 @@ def _group(path: Path, name: Any, body: Any) -> EntityGroup:
         unknown = {span.type for span in spans} - set(types)
         if unknown:
             raise UserError(f"{where}, example {number}: no type of this group is called {min(unknown)}.")
-    return EntityGroup(name, types, tuple(examples))
+
+    longest = body.get("longest", {})
+    if not isinstance(longest, dict) or not all(isinstance(most, int) and most > 0 for most in longest.values()):
+        raise UserError(f"{where}: write under `longest:` the most characters of an entity, as `NAME: 40`.")
+    if unknown := set(longest) - set(types):
+        raise UserError(f"{where}: `longest:` names {min(unknown)}, which is no type of this group.")
+    return EntityGroup(name, types, tuple(examples), {type_: longest.get(type_, LONGEST) for type_ in types})

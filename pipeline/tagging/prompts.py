@@ -2,17 +2,18 @@
 
 A prompt is a conversation: the task with the types of an entity group, few-shot turns, and the transcript. The answer
 is the transcript with inline tags. The model reads a stand-in of one character for every ``<`` of a transcript: so each
-``<`` in an answer opens a tag, and characters keep their place.
+``<`` in an answer opens a tag, and characters keep their place. So does what a tokenizer cannot write, see
+``pipeline.tagging.alphabet``.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from pipeline.tagging.entities import Span, strip_tags
-from pipeline.tagging.entity_groups import EntityGroup
+from pipeline.tagging.entity_groups import LONGEST, EntityGroup
 
 STAND_IN = "‹"
 
@@ -36,18 +37,30 @@ class Prompt:
         types: Its types with their descriptions.
         system: The system message.
         examples: Few-shot turns as tagged text; the question is the same text without its tags.
+        longest: Most characters of an entity by type, which the constraint keeps to; a type without has ``LONGEST``.
     """
 
     group: str
     types: dict[str, str]
     system: str
     examples: tuple[str, ...]
+    longest: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, group: EntityGroup, few_shot: int | None = None) -> "Prompt":
-        """Make the prompt of an entity group with its first ``few_shot`` examples; None takes all."""
-        listed = "\n".join(f"- {type_}: {line}" for type_, line in group.types.items())
-        return cls(group.name, dict(group.types), f"{_TASK}\n\nTypes:\n{listed}", group.examples[:few_shot])
+    def of(cls, group: EntityGroup, few_shot: int | None = None, brief: bool = False) -> "Prompt":
+        """Make the prompt of an entity group.
+
+        Args:
+            group: The entity group.
+            few_shot: Number of its examples to show; None takes all.
+            brief: Name the types alone, for models that learn from many examples what they are.
+        """
+        if brief:
+            system = f"Repeat the text and tag {', '.join(group.types)}."
+        else:
+            listed = "\n".join(f"- {type_}: {line}" for type_, line in group.types.items())
+            system = f"{_TASK}\n\nTypes:\n{listed}"
+        return cls(group.name, dict(group.types), system, group.examples[:few_shot], dict(group.longest))
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Prompt":
@@ -58,11 +71,24 @@ class Prompt:
             TypeError: A value is of another kind, or the content is no object.
             ValueError: The types are no object.
         """
-        return cls(content["group"], dict(content["types"]), content["system"], tuple(content["few_shot"]))
+        longest = dict(content.get("longest", {}))
+        return cls(content["group"], dict(content["types"]), content["system"], tuple(content["few_shot"]), longest)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of a dataset's ``prompt.json``, which is also part of an adapter's ``tagging.json``."""
-        return {"group": self.group, "types": self.types, "system": self.system, "few_shot": list(self.examples)}
+        told = {"group": self.group, "types": self.types, "system": self.system, "few_shot": list(self.examples)}
+        return told | {"longest": dict(self.longest)}
+
+    def with_room_for(self, texts: Iterable[tuple[str, int]]) -> "Prompt":
+        """Return the prompt with room for entities half as long again as those of a training set.
+
+        Args:
+            texts: Type and number of characters of each entity.
+        """
+        longest = {type_: self.longest.get(type_, LONGEST) for type_ in self.types}
+        for type_, characters in texts:
+            longest[type_] = max(longest[type_], characters + characters // 2)
+        return replace(self, longest=longest)
 
     def with_examples(self, few_shot: int | None) -> "Prompt":
         """Return the prompt with its first ``few_shot`` examples; None takes all."""

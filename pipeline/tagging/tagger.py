@@ -11,11 +11,12 @@ import torch
 from pipeline.errors import UserError
 from pipeline.settings import NO_ADAPTERS, TaggerSettings
 from pipeline.tagging.adapters import load_adapters, load_base
-from pipeline.tagging.constraint import Constraint, Vocabulary
+from pipeline.tagging.constraint import Vocabulary
 from pipeline.tagging.decoding import Decoder, Prefix, Request
 from pipeline.tagging.entities import Entity, Span
 from pipeline.tagging.entity_groups import load_entity_groups
-from pipeline.tagging.prompts import Prompt, encode, end_of_turn, guard, render
+from pipeline.tagging.prompts import Prompt, encode, end_of_turn, render
+from pipeline.tagging.requests import request
 
 _SHORTEST_CHUNK = 64  # bytes of text that must fit into the context, else the base model is rejected
 _LONGEST_CONTEXT = 16384  # tokens; a longer context is not worth its memory
@@ -88,7 +89,7 @@ class Tagger:
             self._vocabulary = Vocabulary(self._tokenizer, end_of_turn(self._tokenizer))
         except ValueError as error:
             raise UserError(
-                f"The base model {base_model} (--base-model) cannot tag: {error}. Take a Llama 3 or Qwen model."
+                f"The base model {base_model} (--base-model) cannot tag: {error}. Take a Llama 3, Qwen or SmolLM2."
             ) from error
         self._prefixes = [
             Prefix(self._common_prefix(prompt), None if adapters == NO_ADAPTERS else prompt.group)
@@ -137,17 +138,14 @@ class Tagger:
 
     def _request(self, chunk: Chunk, transcript: str) -> Request:
         prompt = self._prompts[chunk.prompt]
-        text = guard(transcript[chunk.start : chunk.end])
-        return Request(
-            encode(self._tokenizer, render(self._tokenizer, prompt, text)),
-            Constraint(
-                self._vocabulary,
-                text,
-                list(prompt.types),
-                self._settings.max_entities,
-                self._settings.opening_bias.get(prompt.group, 0.0),
-            ),
+        return request(
+            self._tokenizer,
+            self._vocabulary,
+            prompt,
+            transcript[chunk.start : chunk.end],
             self._prefixes[chunk.prompt],
+            self._settings.max_entities,
+            self._settings.opening_bias.get(prompt.group, 0.0),
         )
 
     def _decode(self, requests: Sequence[Request]) -> list[list[Span]]:

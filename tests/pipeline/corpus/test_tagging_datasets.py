@@ -29,7 +29,14 @@ def test_a_row_holds_the_transcript_its_spans_and_the_tagged_transcript():
     assert list(row) == ["recording_id", "text_source", "transcript", "spans", "tagged"]
     assert row["tagged"] == "Dr. <DOCTOR>Lee</DOCTOR> a‹b" and row["transcript"] == "Dr. Lee a<b"
     assert row["spans"] == [{"type": "DOCTOR", "char_start": 4, "char_end": 7}]
-    assert counts == {"positives": 1, "negatives": 0, "entities": 1, "overlapping": 0, "label_not_found": 0}
+    assert counts == {
+        "positives": 1,
+        "negatives": 0,
+        "entities": 1,
+        "synthetic": 0,
+        "overlapping": 0,
+        "label_not_found": 0,
+    }
 
 
 def test_a_dataset_is_read_as_it_was_written(tmp_path):

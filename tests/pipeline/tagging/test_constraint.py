@@ -79,6 +79,31 @@ def test_whatever_is_chosen_the_text_comes_back(any_vocabulary, text: str, seed:
 
 
 @quick
+@given(text=hostile, seed=st.integers(0, 2**32), longest=st.integers(1, 5))
+def test_an_entity_ends_within_its_length_or_at_the_first_place_where_it_can(any_vocabulary, text, seed, longest):
+    limits = {type_: longest + place for place, type_ in enumerate(TYPES)}
+    constraint = Constraint(any_vocabulary[1], text, TYPES, 3, longest=limits)
+    choose = random.Random(seed)
+    written, state = b"", constraint.start
+    while state is not None:
+        token = choose.choice(constraint.legal(state).ids.tolist())
+        state = constraint.after(state, token)
+        written += constraint.vocabulary.bytes[token]
+    back, spans = parse(written.decode())
+    assert back == text
+    free = Constraint(any_vocabulary[1], text, TYPES, 3)
+    for span in spans:
+        start, end = (len(text[:place].encode()) for place in (span.char_start, span.char_end))
+        ends = sorted(place for place in free._closes if place > start)
+        assert span.char_end - span.char_start <= limits[span.type] or end == ends[0]
+
+
+@pytest.mark.parametrize(("answer", "legal"), [("<ID>Ann</ID> Lee ", True), ("<ID>Ann Lee</ID> ", False)])
+def test_a_longer_entity_is_not_legal(vocabulary, answer: str, legal: bool):
+    assert follow(Constraint(vocabulary, "Ann Lee ", TYPES, 3, longest={"ID": 5}), answer.encode()) == legal
+
+
+@quick
 @given(text=hostile, data=st.data())
 def test_every_tagging_is_legal_in_the_tokens_of_the_tokenizer(any_vocabulary, text: str, data: st.DataObject):
     tagger_tokenizer, vocabulary = any_vocabulary
