@@ -23,6 +23,7 @@ from pipeline import settings as inference
 from pipeline import tables
 from pipeline.corpus.tagging_datasets import Dataset
 from pipeline.tagging.adapters import load_base, write_tagging_json
+from tuning.cpu_trainer import CpuTrainer
 from tuning.curves import METRICS, Metrics, gpu_sample
 from tuning.examples import tokenize
 from tuning.progress import Progress
@@ -115,7 +116,7 @@ def make_trainer(dataset: Dataset, settings: AdapterSettings, folder: Path) -> S
         task_type="CAUSAL_LM",
     )
     model = get_peft_model(base, lora)
-    trainer = SFTTrainer(
+    trainer = (SFTTrainer if on_gpu else CpuTrainer)(
         model,
         args=_arguments(settings, folder, data, on_gpu),
         train_dataset=data["train"],

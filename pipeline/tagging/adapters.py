@@ -6,8 +6,9 @@ identifies its base model. Inference uses the same prompt and refuses another ba
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftModel
@@ -23,8 +24,14 @@ from transformers import (
 from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.settings import NO_ADAPTERS, TaggerSettings
+from pipeline.tagging.alphabet import token_bytes
 from pipeline.tagging.entity_groups import EntityGroup
-from pipeline.tagging.prompts import Prompt, render
+from pipeline.tagging.prompts import Prompt
+
+_SHAPE = (
+    *("model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers"),
+    *("num_attention_heads", "num_key_value_heads"),
+)
 
 
 def load_base(
@@ -102,23 +109,20 @@ def load_adapters(
     return tagger.eval(), prompts
 
 
-def identify(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
-    """Return what tells base models apart: a hash of the tokenizer with its chat template, and one of a few weights.
+def identify(model: Any, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    """Return what tells base models apart: their shape, and a hash of the vocabulary.
 
-    The weights are those of the last norm in bfloat16: they are few, and neither 4 bits nor adapters change them.
+    The weights are not part of it: one model is published in several conversions, which differ in their last bits.
     """
-    sample = Prompt("sample", {}, "system", ("question",))
-    spoken = json.dumps([sorted(tokenizer.get_vocab().items()), render(tokenizer, sample, "question")])
-    norm = [weight for name, weight in model.named_parameters() if name.endswith("norm.weight")][-1]
-    weights = norm.detach().to("cpu", torch.bfloat16).contiguous().view(torch.uint8).numpy().tobytes()
+    vocabulary = "\n".join(f"{id_} {token.hex()}" for id_, token in token_bytes(tokenizer).items())
     return {
-        "tokenizer_sha256": hashlib.sha256(spoken.encode()).hexdigest(),
-        "base_sha256": hashlib.sha256(weights).hexdigest(),
+        "vocabulary_sha256": hashlib.sha256(vocabulary.encode()).hexdigest(),
+        "shape": {name: getattr(model.config, name) for name in _SHAPE},
     }
 
 
 def write_tagging_json(
-    folder: Path, prompt: Prompt, base_model: str, model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase
+    folder: Path, prompt: Prompt, base_model: str, model: Any, tokenizer: PreTrainedTokenizerBase
 ) -> None:
     """Write an adapter folder's ``tagging.json``.
 
@@ -133,7 +137,7 @@ def write_tagging_json(
     write_json(str(folder / "tagging.json"), content)
 
 
-def read_tagging_json(folder: Path, identity: dict[str, str]) -> Prompt:
+def read_tagging_json(folder: Path, identity: Mapping[str, Any]) -> Prompt:
     """Read the prompt from an adapter folder.
 
     Args:
@@ -161,10 +165,10 @@ def read_tagging_json(folder: Path, identity: dict[str, str]) -> Prompt:
         raise UserError(
             f"{file} is of the group {prompt.group}: name the folder {prompt.group}, or copy the right one."
         )
-    for key, what in (("tokenizer_sha256", "tokenizer"), ("base_sha256", "weights")):
+    for key, what in (("vocabulary_sha256", "vocabulary"), ("shape", "shape")):
         if expected[key] != identity[key]:
             raise UserError(
-                f"The adapter {folder} was trained on {trained_on}, and --base-model has other {what}: give that base "
-                "model, or train the adapter on this one."
+                f"The adapter {folder} was trained on {trained_on}, and --base-model has another {what}: give that "
+                "base model, or train the adapter on this one."
             )
     return prompt

@@ -37,7 +37,7 @@ class Prompt:
         types: Its types with their descriptions.
         system: The system message.
         examples: Few-shot turns as tagged text; the question is the same text without its tags.
-        longest: Most characters of an entity by type, which the constraint keeps to; a type without has ``LONGEST``.
+        longest: Most characters of an entity by type, which the constraint keeps to; a type without has no limit.
     """
 
     group: str
