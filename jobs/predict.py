@@ -13,12 +13,12 @@ import tyro
 from jobs.command_line import InferenceSettings, check_paths, parse, run_job
 from jobs.progress import track
 from jobs.ray_cluster import connect_to_ray, share_out
-from pipeline import models, run_folder
+from pipeline import inputs, models, run_folder
 from pipeline.errors import UserError
 from pipeline.files import absolute
 from pipeline.outputs.transcriptions import write_transcriptions_json
-from pipeline.settings import Settings, check, check_numbers
-from pipeline.speech.census import Ids, take_census
+from pipeline.settings import Settings, check, check_numbers, without_recognition
+from pipeline.speech.census import Ids
 from pipeline.tagging.post_processing import PostProcessor
 
 
@@ -32,19 +32,24 @@ class Predict:
     An interrupted run goes on when the same command is given again.
     """
 
-    audio: str
-    """Folder of recordings: wav, flac, mp3, m4a, ogg, opus, wma, amr, webm, mp4 and all else that FFmpeg reads."""
-
     out: str
     """Folder for the results."""
+
+    audio: str | None = None
+    """Folder of recordings: wav, flac, mp3, m4a, ogg, opus, wma, amr, webm, mp4 and all else that FFmpeg reads."""
+
+    transcripts: str | None = None
+    """Transcripts to tag, in place of --audio: a task 1 file, or the out folder of an earlier run, whose word times
+    then give the entities theirs."""
 
     ids: Ids = "stem"
     """What a recording is called: the name of its file without the suffix (stem), or with the subfolders before it,
     joined by __ (path), as in day1__001."""
 
     profile: str = "demo"
-    """Set of values for all settings below: demo (small models, CPU), rtx4090 (the real models together on one
-    24 GB card) or reference (the reference method's settings). The defaults shown are those of the profile given."""
+    """Set of values for all settings below: demo (small models of a made-up clinic), laptop (real models without a
+    GPU), rtx4090 (the large ones together on a card of 24 GB) or reference (the reference method's settings). The
+    defaults shown are those of the profile given."""
 
     overwrite: bool = False
     """Replace the run that the out folder holds. To go on with an interrupted one, leave it out."""
@@ -66,18 +71,21 @@ def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.predict --help``."""
     start = time.perf_counter()
     job = parse(Predict, arguments, "python -m jobs.predict")
-    check_paths({"--audio": job.audio, "--out": job.out} | _given_files(job.settings))
+    both = {"--audio": job.audio, "--transcripts": job.transcripts}
+    given = {option: path for option, path in both.items() if path}
+    if len(given) != 1:
+        raise UserError("Give --audio or --transcripts, one of them.")
+    check_paths(given | {"--out": job.out} | _given_files(job.settings))
     check(job.settings)
-    audio, out = absolute(job.audio), absolute(job.out)
-    census = take_census(audio, ids=job.ids, besides=out)
-    recordings = census.recordings
-    if any(path.startswith(f"{out}/") for path in recordings.values()):
-        raise UserError(f"--out {out} lies above recordings: give a folder of its own.")
+    audio, out = absolute(job.audio or ""), absolute(job.out)
+    transcripts = job.transcripts and absolute(job.transcripts)
+    begin = inputs.of_transcripts(transcripts) if transcripts else inputs.of_audio(audio, job.ids, out)
+    recordings = begin.rows
     if job.overwrite and job.retry_failed:
         raise UserError("--overwrite removes what --retry-failed goes on with: give one of them.")
     check_numbers({"max_failures": job.max_failures}, {}, {"max_failures": 1})
     run_folder.run_folder(out).check(job.overwrite or job.retry_failed)
-    settings = models.locate(job.settings)
+    settings = models.locate(without_recognition(job.settings) if transcripts else job.settings)
     without_adapter = models.groups_without_adapter(settings)
     PostProcessor(settings.tagger)  # malformed patterns or rules are refused before anything is replaced
     if without_adapter:
@@ -90,17 +98,16 @@ def main(arguments: list[str]) -> None:
 
     placement = share_out(settings)
     done, resumed = run_folder.open_run(
-        out, audio, settings, job.overwrite, recordings if job.retry_failed else None, job.ids
+        out, audio, settings, job.overwrite, recordings if job.retry_failed else None, job.ids, transcripts
     )
     if resumed:
         print(f"{resumed} {len(done)} of {len(recordings)} recordings are finished.")
-    left = {recording_id: path for recording_id, path in recordings.items() if recording_id not in done}
+    left = {recording_id: row for recording_id, row in recordings.items() if recording_id not in done}
     hashes: Any = ray.remote(num_cpus=0)(models.sha256).remote(settings.models)
     finished = flow.run(left, f"{out}/parts", settings, placement, max_failures=job.max_failures, finished=len(done))
     for _ in track(finished, len(left), "recordings"):
         pass
-    left_out = {"not_audio": census.not_audio, "hidden": census.hidden}
-    summary = run_folder.close_run(out, recordings, ray.get(hashes), time.perf_counter() - start, left_out)
+    summary = run_folder.close_run(out, recordings, ray.get(hashes), time.perf_counter() - start, begin.counts)
     if job.transcriptions_json:
         write_transcriptions_json(out)
 
@@ -109,10 +116,12 @@ def main(arguments: list[str]) -> None:
         f"from {summary['recordings']} recordings ({summary['audio_seconds']:.0f} s of audio) "
         f"in {summary['seconds']['total']:.0f} s: {out}"
     )
-    if census.left_out:
-        print(f"Left out below --audio: {census.left_out}.")
+    if begin.left_out:
+        print(f"Left out below --audio: {begin.left_out}.")
     if summary["with_note"]:
         print(f"{summary['with_note']} recordings have a note (incomplete, ...): see the table recordings/.")
+    if summary["without_times"]:
+        print(f"{summary['without_times']} entities have no times: they are in the table entities/ alone.")
     if summary["failures"]:
         print("The table failures/ has the reasons; --retry-failed tries these again.")
     confidence, expected = summary["confidence"], job.settings.whisper.expected_confidence

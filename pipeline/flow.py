@@ -2,6 +2,8 @@
 
     paths -> read -> Whisper -> Parakeet for English -> six adapters -> patterns, rules and times -> Parquet
 
+Transcripts that are there already enter before the adapters.
+
 What each stage does stands in ``pipeline.stages``; models load once in each actor.
 """
 
@@ -23,9 +25,10 @@ from pipeline import stages, tables
 from pipeline.corpus import audio_copies
 from pipeline.errors import UserError, is_load_error, load_error
 from pipeline.failure_limit import FailureLimit
+from pipeline.inputs import of_paths
 from pipeline.placement import Node, Placement, place
 from pipeline.run_folder import RESULT
-from pipeline.settings import DecodingSettings, Pool, Settings
+from pipeline.settings import NONE, DecodingSettings, Pool, Settings
 from pipeline.stages import Loaders
 from pipeline.tagging.post_processing import PostProcessor
 
@@ -52,7 +55,7 @@ def stream(
     """Lay out the stream; it runs while its output is read.
 
     Args:
-        recordings: ``recording_id`` and ``path``; a block is read by one task.
+        recordings: ``recording_id`` and ``path``, or rows of ``given_transcripts.SCHEMA``; a block is read by one task.
         parts: Folder for the finished recordings, a path or URI that every node can write.
         settings: All settings; models as absolute paths.
         loaders: How actors load their models.
@@ -69,24 +72,31 @@ def stream(
         return _actors(pool, size, 1 if one_by_one else batch_size) | where | {"fn_constructor_args": arguments}
 
     silence, read = settings.decoding.silence_dbfs, partial(stages.read, settings=settings.decoding)
-    for_whisper = actors("whisper", whisper.pool, whisper.batch_size, loaders.whisper, models.whisper, whisper, silence)
-    for_parakeet = actors("parakeet", parakeet.pool, parakeet.batch_size, loaders.parakeet, models.parakeet, parakeet)
+    with_parakeet, are_given = models.parakeet != NONE, "text" in (recordings.columns() or ())
+    if are_given:
+        transcribed = recordings.map_batches(stages.take_up, **_TASK)
+    else:
+        of_whisper = (loaders.whisper, models.whisper, whisper, silence, not with_parakeet)
+        for_whisper = actors("whisper", whisper.pool, whisper.batch_size, *of_whisper)
+        transcribed = recordings.map_batches(read, **_TASK).map_batches(stages.Transcribe, **for_whisper)
+        if with_parakeet:
+            of_parakeet = (loaders.parakeet, models.parakeet, parakeet)
+            for_parakeet = actors("parakeet", parakeet.pool, parakeet.batch_size, *of_parakeet)
+            transcribed = transcribed.map_batches(stages.TranscribeEnglish, **for_parakeet)
     tagged_at_once = _REFILLS * tagger.batch_size
     for_tagger = actors(
         "tagger", tagger.pool, tagged_at_once, loaders.tagger, models.base_model, models.adapters, tagger
     )
+    post_process = partial(stages.post_process, processor=PostProcessor(tagger), are_timed=not are_given)
     return (
-        recordings.map_batches(read, **_TASK)
-        .map_batches(stages.Transcribe, **for_whisper)
-        .map_batches(stages.TranscribeEnglish, **for_parakeet)
-        .map_batches(stages.Tag, **for_tagger)
-        .map_batches(partial(stages.post_process, processor=PostProcessor(tagger)), **_TASK)
+        transcribed.map_batches(stages.Tag, **for_tagger)
+        .map_batches(post_process, **_TASK)
         .map_batches(partial(stages.write, parts=parts), **_TASK)
     )
 
 
 def run(
-    recordings: Mapping[str, str],
+    recordings: Mapping[str, Row],
     parts: str,
     settings: Settings,
     placement: Placement | None = None,
@@ -97,7 +107,7 @@ def run(
     """Send recordings through the stream.
 
     Args:
-        recordings: Paths or URIs by recording id.
+        recordings: By recording id, rows of recording_id and path, or of ``given_transcripts.SCHEMA``.
         parts: Folder for the finished recordings.
         settings: All settings; models as absolute paths.
         placement: Where the actors go; by default to no GPU.
@@ -115,9 +125,9 @@ def run(
     limit = FailureLimit(max_failures, len(recordings) + finished, finished)
     placement = placement or place(settings.pools, [Node(math.inf, 0)])
 
-    def died(some: Mapping[str, str]) -> Iterator[Row]:
+    def died(some: Mapping[str, Row]) -> Iterator[Row]:
         lost = {"entities": [], "timings": [], "failure": {"stage": "stream", "error": _DIED}}
-        rows = [{"recording_id": recording_id, "path": path} | lost for recording_id, path in some.items()]
+        rows = [{"recording_id": recording_id, "path": row["path"]} | lost for recording_id, row in some.items()]
         yield from stages.write(tables.from_rows(rows, RESULT), parts).to_pylist()
 
     with _reserved(placement) as on_cards:
@@ -183,18 +193,18 @@ def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings)
     def lay_out(some: Dataset, one_by_one: bool) -> Dataset:
         return some.map_batches(partial(audio_copies.copy, folder=folder, settings=settings), **_TASK)
 
-    def died(some: Mapping[str, str]) -> Iterator[Row]:
+    def died(some: Mapping[str, Row]) -> Iterator[Row]:
         for recording_id in some:
             yield dict.fromkeys(audio_copies.SCHEMA.names) | {"recording_id": recording_id, "error": _DIED}
 
-    yield from _each_once(dict(recordings), _FILES_IN_A_TASK, lay_out, died)
+    yield from _each_once(of_paths(recordings), _FILES_IN_A_TASK, lay_out, died)
 
 
 def _each_once(
-    left: dict[str, str],
+    left: dict[str, Row],
     in_a_task: int,
     lay_out: Callable[[Dataset, bool], Dataset],
-    died: Callable[[Mapping[str, str]], Iterator[Row]],
+    died: Callable[[Mapping[str, Row]], Iterator[Row]],
 ) -> Iterator[Row]:
     """Run a dataset over recordings, and yield one row of each.
 
@@ -212,8 +222,8 @@ def _each_once(
 
 
 def _run(
-    recordings: Mapping[str, str],
-    left: dict[str, str],
+    recordings: Mapping[str, Row],
+    left: dict[str, Row],
     in_a_task: int,
     lay_out: Callable[[Dataset], Dataset],
     lost_blocks: int,
@@ -244,9 +254,10 @@ def _run(
     return True
 
 
-def _blocks(recordings: Mapping[str, str], rows: int) -> list[pa.Table]:
-    """Make tables of recording_id and path of at most so many rows."""
-    table = pa.table({"recording_id": list(recordings), "path": list(recordings.values())})
+def _blocks(recordings: Mapping[str, Row], rows: int) -> list[pa.Table]:
+    """Make tables of at most so many rows."""
+    names = next(iter(recordings.values()))
+    table = pa.Table.from_pylist(list(recordings.values()), pa.schema([RESULT.field(name) for name in names]))
     return [table.slice(start, rows) for start in range(0, len(table), rows)]
 
 

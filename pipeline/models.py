@@ -15,7 +15,7 @@ from huggingface_hub.errors import (
 
 from pipeline import files
 from pipeline.errors import UserError
-from pipeline.settings import NO_ADAPTERS, Models, Settings, TaggerSettings
+from pipeline.settings import NONE, Models, Settings, TaggerSettings
 from pipeline.tagging.entity_groups import load_entity_groups
 
 _NOT_LOADED = ["original/*", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx"]
@@ -32,8 +32,8 @@ def locate(settings: Settings) -> Settings:
     """
     models = settings.models
     found = Models(
-        whisper=str(_whisper(_locate("--whisper", models.whisper), settings.whisper.backend)),
-        parakeet=str(locate_parakeet(models.parakeet)),
+        whisper=NONE if models.whisper == NONE else _whisper(models.whisper, settings.whisper.backend),
+        parakeet=NONE if models.parakeet == NONE else str(locate_parakeet(models.parakeet)),
         base_model=str(locate_base_model(models.base_model)),
         adapters=str(_adapters(models.adapters, settings.tagger)),
     )
@@ -68,7 +68,7 @@ def _file(path: Path | None) -> Path | None:
 
 def sha256(models: Models) -> dict[str, str]:
     """Hash each located model, see ``pipeline.files.sha256``."""
-    return {name: files.sha256(Path(path)) for name, path in asdict(models).items() if path != NO_ADAPTERS}
+    return {name: files.sha256(Path(path)) for name, path in asdict(models).items() if path != NONE}
 
 
 def _locate(option: str, name: str) -> Path:
@@ -98,14 +98,15 @@ def _locate(option: str, name: str) -> Path:
     raise UserError(f"{option} {name} {why}.")
 
 
-def _whisper(path: Path, backend: str) -> Path:
+def _whisper(name: str, backend: str) -> str:
+    path = _locate("--whisper", name)
     holds = "faster-whisper" if (path / "model.bin").is_file() else "transformers"
     if holds != backend:
         raise UserError(f"--whisper {path} holds a model for {holds}: give --whisper.backend {holds} too.")
-    for name in ("config.json", "tokenizer.json"):
-        if not (path / name).is_file():
-            raise UserError(f"--whisper {path} lacks {name}: copy the model's folder whole.")
-    return path
+    for file in ("config.json", "tokenizer.json"):
+        if not (path / file).is_file():
+            raise UserError(f"--whisper {path} lacks {file}: copy the model's folder whole.")
+    return str(path)
 
 
 def _nemo_file(path: Path, name: str) -> Path:
@@ -119,19 +120,19 @@ def _nemo_file(path: Path, name: str) -> Path:
 
 def groups_without_adapter(settings: Settings) -> list[str]:
     """List the entity groups that lack an adapter folder; none does if ``adapters`` is ``none``."""
-    if settings.models.adapters == NO_ADAPTERS:
+    if settings.models.adapters == NONE:
         return []
     path = Path(settings.models.adapters).expanduser()
     return [group.name for group in load_entity_groups(settings.tagger.groups_file) if not (path / group.name).is_dir()]
 
 
 def _adapters(name: str, tagger: TaggerSettings) -> Path | str:
-    if name == NO_ADAPTERS:
+    if name == NONE:
         return name
     path = Path(name).expanduser()
     how = (
         "`python -m jobs.finetune_taggers --out D` makes D/adapters; --tagger.missing-adapters skip leaves out groups "
-        f"that have none; --adapters {NO_ADAPTERS} tags without adapters, on the base model's few-shot turns alone."
+        f"that have none; --adapters {NONE} tags without adapters, on the base model's few-shot turns alone."
     )
     if not path.is_dir():
         raise UserError(f"--adapters {name}: there is no such folder. {how}")

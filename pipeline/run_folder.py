@@ -49,7 +49,13 @@ def run_folder(out: str) -> OutFolder:
 
 
 def open_run(
-    out: str, audio: str, settings: Settings, overwrite: bool, retry: Collection[str] | None = None, ids: str = "stem"
+    out: str,
+    audio: str,
+    settings: Settings,
+    overwrite: bool,
+    retry: Collection[str] | None = None,
+    ids: str = "stem",
+    transcripts: str | None = None,
 ) -> tuple[set[str], str | None]:
     """Prepare the folder for a new run, or resume an interrupted one.
 
@@ -61,6 +67,7 @@ def open_run(
         retry: Ids of all recordings that there are now, to take up the failures of an interrupted or finished run: they
             are no longer finished.
         ids: What a recording is called, see ``pipeline.speech.census``.
+        transcripts: Where transcripts are given in place of recordings; ``audio`` is empty then.
 
     Returns:
         Ids of the recordings that an earlier run with the same settings has finished, and the message of
@@ -70,7 +77,8 @@ def open_run(
         UserError: The folder holds a finished run, or an unfinished one with other settings; or failures are to be
             taken up and none are there, or other recordings are gone.
     """
-    asked = {"audio": audio, "ids": ids, "settings": asdict(settings)}
+    source = {"transcripts": transcripts} if transcripts else {"audio": audio, "ids": ids}
+    asked = {**source, "settings": asdict(settings)}
     resumed = run_folder(out).resume(asked, overwrite, retry is not None)
     if resumed and retry is not None:
         _forget_failures(absolute(out), retry)
@@ -189,6 +197,7 @@ def close_run(
     submission.write_task1(made["transcripts"], f"{out}/{submission.TASK1}")
     submission.write_task2(made["entities"], f"{out}/{submission.TASK2}")
 
+    kept = made["entities"].filter(pc.field("kept"))
     of_stages, loads = _timed(results)
     seconds += of_stages.pop("total", 0.0)
     summary = {
@@ -197,7 +206,8 @@ def close_run(
         "failures": len(made["failures"]),
         **left_out,
         "with_note": len(results) - results["note"].null_count,
-        "entities": pc.sum(made["entities"]["kept"]).as_py() or 0,
+        "entities": pc.sum(kept["kept"]).as_py() or 0,
+        "without_times": kept["start_s"].null_count,
         "confidence": pc.mean(results["confidence"]).as_py(),
         "audio_seconds": round(pc.sum(results["duration_s"]).as_py() or 0.0, 3),
         "seconds": {"total": round(seconds, 3), **of_stages},

@@ -1,4 +1,4 @@
-"""All settings of inference, and three profiles of them.
+"""All settings of inference, and four profiles of them.
 
 A job lists the settings that it uses: ``python -m jobs.predict --help``. A profile is a complete set of values. Options
 on the command line override single values.
@@ -6,7 +6,7 @@ on the command line override single values.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -14,8 +14,12 @@ from typing import Any, Literal
 from pipeline import demo
 from pipeline.errors import UserError
 
-NO_ADAPTERS = "none"
-"""Value of the setting ``adapters`` for tagging with the base model and few-shot turns only."""
+NONE = "none"
+"""Value of the settings ``adapters``, for tagging with the base model and few-shot turns only, and ``parakeet``, for
+Whisper's transcripts in both languages."""
+
+IDENTIFY = "identify"
+"""Value of Whisper's setting ``language`` for writing each recording in its own."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Models:
     """Whisper model that transcribes every recording first: a Transformers or CTranslate2 folder, or a hub name."""
 
     parakeet: str = "nvidia/parakeet-tdt-0.6b-v2"
-    """Parakeet TDT model that transcribes English recordings again: a .nemo file or a hub name."""
+    """Parakeet TDT model that transcribes English recordings again: a .nemo file or a hub name. `none`: Whisper's
+    transcripts stay; it should then have --whisper.language identify."""
 
     base_model: str = "meta-llama/Llama-3.2-3B-Instruct"
     """Causal language model that tags, with or without adapters: a Transformers folder or a hub name."""
@@ -69,6 +74,9 @@ class Pool:
     num_cpus: float = 0.25
     """Number of CPUs that Ray reserves for each actor."""
 
+    threads: int = 0
+    """Threads that each actor computes with on the CPU. 0: one for each core of its machine."""
+
     @property
     def device(self) -> Literal["cuda", "cpu"]:
         """Device that the model runs on."""
@@ -83,7 +91,11 @@ class WhisperSettings:
     """Library that runs the model: Transformers, or CTranslate2 through faster-whisper."""
 
     language: str = "zh"
-    """Language that Whisper writes, as one of its codes (zh, en, ...)."""
+    """Language that Whisper writes, as one of its codes (zh, en, ...). `identify`: that which it hears, out of English
+    and Mandarin."""
+
+    traditional: bool = False
+    """Write Chinese in Taiwan's traditional characters, whatever the model was trained on (OpenCC)."""
 
     beam_size: int = 5
     """Number of beams; 1 is greedy search."""
@@ -99,7 +111,8 @@ class WhisperSettings:
     """Mean log probability below which text in apparent silence is dropped; see no-speech-threshold."""
 
     dtype: Literal["float32", "float16", "bfloat16"] = "float16"
-    """Precision of the weights. faster-whisper always computes in float32 on the CPU."""
+    """Precision of the weights. On the CPU, faster-whisper computes in float32 or else with weights of 8 bits, which
+    is several times as fast."""
 
     batch_size: int = 16
     """Number of recordings in a batch."""
@@ -182,8 +195,14 @@ class Settings:
 
     @property
     def pools(self) -> dict[str, Pool]:
-        """The actors of each model."""
-        return {"whisper": self.whisper.pool, "parakeet": self.parakeet.pool, "tagger": self.tagger.pool}
+        """The actors of each model that is used."""
+        pools = {"whisper": self.whisper.pool, "parakeet": self.parakeet.pool, "tagger": self.tagger.pool}
+        return {name: pool for name, pool in pools.items() if getattr(self.models, name, "") != NONE}
+
+
+def without_recognition(settings: Settings) -> Settings:
+    """Return the settings of a run that is given its transcripts: no ASR model is looked for."""
+    return replace(settings, models=replace(settings.models, whisper=NONE, parakeet=NONE))
 
 
 def check(settings: Settings) -> None:
@@ -222,6 +241,7 @@ def check_numbers(
             raise UserError(f"--{prefix}{name.replace('_', '-')} {value}: give a number {span}.")
 
 
+_ONE_THREAD = Pool(threads=1)  # small models lose more by several than they gain
 _THIRD_OF_A_GPU = Pool(num_gpus=0.33, num_cpus=1.0)
 
 PROFILES = {
@@ -230,10 +250,26 @@ PROFILES = {
     "demo": Settings(
         models=Models(**demo.model_paths()),
         whisper=WhisperSettings(
-            backend="transformers", beam_size=1, dtype="float32", batch_size=8, expected_confidence=0.6
+            backend="transformers",
+            beam_size=1,
+            dtype="float32",
+            batch_size=8,
+            expected_confidence=0.6,
+            pool=_ONE_THREAD,
         ),
-        parakeet=ParakeetSettings(batch_size=8),
-        tagger=TaggerSettings(quantization="none", dtype="float32", batch_size=8, max_entities=8),
+        parakeet=ParakeetSettings(batch_size=8, pool=_ONE_THREAD),
+        tagger=TaggerSettings(quantization="none", dtype="float32", batch_size=8, max_entities=8, pool=_ONE_THREAD),
+    ),
+    # Real models that a laptop runs: Whisper small for both languages, and a base of half a billion parameters.
+    "laptop": Settings(
+        models=Models(
+            whisper="Systran/faster-whisper-small",
+            parakeet=NONE,
+            base_model="Qwen/Qwen2.5-Coder-0.5B-Instruct",
+            adapters=str(Path(__file__).with_name("adapters")),
+        ),
+        whisper=WhisperSettings(language=IDENTIFY, traditional=True, batch_size=8),
+        tagger=TaggerSettings(quantization="none", dtype="bfloat16", batch_size=8),
     ),
     # Cool-whisper, Parakeet TDT 0.6B and Llama 3.2 3B with six adapters, together on one GPU with 24 GB.
     "rtx4090": Settings(

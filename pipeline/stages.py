@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from pipeline import cuda, tables
+from pipeline import cpu, cuda, tables
 from pipeline.errors import unwritten, without_text
 from pipeline.run_folder import RESULT
 from pipeline.settings import DecodingSettings, TaggerSettings, WhisperSettings
@@ -57,6 +57,15 @@ class Clock:
         self.load_s = time.perf_counter() - self.start
 
 
+def take_up(batch: pa.Table) -> pa.Table:
+    """Begin with transcripts that are there already.
+
+    Args:
+        batch: Rows of ``given_transcripts.SCHEMA``.
+    """
+    return _with(_with(batch, "failure", [None] * len(batch)), "timings", [[]] * len(batch))
+
+
 def read(batch: pa.Table, settings: DecodingSettings) -> pa.Table:
     """Decode files to mono 16 kHz samples.
 
@@ -65,7 +74,7 @@ def read(batch: pa.Table, settings: DecodingSettings) -> pa.Table:
         settings: The limits on duration.
     """
     paths = batch["path"].to_pylist()
-    batch = _with(_with(batch, "failure", [None] * len(batch)), "timings", [[]] * len(batch))
+    batch = take_up(batch)
     batch, audio = _attempt(
         "decode", batch, range(len(batch)), lambda rows: [decode(paths[row], settings) for row in rows], Clock()
     )
@@ -78,6 +87,7 @@ class _AsrStage:
     """A stage with an ASR model, which loads once."""
 
     def __init__(self, load: LoadAsr, model: str, settings: Any):
+        cpu.use_threads(settings.pool)
         self._clock = Clock()
         self._model = load(model, settings)
         # A library that is missing is found now, and not by every recording.
@@ -86,11 +96,14 @@ class _AsrStage:
 
 
 class Transcribe(_AsrStage):
-    """Whisper transcribes every recording, and thereby tells its language."""
+    """Whisper transcribes every recording, and thereby tells its language.
 
-    def __init__(self, load: LoadAsr, model: str, settings: WhisperSettings, silence_dbfs: float):
+    The sound is handed on only where another model needs it.
+    """
+
+    def __init__(self, load: LoadAsr, model: str, settings: WhisperSettings, silence_dbfs: float, is_last: bool):
         super().__init__(load, model, settings)
-        self._silence_dbfs = silence_dbfs
+        self._silence_dbfs, self._is_last = silence_dbfs, is_last
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         samples = _samples(batch)
@@ -100,7 +113,8 @@ class Transcribe(_AsrStage):
 
         batch, made = _attempt("whisper", batch, samples, work, self._clock)
         batch = _with_transcripts(batch, made)
-        return _with(batch, "confidence", [getattr(made.get(row), "confidence", None) for row in range(len(batch))])
+        batch = _with(batch, "confidence", [getattr(made.get(row), "confidence", None) for row in range(len(batch))])
+        return batch.drop_columns(["samples"]) if self._is_last else batch
 
 
 class TranscribeEnglish(_AsrStage):
@@ -121,6 +135,7 @@ class Tag:
     """One base model with its adapters tags every transcript."""
 
     def __init__(self, load: LoadTagger, base_model: str, adapters: str, settings: TaggerSettings):
+        cpu.use_threads(settings.pool)
         self._clock = Clock()
         self._tagger = load(base_model, adapters, settings)
         self._clock.loaded()
@@ -134,12 +149,18 @@ class Tag:
         return _with_entities(batch, tagged)
 
 
-def post_process(batch: pa.Table, processor: PostProcessor) -> pa.Table:
-    """Add what patterns find, decide which entities are kept, and give each the times of its words."""
+def post_process(batch: pa.Table, processor: PostProcessor, are_timed: bool = True) -> pa.Table:
+    """Add what patterns find, decide which entities are kept, and give each the times of its words.
+
+    Args:
+        batch: Tagged recordings.
+        processor: See ``PostProcessor``.
+        are_timed: Whether a text without timed words is an error.
+    """
     transcripts, tagged = _transcripts(batch), batch["entities"].to_pylist()
 
     def work(rows: Sequence[int]) -> list[list[Entity]]:
-        if not all(transcripts[row].words for row in rows):
+        if are_timed and not all(transcripts[row].words for row in rows):
             raise ValueError("a text without timed words")
         return [processor(transcripts[row], [Entity.from_row(entity) for entity in tagged[row]]) for row in rows]
 

@@ -138,11 +138,9 @@ def read_submission(option: str, path: str, prefer_tables: bool = False) -> Subm
     elif TASK1 in texts:
         transcripts = read_task1(f"{folder}/{TASK1}")
 
-    entities, has_tables = None, False
-    if "entities" in parquet and (prefer_tables or TASK2 not in texts):
+    entities, has_tables = (read_task2(f"{folder}/{TASK2}") if TASK2 in texts else None), False
+    if "entities" in parquet and (prefer_tables or not entities):  # entities without times are in the table alone
         entities, has_tables = _read_table(option, f"{folder}/entities", tables.ENTITIES), True
-    elif TASK2 in texts:
-        entities = read_task2(f"{folder}/{TASK2}")
     return Submission(path, transcripts, entities, has_tables)
 
 

@@ -8,7 +8,7 @@ import torch
 from pipeline import models
 from pipeline.demo import CLIPS
 from pipeline.errors import UserError
-from pipeline.settings import NO_ADAPTERS, PROFILES
+from pipeline.settings import NONE, PROFILES
 from pipeline.speech.audio import decode
 from pipeline.speech.parakeet import Parakeet
 from pipeline.speech.whisper import load_whisper
@@ -27,7 +27,7 @@ def test_the_three_models_transcribe_and_tag_three_clips_together_on_one_24_gb_c
     except UserError as missing:
         if "--adapters" not in str(missing):
             pytest.skip(f"left out: {missing}")
-        settings = models.locate(replace(profile, models=replace(profile.models, adapters=NO_ADAPTERS)))
+        settings = models.locate(replace(profile, models=replace(profile.models, adapters=NONE)))
 
     def used_gib() -> float:
         """Memory in use on the card, by all libraries: CTranslate2 and PyTorch do not count each other's."""

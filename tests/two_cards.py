@@ -12,6 +12,7 @@ import soundfile
 
 from jobs.ray_cluster import connect_to_ray, share_out
 from pipeline import flow, stages
+from pipeline.inputs import of_paths
 from pipeline.settings import Models, Pool, Settings
 from pipeline.settings import ParakeetSettings as Parakeet
 from pipeline.settings import TaggerSettings as Tagger
@@ -55,7 +56,7 @@ def main(folder: str) -> None:
         tagger=lambda base_model, adapters, settings: Notes("tagger", adapters),
     )
     placement = share_out(settings)
-    rows = list(flow.run(recordings, f"{folder}/parts", settings, placement, loaders))
+    rows = list(flow.run(of_paths(recordings), f"{folder}/parts", settings, placement, loaders))
     assert len(rows) == 8 and not any(row["failure"] for row in rows)
 
 

@@ -7,9 +7,11 @@ from site import getsitepackages as site_packages
 
 import numpy as np
 
+from pipeline import cpu
 from pipeline.errors import UserError
-from pipeline.settings import WhisperSettings
+from pipeline.settings import IDENTIFY, WhisperSettings
 from pipeline.speech.audio import SAMPLE_RATE
+from pipeline.speech.language import LANGUAGES
 from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
 
 _GAP_S = 30
@@ -25,7 +27,7 @@ class FasterWhisper:
 
     Args:
         model: A folder written by the CTranslate2 converter, with tokenizer.json in it.
-        settings: Language, beams, conditioning, and precision on a GPU. The CPU computes in float32.
+        settings: Language, beams, conditioning, precision and threads.
         device: ``cuda`` or ``cpu``. By default, the GPU if there is one.
 
     Raises:
@@ -41,31 +43,49 @@ class FasterWhisper:
 
         device = device or ("cuda" if ctranslate2.get_cuda_device_count() else "cpu")
         self._settings = settings
-        self._model = WhisperModel(model, device=device, compute_type=settings.dtype if device == "cuda" else "float32")
+        on_cpu = device != "cuda"
+        self._model = WhisperModel(
+            model,
+            device=device,
+            compute_type="int8" if on_cpu and settings.dtype != "float32" else settings.dtype,
+            cpu_threads=cpu.threads(settings.pool) if on_cpu else 0,
+        )
         self._batches = BatchedInferencePipeline(self._model)
         # CTranslate2 treats a model as multilingual only if its vocabulary has the empty token, as OpenAI's does.
         # For any other model, faster-whisper only logs a warning and writes English.
-        if not self._model.model.is_multilingual and settings.language != "en":
+        languages = LANGUAGES if settings.language == IDENTIFY else (settings.language,)
+        if not self._model.model.is_multilingual and languages != ("en",):
             raise UserError(
                 f"--whisper {model} is for English alone (CTranslate2 finds no empty token in its vocabulary.json), so "
                 f"it cannot write --whisper.language {settings.language}: give a multilingual model."
             )
-        if settings.language not in self._model.supported_languages:
-            raise UserError(f"--whisper.language {settings.language}: Whisper has no such language; give zh or en.")
+        if not set(languages) <= set(self._model.supported_languages):
+            raise UserError(
+                f"--whisper.language {settings.language}: Whisper has no such language; give zh, en or {IDENTIFY}."
+            )
 
     def transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
         """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
         window = self._model.feature_extractor.n_samples
-        short = [i for i, audio in enumerate(batch) if len(audio) <= window and self._settings.batch_size > 1]
-        pieces = dict(zip(short, self._transcribe_joined([batch[i] for i in short]), strict=True)) if short else {}
-        return [
-            transcript_from_pieces(
-                pieces[i] if i in pieces else self._transcribe_windows(audio), len(audio) / SAMPLE_RATE, self.name
-            )
-            for i, audio in enumerate(batch)
-        ]
+        languages = [self._language_of(audio) for audio in batch]
+        pieces: dict[int, list[Piece]] = {}
+        for language in sorted(set(languages)):
+            own = [i for i, spoken in enumerate(languages) if spoken == language]
+            short = [i for i in own if len(batch[i]) <= window and self._settings.batch_size > 1]
+            if short:
+                joined = self._transcribe_joined([batch[i] for i in short], language)
+                pieces |= dict(zip(short, joined, strict=True))
+            pieces |= {i: self._transcribe_windows(batch[i], language) for i in own if i not in pieces}
+        return [transcript_from_pieces(pieces[i], len(audio) / SAMPLE_RATE, self.name) for i, audio in enumerate(batch)]
 
-    def _transcribe_joined(self, batch: list[np.ndarray]) -> list[list[Piece]]:
+    def _language_of(self, audio: np.ndarray) -> str:
+        """Return the language to write: the one set, or the likelier of those that this project knows."""
+        if self._settings.language != IDENTIFY:
+            return self._settings.language
+        _, _, likelihoods = self._model.detect_language(audio)
+        return max(LANGUAGES, key=dict(likelihoods).__getitem__)
+
+    def _transcribe_joined(self, batch: list[np.ndarray], language: str) -> list[list[Piece]]:
         joined: list[np.ndarray] = []
         clips: list[dict[str, float]] = []
         end_s = 0
@@ -78,7 +98,7 @@ class FasterWhisper:
             ]
             clips.append({"start": start_s, "end": start_s + len(audio) / SAMPLE_RATE})
         segments, _ = self._batches.transcribe(
-            np.concatenate(joined), clip_timestamps=clips, batch_size=len(batch), **self._options()
+            np.concatenate(joined), clip_timestamps=clips, batch_size=len(batch), **self._options(language)
         )
         pieces: dict[int, list[Piece]] = {int(clip["start"]): [] for clip in clips}
         for segment in segments:
@@ -86,15 +106,15 @@ class FasterWhisper:
             pieces[start_s] += self._pieces([segment], start_s)
         return list(pieces.values())
 
-    def _transcribe_windows(self, audio: np.ndarray) -> list[Piece]:
+    def _transcribe_windows(self, audio: np.ndarray, language: str) -> list[Piece]:
         segments, _ = self._model.transcribe(
-            audio, condition_on_previous_text=self._settings.condition_on_previous_text, **self._options()
+            audio, condition_on_previous_text=self._settings.condition_on_previous_text, **self._options(language)
         )
         return self._pieces(segments, 0.0)
 
-    def _options(self) -> dict:
+    def _options(self, language: str) -> dict:
         return {
-            "language": self._settings.language,
+            "language": language,
             "beam_size": self._settings.beam_size,
             "temperature": 0.0,
             "no_speech_threshold": self._settings.no_speech_threshold,

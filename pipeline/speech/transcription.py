@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.settings import ParakeetSettings, Settings, WhisperSettings
+from pipeline.settings import NONE, ParakeetSettings, Settings, WhisperSettings
 from pipeline.speech.audio import is_silent
 from pipeline.speech.words import Transcriber, Transcript
 
@@ -13,7 +13,7 @@ SILENCE = "silence"
 
 
 class Transcription:
-    """Both ASR models, kept in memory: Whisper transcribes every recording, then Parakeet the English ones again.
+    """The ASR models, kept in memory: Whisper transcribes every recording, then Parakeet the English ones again.
 
     Args:
         settings: All settings, with models as absolute paths (see ``pipeline.models.locate``).
@@ -25,18 +25,25 @@ class Transcription:
     def __init__(self, settings: Settings):
         self._silence_dbfs = settings.decoding.silence_dbfs
         self._whisper = load_whisper(settings.models.whisper, settings.whisper)
-        self._parakeet = load_parakeet(settings.models.parakeet, settings.parakeet)
+        with_parakeet = settings.models.parakeet != NONE
+        self._parakeet = load_parakeet(settings.models.parakeet, settings.parakeet) if with_parakeet else None
 
     def __call__(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
         """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
-        return transcribe_english(self._parakeet, batch, transcribe(self._whisper, batch, self._silence_dbfs))
+        transcripts = transcribe(self._whisper, batch, self._silence_dbfs)
+        return transcribe_english(self._parakeet, batch, transcripts) if self._parakeet else transcripts
 
 
 def load_whisper(model: str, settings: WhisperSettings) -> Transcriber:
     """Load Whisper with the library and on the device that the settings choose."""
     from pipeline.speech import whisper
 
-    return whisper.load_whisper(model, settings, settings.pool.device)
+    loaded = whisper.load_whisper(model, settings, settings.pool.device)
+    if not settings.traditional:
+        return loaded
+    from pipeline.speech.traditional import Traditional
+
+    return Traditional(loaded)
 
 
 def load_parakeet(model: str, settings: ParakeetSettings) -> Transcriber:

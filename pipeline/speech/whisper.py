@@ -11,8 +11,9 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from pipeline.errors import UserError
-from pipeline.settings import WhisperSettings
+from pipeline.settings import IDENTIFY, WhisperSettings
 from pipeline.speech.audio import SAMPLE_RATE
+from pipeline.speech.language import LANGUAGES
 from pipeline.speech.words import Piece, Transcriber, Transcript, transcript_from_pieces
 
 _TIMESTAMP_S = 0.02
@@ -46,7 +47,10 @@ class TransformersWhisper:
         self._model = WhisperForConditionalGeneration.from_pretrained(model, dtype=getattr(torch, settings.dtype))
         self._model.to(torch.device(self._device)).eval()  # type: ignore[arg-type]
         generation: Any = self._model.generation_config
-        if f"<|{settings.language}|>" not in getattr(generation, "lang_to_id", {}):
+        languages = LANGUAGES if settings.language == IDENTIFY else (settings.language,)
+        known = getattr(generation, "lang_to_id", {})
+        self._languages = {known[f"<|{language}|>"]: language for language in languages if f"<|{language}|>" in known}
+        if len(self._languages) < len(languages):
             raise UserError(
                 f"--whisper {model} knows no language {settings.language} (lang_to_id in its generation_config.json): "
                 "give --whisper.language one of Whisper's codes, such as zh or en, or another model."
@@ -73,10 +77,11 @@ class TransformersWhisper:
             truncation=False,
             padding="longest" if windows else "max_length",
         )
+        features = inputs.input_features.to(self._device, self._model.dtype)
         output = self._model.generate(
-            inputs.input_features.to(self._device, self._model.dtype),
+            features,
             attention_mask=inputs.attention_mask.to(self._device),
-            language=self._settings.language,
+            language=self._language_of(features),
             task="transcribe",
             num_beams=self._settings.beam_size,
             do_sample=False,
@@ -92,6 +97,16 @@ class TransformersWhisper:
         pieces = [piece for segment in segments for piece in self._pieces(segment)]
         transcript = transcript_from_pieces(pieces, len(audio) / SAMPLE_RATE, self.name)
         return replace(transcript, confidence=self._confidence(segments))
+
+    def _language_of(self, features: torch.Tensor) -> str:
+        """Return the language to write: the one set, or the likelier of those that this project knows."""
+        tokens = list(self._languages)
+        if len(tokens) == 1:
+            return self._languages[tokens[0]]
+        start = torch.tensor([[self._model.config.decoder_start_token_id]], device=self._device)
+        window = features[:, :, : self._features.nb_max_frames]
+        scores = self._model(window, decoder_input_ids=start).logits[0, -1, tokens]
+        return self._languages[tokens[int(scores.argmax())]]
 
     def _pieces(self, segment: dict) -> list[Piece]:
         """Convert a segment's text tokens to pieces.

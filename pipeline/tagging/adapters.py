@@ -21,9 +21,10 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from pipeline import cpu
 from pipeline.errors import UserError
 from pipeline.files import write_json
-from pipeline.settings import NO_ADAPTERS, TaggerSettings
+from pipeline.settings import NONE, TaggerSettings
 from pipeline.tagging.alphabet import token_bytes
 from pipeline.tagging.entity_groups import EntityGroup
 from pipeline.tagging.prompts import Prompt
@@ -42,7 +43,7 @@ def load_base(
     Raises:
         UserError: The model is not found, or 4 bits are asked for without a GPU.
     """
-    dtype = getattr(torch, settings.dtype)
+    dtype = getattr(torch, cpu.precision(settings.dtype) if device.type == "cpu" else settings.dtype)
     quantization = None
     if settings.quantization == "nf4":
         if device.type != "cuda":
@@ -86,7 +87,7 @@ def load_adapters(
     Raises:
         UserError: An adapter is missing or damaged, or was trained on another base model.
     """
-    if adapters == NO_ADAPTERS:
+    if adapters == NONE:
         return model, [Prompt.of(group) for group in groups]
     identity, dtype = identify(model, tokenizer), model.dtype
     folders = {group.name: Path(adapters) / group.name for group in groups}
@@ -150,7 +151,7 @@ def read_tagging_json(folder: Path, identity: Mapping[str, Any]) -> Prompt:
     if not folder.is_dir():
         raise UserError(
             f"There is no adapter folder {folder}: make it with jobs.finetune_taggers, leave its group out by "
-            f"--tagger.missing-adapters skip, or tag without adapters by --adapters {NO_ADAPTERS}."
+            f"--tagger.missing-adapters skip, or tag without adapters by --adapters {NONE}."
         )
     file = folder / "tagging.json"
     try:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from pipeline.errors import UserError
-from pipeline.settings import NO_ADAPTERS, TaggerSettings
+from pipeline.settings import NONE, TaggerSettings
 from pipeline.tagging.adapters import load_adapters, load_base
 from pipeline.tagging.constraint import Vocabulary
 from pipeline.tagging.decoding import Decoder, Prefix, Request
@@ -92,8 +92,7 @@ class Tagger:
                 f"The base model {base_model} (--base-model) cannot tag: {error}. Take a Llama 3, Qwen or SmolLM2."
             ) from error
         self._prefixes = [
-            Prefix(self._common_prefix(prompt), None if adapters == NO_ADAPTERS else prompt.group)
-            for prompt in self._prompts
+            Prefix(self._common_prefix(prompt), None if adapters == NONE else prompt.group) for prompt in self._prompts
         ]
         self._decoder = Decoder(self._model, self._vocabulary, settings.batch_size)
         self._room = {prompt.group: self._bytes_that_fit(prompt) for prompt in self._prompts}

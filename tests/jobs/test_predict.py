@@ -95,6 +95,30 @@ def test_recordings_become_tables_and_answer_files_and_an_interrupted_run_goes_o
         predict.main(arguments)
 
 
+def test_transcripts_are_tagged_again_without_their_sound(ray_cluster, model_options, tmp_path, capsys):
+    audio, first = tmp_path / "audio", tmp_path / "first"
+    audio.mkdir()
+    for clip in sorted((demo.CLIPS / "audio").iterdir())[:4]:
+        shutil.copy(clip, audio)
+    predict.main(["--audio", str(audio), "--out", str(first), *model_options])
+    before = read(first)
+    shutil.rmtree(audio)
+    for name, given in (("again", first), ("text", first / "task1_answer.txt")):
+        predict.main(["--transcripts", str(given), "--out", str(tmp_path / name), *model_options])
+        after = read(tmp_path / name)
+        assert [row["text"] for row in after["transcripts"]] == [row["text"] for row in before["transcripts"]]
+        places = [[(row["recording_id"], row["type"], row["char_start"], row["kept"]) for row in of["entities"]]
+                  for of in (before, after)]  # fmt: skip
+        assert places[0] == places[1]
+        if name == "again":
+            assert after == before
+            assert (tmp_path / "again" / "task2_answer.txt").read_text() == (first / "task2_answer.txt").read_text()
+        else:
+            assert all(row["start_s"] is None for row in after["entities"])
+            assert not (tmp_path / "text" / "task2_answer.txt").read_text()
+            assert "no times" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("every", "count"), [(3, 59), pytest.param(1, 119, marks=pytest.mark.slow)])
 def test_real_recordings_of_every_kind_each_end_in_transcripts_or_failures(
     ray_cluster, model_options, tmp_path, shared, every, count
@@ -163,6 +187,7 @@ def test_a_users_mistake_is_one_sentence_and_exit_status_1(arguments, sentence):
     [
         (["--overwrite", "--retry-failed"], "--overwrite removes what --retry-failed goes on with: give one of them."),
         (["--max-failures", "2"], "--max-failures 2.0: give a number from 0 to 1."),
+        (["--transcripts", "task1_answer.txt"], "Give --audio or --transcripts, one of them."),
     ],
 )
 def test_options_about_failures_that_cannot_work_are_refused(options, sentence):

@@ -14,8 +14,17 @@ import torch
 
 from pipeline import flow, stages, tables
 from pipeline.errors import UserError
+from pipeline.inputs import of_paths
 from pipeline.run_folder import RESULT
-from pipeline.settings import Models, ParakeetSettings, Settings, TaggerSettings, WhisperSettings
+from pipeline.settings import (
+    NONE,
+    Models,
+    ParakeetSettings,
+    Settings,
+    TaggerSettings,
+    WhisperSettings,
+    without_recognition,
+)
 from pipeline.speech.words import Piece, Transcript, Word, transcript_from_pieces
 from pipeline.tagging.entities import Entity
 from pipeline.tagging.post_processing import PostProcessor
@@ -99,7 +108,7 @@ def record(folder, lengths: dict[str, int]) -> dict[str, str]:
 
 def run(recordings, folder, settings=SETTINGS, loaders=LOADERS, **options):
     """Run the stream; give what the driver saw and what was written, by recording id."""
-    seen = list(flow.run(recordings, str(folder), settings, loaders=loaders, **options))
+    seen = list(flow.run(of_paths(recordings), str(folder), settings, loaders=loaders, **options))
     assert sorted(row["recording_id"] for row in seen) == sorted(recordings), "each recording leaves once"
     written = tables.read(str(folder), RESULT).to_pylist()
     return {row["recording_id"]: row for row in seen}, {row["recording_id"]: row for row in written}
@@ -187,6 +196,34 @@ def test_entities_have_the_times_of_their_words(mixed):
     assert mixed[0]["en3"]["entities"] == 1 and mixed[0]["zh"]["entities"] == 0
 
 
+def test_without_parakeet_whispers_transcripts_stay(ray_cluster, tmp_path):
+    settings = replace(SETTINGS, models=replace(SETTINGS.models, parakeet=NONE))
+    recordings = record(tmp_path, {"en": 8_000, "zh": MANDARIN, "bad": 0})
+    seen, written = run(recordings, tmp_path / "parts", settings)
+    assert written["en"]["text"] == "call mister Lee" and written["en"]["recognizer"] == "whisper"
+    assert written["zh"]["text"] == "王小明 早安" and seen["bad"]["failed_stage"] == "decode"
+    assert [entity["text"] for entity in written["en"]["entities"]] == ["Lee"]
+
+
+def test_transcripts_that_are_there_are_tagged_and_timed_by_their_words(ray_cluster, tmp_path):
+    timed = transcript_from_pieces([Piece("Call Mr Lee", 1.0, 2.0)], 3.0, "parakeet")
+    about = dict.fromkeys(("path", "duration_s", "sample_rate", "channels", "note"))
+    rows = {
+        "timed": {"recording_id": "timed", **about, "path": "/data/timed.wav", "duration_s": 3.0, **timed.to_row()},
+        "text": {"recording_id": "text", **about, **Transcript("Mr Lee, again", [], "given").to_row()},
+        "empty": {"recording_id": "empty", **about, **Transcript("", [], "silence").to_row()},
+    }
+    settings = without_recognition(SETTINGS)
+    list(flow.run(rows, str(tmp_path / "parts"), settings, loaders=LOADERS))
+    written = {row["recording_id"]: row for row in tables.read(str(tmp_path / "parts"), RESULT).to_pylist()}
+    assert not any(row["failure"] for row in written.values())
+    (entity,) = written["timed"]["entities"]
+    assert (entity["text"], entity["end_s"]) == ("Lee", 2.0) and written["timed"]["path"] == "/data/timed.wav"
+    (entity,) = written["text"]["entities"]
+    assert (entity["text"], entity["start_s"], entity["kept"]) == ("Lee", None, True)
+    assert not written["empty"]["entities"] and written["empty"]["recognizer"] == "silence"
+
+
 def test_patterns_thresholds_rules_and_overlaps_take_part_in_the_stream(tmp_path):
     text = "nurse Kim 0491570156"
     times = [(0, 5, 0.25, 0.5), (6, 9, 0.5, 0.75), (10, 20, 1.0, 4.0)]
@@ -223,12 +260,14 @@ def test_a_model_that_cannot_be_loaded_is_one_sentence(ray_cluster, tmp_path):
     recordings = record(tmp_path, {"1": 8_000})
     loaders = (LOADERS.whisper, LOADERS.parakeet)
     with pytest.raises(UserError, match=r"^--adapters D: made for another base model\.$"):
-        list(flow.run(recordings, str(tmp_path / "parts"), SETTINGS, loaders=stages.Loaders(*loaders, refuse)))
+        list(
+            flow.run(of_paths(recordings), str(tmp_path / "parts"), SETTINGS, loaders=stages.Loaders(*loaders, refuse))
+        )
     with pytest.raises(UserError, match="could not be loaded: OSError: file is truncated"):
-        list(flow.run(recordings, str(tmp_path / "parts"), SETTINGS, loaders=stages.Loaders(*loaders, crash)))
+        list(flow.run(of_paths(recordings), str(tmp_path / "parts"), SETTINGS, loaders=stages.Loaders(*loaders, crash)))
 
 
 def test_an_out_folder_that_cannot_be_written_is_one_sentence(ray_cluster, tmp_path):
     recordings = record(tmp_path, {"1": 8_000})
     with pytest.raises(UserError, match="out folder cannot be written: Not a directory on node"):
-        list(flow.run(recordings, str(tmp_path / "1.wav" / "parts"), SETTINGS, loaders=LOADERS))
+        list(flow.run(of_paths(recordings), str(tmp_path / "1.wav" / "parts"), SETTINGS, loaders=LOADERS))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UserError
+from pipeline.settings import IDENTIFY
 from pipeline.speech.faster_whisper import FasterWhisper
 from tests.asr_models import WHISPER_SETTINGS, check_transcript
 
@@ -99,6 +100,23 @@ def test_a_model_that_would_silently_write_english_is_refused(tiny_ctranslate2, 
     assert FasterWhisper(str(folder), replace(SETTINGS, language="en"), "cpu")
 
 
-def test_half_precision_falls_back_to_float32_on_the_cpu(tiny_ctranslate2):
-    whisper = FasterWhisper(str(tiny_ctranslate2), replace(SETTINGS, dtype="float16"), "cpu")
-    assert whisper._model.model.compute_type == "float32"
+@pytest.mark.parametrize(("dtype", "computes"), [("float32", "float32"), ("float16", "int8_float32")])
+def test_the_cpu_computes_in_float32_or_with_weights_of_8_bits(tiny_ctranslate2, dtype, computes):
+    whisper = FasterWhisper(str(tiny_ctranslate2), replace(SETTINGS, dtype=dtype), "cpu")
+    assert whisper._model.model.compute_type == computes
+
+
+def test_each_recording_is_written_in_the_language_identified(tiny_ctranslate2, sounds, monkeypatch):
+    """The tiny model's own choice is one language for all, so here the first and third are called Mandarin."""
+    settings = replace(SETTINGS, language=IDENTIFY)
+    whisper = FasterWhisper(str(tiny_ctranslate2), settings, "cpu")
+    own = [whisper._language_of(audio) for audio in sounds]
+    assert set(own) <= {"en", "zh"}
+    asked = {id(audio): "zh" if place % 2 == 0 else "en" for place, audio in enumerate(sounds)}
+    monkeypatch.setattr(whisper, "_language_of", lambda audio: asked[id(audio)])
+    fixed = {
+        language: FasterWhisper(str(tiny_ctranslate2), replace(SETTINGS, language=language), "cpu")
+        for language in ("en", "zh")
+    }
+    expected = [fixed[asked[id(audio)]].transcribe([audio])[0] for audio in sounds]
+    assert_same(whisper.transcribe(sounds), expected)

@@ -13,6 +13,7 @@ from transformers import WhisperTokenizer
 from transformers.generation.utils import GenerateEncoderDecoderOutput
 
 from pipeline.errors import UserError
+from pipeline.settings import IDENTIFY
 from pipeline.speech.language import CJK
 from pipeline.speech.whisper import TransformersWhisper, load_whisper, pieces_from_tokens, token_to_bytes
 from tests.asr_models import WHISPER_SETTINGS, check_transcript
@@ -91,6 +92,23 @@ def test_the_language_is_forced(whisper, sounds, prompts, monkeypatch, language)
     monkeypatch.setattr(whisper, "_settings", replace(WHISPER_SETTINGS, language=language))
     whisper.transcribe(sounds[:1])
     assert prompts == [["<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>"]] * 2
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_recording_is_written_in_the_likelier_of_the_languages(tiny_whisper, sounds, prompts, monkeypatch, language):
+    whisper = TransformersWhisper(str(tiny_whisper), replace(WHISPER_SETTINGS, language=IDENTIFY), "cpu")
+    tokens = {known: token for token, known in whisper._languages.items()}
+    forward = whisper._model.forward
+
+    def favour(*arguments, **options):
+        output = forward(*arguments, **options)
+        output.logits[..., tokens[language]] += 1_000
+        return output
+
+    assert set(tokens) == {"en", "zh"}
+    monkeypatch.setattr(whisper._model, "forward", favour)
+    features = whisper._features(sounds[0], sampling_rate=16_000, return_tensors="pt").input_features
+    assert whisper._language_of(features) == language
 
 
 def test_a_language_the_model_does_not_know_is_refused(tiny_whisper):

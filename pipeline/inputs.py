@@ -1,0 +1,52 @@
+"""What a run begins with: a folder of recordings, or transcripts that are there already."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline import given_transcripts
+from pipeline.errors import UserError
+from pipeline.speech.census import Ids, take_census
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The recordings of a run.
+
+    Attributes:
+        rows: Rows of ``given_transcripts.SCHEMA``, or of recording_id and path alone, by recording id.
+        counts: What lies beside the recordings, for the run's summary.
+        left_out: The same in words; empty if there is nothing.
+    """
+
+    rows: Mapping[str, dict[str, Any]]
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    left_out: str = ""
+
+
+def of_audio(folder: str, ids: Ids, out: str) -> Inputs:
+    """Take the recordings of a folder.
+
+    Args:
+        folder: A local path or URI.
+        ids: What a recording is called.
+        out: Folder for the results.
+
+    Raises:
+        UserError: See ``take_census``; or the results would lie above recordings.
+    """
+    census = take_census(folder, ids=ids, besides=out)
+    if any(path.startswith(f"{out}/") for path in census.recordings.values()):
+        raise UserError(f"--out {out} lies above recordings: give a folder of its own.")
+    counts = {"not_audio": census.not_audio, "hidden": census.hidden}
+    return Inputs(of_paths(census.recordings), counts, census.left_out)
+
+
+def of_transcripts(path: str) -> Inputs:
+    """Take transcripts; see ``given_transcripts.read``."""
+    return Inputs(given_transcripts.read(path))
+
+
+def of_paths(recordings: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return the rows of recordings, from their paths or URIs by id."""
+    return {recording_id: {"recording_id": recording_id, "path": path} for recording_id, path in recordings.items()}
