@@ -100,9 +100,9 @@ class TransformersWhisper:
 
     def _language_of(self, features: torch.Tensor) -> str:
         """Return the language to write: the one set, or the likelier of those that this project knows."""
+        if self._settings.language != IDENTIFY:
+            return self._settings.language
         tokens = list(self._languages)
-        if len(tokens) == 1:
-            return self._languages[tokens[0]]
         start = torch.tensor([[self._model.config.decoder_start_token_id]], device=self._device)
         window = features[:, :, : self._features.nb_max_frames]
         scores = self._model(window, decoder_input_ids=start).logits[0, -1, tokens]
