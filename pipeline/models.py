@@ -1,5 +1,6 @@
 """Locate all models before a run starts, so that a missing one is reported at once."""
 
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -85,6 +86,7 @@ def _locate(option: str, name: str) -> Path:
         try:
             return Path(snapshot_download(name, ignore_patterns=_NOT_LOADED, local_files_only=True))
         except LocalEntryNotFoundError:
+            print(f"{option} {name} is fetched from the hub, this once.", file=sys.stderr)
             return Path(snapshot_download(name, ignore_patterns=_NOT_LOADED))
     except GatedRepoError:
         why = "is gated: accept its licence on the hub and run `hf auth login`, then try again"

@@ -266,7 +266,7 @@ PROFILES = {
             whisper="Systran/faster-whisper-small",
             parakeet=NONE,
             base_model="Qwen/Qwen2.5-Coder-0.5B-Instruct",
-            adapters=str(Path(__file__).with_name("adapters")),
+            adapters=NONE,
         ),
         whisper=WhisperSettings(language=IDENTIFY, traditional=True, batch_size=8),
         tagger=TaggerSettings(quantization="none", dtype="bfloat16", batch_size=8),

@@ -145,9 +145,17 @@ def worst(counts: Counts, most: int = 10) -> list[dict[str, Any]]:
 
 
 def timed(entities: pa.Table) -> dict[str, list[TimedEntity]]:
-    """Return the entities of a table that are part of task 2, by recording id."""
+    """Return the entities of a table that are part of task 2, by recording id.
+
+    Where none has a time, as transcripts were tagged without their sound, all are taken, each at 0 s: then measures of
+    texts alone say something.
+    """
     found: dict[str, list[TimedEntity]] = defaultdict(list)
-    for row in entities.select(["recording_id", "type", "text", "start_s", "end_s", "kept"]).to_pylist():
+    rows = entities.select(["recording_id", "type", "text", "start_s", "end_s", "kept"]).to_pylist()
+    without_times = all(row["start_s"] is None for row in rows)
+    for row in rows:
+        if without_times and row["kept"]:
+            row |= {"start_s": 0.0, "end_s": 0.0}
         if submission.in_task2(row):
             found[row["recording_id"]].append(TimedEntity.from_row(row))
     return found

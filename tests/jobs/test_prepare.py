@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 import soundfile
 
@@ -196,6 +197,32 @@ def test_recognised_text_takes_part_with_the_labels_projected_onto_it(prepared, 
     assert any(
         "<patient>" not in tagged and "<PATIENT>priya</PATIENT>" in tagged for tagged in train["tagged"].to_pylist()
     )
+
+
+def test_what_the_folders_lack_of_an_entity_group_is_made_up_and_counted_apart(tmp_path):
+    folders = [write_folder(tmp_path / name, first, EVEN) for name, first in (("one", 1), ("two", 201))]
+    arguments = ["--train", str(folders[0]), "--valid", str(folders[1])]
+    more = ["--synthetic", "20", "--brief", "--few-shot", "0"]
+    prepare.main([*arguments, "--out", str(tmp_path / "without")])
+    for name in ("with", "again"):
+        prepare.main([*arguments, "--out", str(tmp_path / name), *more])
+    report = json.loads((tmp_path / "with" / "prepare_report.json").read_text())
+    for group in GROUPS:
+        for split, least in (("train", 20), ("valid", 4)):
+            table, counts = read_set(tmp_path / "with", group, split), report["tagging_datasets"][group][split]
+            made_up = table.filter(pc.field("text_source") == "synthetic")
+            assert table.slice(0, len(table) - len(made_up)) == read_set(tmp_path / "without", group, split)
+            positives = sum(bool(spans) for spans in made_up["spans"].to_pylist())
+            assert len(made_up) == counts["synthetic"] and positives == max(least - counts["positives"], 0)
+            assert table == read_set(tmp_path / "again", group, split)
+        told = json.loads((tmp_path / "with" / "tagging" / group / "prompt.json").read_text())
+        assert told["system"] == f"Repeat the text and tag {', '.join(told['types'])}." and not told["few_shot"]
+        lengths = [
+            (span["type"], span["char_end"] - span["char_start"])
+            for spans in read_set(tmp_path / "with", group, "train")["spans"].to_pylist()
+            for span in spans
+        ]
+        assert all(told["longest"][type_] >= 1.5 * length - 1 for type_, length in lengths)
 
 
 def test_recognised_text_of_other_recordings_is_refused(tmp_path):

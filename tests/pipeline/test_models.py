@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.models import groups_without_adapter, locate, sha256
+from pipeline.settings import without_recognition
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +26,13 @@ def test_folders_and_files_become_absolute_paths(tiny_settings, monkeypatch):
     folder = Path(tiny_settings.models.whisper)
     monkeypatch.chdir(folder.parent)
     assert locate(with_model(tiny_settings, whisper=folder.name)).models == tiny_settings.models
+
+
+def test_models_that_are_not_used_are_not_looked_for(tiny_settings):
+    settings = without_recognition(with_model(tiny_settings, whisper="/nowhere", parakeet="/nowhere"))
+    found = locate(with_model(settings, adapters="none")).models
+    assert (found.whisper, found.parakeet, found.adapters) == ("none", "none", "none")
+    assert set(sha256(found)) == {"base_model"} and set(settings.pools) == {"tagger"}
 
 
 def test_a_folder_with_one_nemo_file_stands_for_the_file(tiny_settings, tmp_path):

@@ -172,6 +172,14 @@ def test_texts_are_multisets_within_a_recording():
     assert found["strict"]["micro"] == pytest.approx({"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3})
 
 
+def test_entities_without_times_are_compared_by_their_texts():
+    reference = [row("1", "DATE", 0, 1), row("2", "DATE", 0, 1)]
+    untimed = [row("1", "DATE", None, None), row("2", "AGE", None, None), row("2", "DATE", None, None, kept=False)]
+    assert score(reference, untimed)["strict"]["micro"] == pytest.approx({"precision": 0.5, "recall": 0.5, "f1": 0.5})
+    partly = [row("1", "DATE", 0, 1), row("2", "DATE", None, None)]
+    assert score(reference, partly)["strict"]["micro"]["recall"] == 0.5, "task 2 has no entity without a time"
+
+
 def test_an_iou_of_exactly_one_half_counts_also_where_floats_would_say_less():
     found = score([row("1", "DATE", 0.1, 0.4)], [row("1", "DATE", 0.1, 0.7)])
     assert found["iou50"]["micro"]["f1"] == 1

@@ -37,7 +37,7 @@ def test_the_number_of_few_shot_turns_is_a_choice():
 
 def test_a_prompt_is_the_same_after_json():
     content = json.loads(json.dumps(Prompt.of(TIMES).to_json()))
-    assert list(content) == ["group", "types", "system", "few_shot"]
+    assert list(content) == ["group", "types", "system", "few_shot", "longest"]
     assert Prompt.from_json(content | {"base_model": "some/base"}) == Prompt.of(TIMES)
 
 
