@@ -1,14 +1,20 @@
 """Transcripts with timed words, built from the timed output of any ASR model."""
 
+import math
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
 
 from pipeline.speech.language import CJK, Language, language_of
+
+SHORTEST_S = 0.02
+"""Least length of a word in seconds, the resolution of Whisper's times."""
 
 _SPACE_CATEGORIES = ("Cc", "Zl", "Zp", "Zs")
 WORD = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
@@ -93,7 +99,7 @@ class Transcript:
         return cls(row["text"], [Word.from_row(word) for word in row["words"]], row["recognizer"])
 
     def times(self, char_start: int, char_end: int) -> tuple[float, float]:
-        """Return when a span is said: the start of the first and the end of the last word that it overlaps, in seconds.
+        """Return when a span is said, in seconds: from the first start to the latest end of the words that it overlaps.
 
         Args:
             char_start: Index of the span's first character.
@@ -105,7 +111,7 @@ class Transcript:
         touched = [word for word in self.words if max(word.char_start, char_start) < min(word.char_end, char_end)]
         if not touched:
             raise ValueError(f"no word has a character between {char_start} and {char_end}")
-        return touched[0].start_s, touched[-1].end_s
+        return min(word.start_s for word in touched), max(word.end_s for word in touched)
 
     def to_row(self) -> dict[str, Any]:
         """Return the row of the table ``transcripts``, without the recording's id."""
@@ -127,8 +133,9 @@ def transcript_from_pieces(pieces: Sequence[Piece], duration_s: float, recognize
     """Join timed pieces into a transcript with timed words.
 
     Control characters and Unicode line or paragraph separators become spaces, and runs of spaces one space, so the
-    transcript is a single line. The time of a piece is divided evenly among its non-space characters. Times are
-    limited to the recording and rounded to milliseconds, and no word starts before the previous one.
+    transcript is a single line. The time of a piece is divided evenly among its non-space characters. Every word takes
+    some time inside the recording, and none starts before the previous one; a piece whose time does not fit those of
+    the others gets one between its neighbours. Times are rounded to milliseconds.
 
     Args:
         pieces: The ASR model's pieces, in text order.
@@ -140,12 +147,17 @@ def transcript_from_pieces(pieces: Sequence[Piece], duration_s: float, recognize
     """
     text: list[str] = []
     times: list[tuple[float, float, float | None]] = []
-    for piece in pieces:
+    mended = mended_times([(piece.start_s, piece.end_s) for piece in pieces], duration_s)
+    for (piece_start, piece_end), next_start, piece in zip(
+        mended, [*(start for start, _ in mended), duration_s][1:], pieces, strict=True
+    ):
         line = "".join(" " if unicodedata.category(c) in _SPACE_CATEGORIES else c for c in piece.text)
-        step = (piece.end_s - piece.start_s) / max(len(line.replace(" ", "")), 1)
-        start = piece.start_s
+        left = len(line.replace(" ", ""))
+        step = (piece_end - piece_start) / max(left, 1)
+        start = piece_start
         for character in line:
-            end = start if character == " " else start + step
+            left -= character != " "
+            end = start if character == " " else min(start + step, max(next_start, piece_start)) if left else piece_end
             if character != " " or (text and text[-1] != " "):
                 text.append(character)
                 times.append((start, end, piece.confidence))
@@ -155,13 +167,66 @@ def transcript_from_pieces(pieces: Sequence[Piece], duration_s: float, recognize
 
     transcript = "".join(text)
     words: list[Word] = []
-    earliest = 0.0
     for match in WORD.finditer(transcript):
         start, end = match.span()
-        start_s = min(max(times[start][0], earliest), duration_s)
-        end_s = min(max(times[end - 1][1], start_s), duration_s)
+        start_s = min(times[start][0], max(duration_s - SHORTEST_S, 0.0))
+        end_s = max(*(time[1] for time in times[start:end]), start_s + SHORTEST_S)
         known = [time[2] for time in times[start:end] if time[2] is not None]
         confidence = min(known) if known else None
         words.append(Word(match.group(), start, end, round(float(start_s), 3), round(float(end_s), 3), confidence))
-        earliest = start_s
     return Transcript(transcript, words, recognizer)
+
+
+def mended_times(times: Sequence[tuple[float, float]], duration_s: float) -> list[tuple[float, float]]:
+    """Put times in order without letting a wrong one move the right ones.
+
+    The longest sequence of times whose starts never run backwards is trusted. Each other gets a time between its
+    trusted neighbours, at most a second from one of them.
+
+    Args:
+        times: Start and end in seconds of consecutive pieces, as an ASR model gives them.
+        duration_s: Duration of the recording in seconds.
+
+    Returns:
+        A time for each, within the recording; starts never run backwards, and no end is before its start.
+    """
+    clipped = [tuple(min(max(second, 0.0), duration_s) for second in time) for time in times]
+    trusted = _longest_in_order([start if start <= end else math.inf for start, end in clipped])
+    mended = [(0.0, 0.0)] * len(times)
+    for place in trusted:
+        mended[place] = clipped[place][0], clipped[place][1]
+    for before, behind in pairwise([-1, *trusted, len(times)]):
+        count = behind - before - 1
+        if not count:
+            continue
+        latest = mended[behind][0] if behind < len(times) else duration_s
+        earliest = min(mended[before][1], latest) if before >= 0 else 0.0
+        if before < 0:
+            earliest = max(latest - count, 0.0)
+        else:
+            latest = min(earliest + count, latest)
+        step = (latest - earliest) / count
+        for number in range(count):
+            mended[before + 1 + number] = earliest + number * step, earliest + (number + 1) * step
+    return mended
+
+
+def _longest_in_order(starts: Sequence[float]) -> list[int]:
+    """Return the places of a longest subsequence that never falls, without infinite values."""
+    ends: list[float] = []
+    last: list[int] = []
+    before: list[int] = []
+    for place, start in enumerate(starts):
+        length = bisect_right(ends, start) if start < math.inf else -1
+        before.append(last[length - 1] if length > 0 else -1)
+        if length == len(ends):
+            ends.append(start)
+            last.append(place)
+        elif length >= 0:
+            ends[length], last[length] = start, place
+    chain: list[int] = []
+    place = last[-1] if last else -1
+    while place >= 0:
+        chain.append(place)
+        place = before[place]
+    return chain[::-1]

@@ -1,9 +1,12 @@
 import itertools
+import math
 import re
 import unicodedata
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.speech.words import Piece, transcript_from_pieces
 
@@ -53,10 +56,39 @@ def test_control_characters_and_separators_become_one_space(separator):
     assert transcript.text.splitlines() == ["a b"]
 
 
-def test_times_stay_within_the_recording_and_never_run_backwards():
-    words = words_of(("a", -1, 2), (" b", 1, 0.5), (" c", 0.2, 3), (" d", 9, 12), (" e", 11, 13), duration_s=10.0)
-    assert all(0 <= word.start_s <= word.end_s <= 10 for word in words)
+seconds = st.floats(-2, 12) | st.sampled_from([0.0, 10.0, math.nan])
+pieces = st.lists(st.tuples(st.text("a王 b", max_size=4), seconds, seconds), max_size=12)
+
+
+@settings(deadline=None, derandomize=True, max_examples=300)
+@given(pieces=pieces, duration_s=st.sampled_from([0.1, 3.0, 10.0]))
+def test_every_word_takes_time_within_the_recording_and_none_starts_before_the_one_before(pieces, duration_s):
+    words = words_of(*pieces, duration_s=duration_s)
+    assert all(0 <= word.start_s < word.end_s <= duration_s for word in words)
     assert all(a.start_s <= b.start_s for a, b in itertools.pairwise(words))
+
+
+@pytest.mark.parametrize(
+    "wrong", [(9.0, 8.2), (9.0, 9.5), (-3.0, -5.0), (math.nan, 1.0)], ids=["backwards", "late", "before 0", "no number"]
+)
+@pytest.mark.parametrize("place", [0, 2, 5])
+def test_a_wrong_time_moves_no_other_word(wrong, place):
+    right = [(0.5 * number + 0.5, 0.5 * number + 0.9) for number in range(6)]
+    given = [wrong if number == place else time for number, time in enumerate(right)]
+    words = words_of(*((f" w{number}", *time) for number, time in enumerate(given)))
+    for number, (word, time) in enumerate(zip(words, right, strict=True)):
+        if number != place:
+            assert (word.start_s, word.end_s) == pytest.approx(time, abs=0.001)
+
+
+def test_a_piece_with_a_wrong_end_does_not_push_the_words_behind_it():
+    words = words_of(("王小明", 0.2, 9.5), (" is", 0.8, 1.0), (" here", 1.0, 1.4))
+    assert [word.start_s for word in words] == [0.2, 0.8, 0.8, 0.8, 1.0]
+
+
+def test_a_span_ends_with_the_latest_end_of_its_words():
+    transcript = transcript_from_pieces([Piece("Mary", 0.2, 2.5), Piece(" Lee", 0.5, 1.0)], 3.0, "test")
+    assert transcript.times(0, 8) == (0.2, 2.5) and transcript.times(5, 8) == (0.5, 1.0)
 
 
 def test_a_word_is_as_sure_as_its_least_sure_piece():
