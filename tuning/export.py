@@ -13,12 +13,15 @@ import jinja2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from safetensors.torch import load_file, save_file
 
 from pipeline.corpus.tagging_datasets import Dataset
+from pipeline.tagging.adapters import name_of
 from tuning import curves
 from tuning.adapter import TrainedAdapter
 from tuning.settings import AdapterSettings
 
+_WEIGHTS = "adapter_model.safetensors"
 _LIBRARIES = ["torch", "transformers", "peft", "trl", "bitsandbytes"]
 
 
@@ -34,8 +37,10 @@ def export(trained: TrainedAdapter, dataset: Dataset, settings: AdapterSettings,
     unfinished = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        shutil.copy(trained.checkpoint / name, unfinished)
+    shutil.copy(trained.checkpoint / "adapter_config.json", unfinished)
+    weights = load_file(trained.checkpoint / _WEIGHTS)
+    dtype = getattr(torch, settings.dtype)  # training keeps them in float32; inference computes in this
+    save_file({name: tensor.to(dtype) for name, tensor in weights.items()}, unfinished / _WEIGHTS)
     shutil.copy(trained.checkpoint.parent / "tagging.json", unfinished)
     pq.write_table(trained.metrics, unfinished / "metrics.parquet")
     curves.draw(trained.metrics, trained.step, f"adapter {folder.name}", unfinished / "curves.png")
@@ -57,7 +62,7 @@ def _card(trained: TrainedAdapter, dataset: Dataset, settings: AdapterSettings, 
         trained=trained,
         counts={split: _counts(table) for split, table in dataset.splits.items()},
         epochs=[row for row in rows if row["name"] == "valid_loss"],
-        settings=asdict(settings),
+        settings=asdict(settings) | {"base_model": name_of(settings.base_model)},
         seconds=round(max(row["seconds"] for row in rows)),
         where=torch.cuda.get_device_name() if on_gpu else "CPU",
         peak_gib=round(max(memory), 1),

@@ -134,8 +134,17 @@ def write_tagging_json(
         model: The base model, with or without adapters.
         tokenizer: Its tokenizer.
     """
-    content = {**prompt.to_json(), "base_model": base_model, **identify(model, tokenizer)}
+    content = {**prompt.to_json(), "base_model": name_of(base_model), **identify(model, tokenizer)}
     write_json(str(folder / "tagging.json"), content)
+
+
+def name_of(base_model: str) -> str:
+    """Return what a base model is called: its hub name, also where it lies in the hub's cache, or its folder's name."""
+    path = Path(base_model)
+    cached = [part for part in path.parts if part.startswith("models--")]
+    if cached:
+        return cached[-1].removeprefix("models--").replace("--", "/", 1)
+    return path.name if path.is_absolute() else base_model
 
 
 def read_tagging_json(folder: Path, identity: Mapping[str, Any]) -> Prompt:

@@ -3,12 +3,15 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoTokenizer
+from trl import SFTTrainer
 
 from pipeline.corpus.tagging_datasets import Dataset
 from pipeline.settings import TaggerSettings
@@ -64,6 +67,38 @@ def test_an_exported_adapter_tags(trained, dataset, settings, tmp_path):
     assert f"{trained.valid_loss:.4f}" in card and "no certified de-identification" in card
     tagger = TaggerSettings(quantization="none", dtype="float32", missing_adapters="skip")
     assert Tagger(settings.base_model, str(folder.parent), tagger, device="cpu").tag(["Hello"])
+
+
+def test_an_exported_adapter_has_the_precision_of_the_computation_and_names_its_base(
+    trained, dataset, settings, tmp_path
+):
+    before = load_file(trained.checkpoint / "adapter_model.safetensors")
+    for dtype in ("float32", "bfloat16"):
+        export.export(trained, dataset, replace(settings, dtype=dtype), tmp_path / dtype)
+        after = load_file(tmp_path / dtype / "adapter_model.safetensors")
+        expected = {name: weights.to(getattr(torch, dtype)) for name, weights in before.items()}
+        assert after.keys() == expected.keys() and all(torch.equal(after[name], expected[name]) for name in after)
+        base = Path(settings.base_model)
+        assert str(base.parent) not in "".join(file.read_text() for file in (tmp_path / dtype).glob("[!a]*.[jm]*"))
+        assert json.loads((tmp_path / dtype / "tagging.json").read_text())["base_model"] == base.name
+
+
+def test_the_loss_on_a_cpu_is_that_of_trl(dataset, settings, tmp_path, monkeypatch):
+    losses = []
+    for place, trainer_class in enumerate((adapter.CpuTrainer, SFTTrainer)):
+        monkeypatch.setattr(adapter, "CpuTrainer", trainer_class)
+        for packing in (False, True):
+            trainer = adapter.make_trainer(
+                dataset, replace(settings, packing=packing, batch_size=2), tmp_path / f"{place}{packing}"
+            )
+            trainer.model.eval()
+            batches = list(trainer.get_train_dataloader())
+            for batch in batches:
+                learned = (batch["labels"] != -100).sum()
+                with torch.no_grad():
+                    losses.append(float(trainer.compute_loss(trainer.model, dict(batch), num_items_in_batch=learned)))
+    half = len(losses) // 2
+    assert losses[:half] == pytest.approx(losses[half:], rel=1e-4) and len(losses) > 4
 
 
 @pytest.mark.parametrize("packing", [False, True])
