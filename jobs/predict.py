@@ -17,7 +17,7 @@ from pipeline import inputs, models, run_folder
 from pipeline.errors import UserError
 from pipeline.files import absolute
 from pipeline.outputs.transcriptions import write_transcriptions_json
-from pipeline.settings import Settings, check, check_numbers, without_recognition
+from pipeline.settings import NONE, Settings, check, check_numbers, without_recognition
 from pipeline.speech.census import Ids
 from pipeline.tagging.post_processing import PostProcessor
 
@@ -75,6 +75,8 @@ def main(arguments: list[str]) -> None:
     given = {option: path for option, path in both.items() if path}
     if len(given) != 1:
         raise UserError("Give --audio or --transcripts, one of them.")
+    if job.audio and job.settings.models.whisper == NONE:
+        raise UserError(f"--whisper {NONE} leaves --audio untranscribed: give a model, or --transcripts.")
     check_paths(given | {"--out": job.out} | _given_files(job.settings))
     check(job.settings)
     audio, out = absolute(job.audio or ""), absolute(job.out)

@@ -187,6 +187,7 @@ def test_a_users_mistake_is_one_sentence_and_exit_status_1(arguments, sentence):
     [
         (["--overwrite", "--retry-failed"], "--overwrite removes what --retry-failed goes on with: give one of them."),
         (["--max-failures", "2"], "--max-failures 2.0: give a number from 0 to 1."),
+        (["--whisper", "none"], "--whisper none leaves --audio untranscribed: give a model, or --transcripts."),
         (["--transcripts", "task1_answer.txt"], "Give --audio or --transcripts, one of them."),
     ],
 )
