@@ -55,7 +55,8 @@ def stream(
     """Lay out the stream; it runs while its output is read.
 
     Args:
-        recordings: ``recording_id`` and ``path``, or rows of ``given_transcripts.SCHEMA``; a block is read by one task.
+        recordings: ``recording_id`` and ``path``; where Whisper is ``none``, rows of ``given_transcripts.SCHEMA``. A
+            block is read by one task.
         parts: Folder for the finished recordings, a path or URI that every node can write.
         settings: All settings; models as absolute paths.
         loaders: How actors load their models.
@@ -72,7 +73,7 @@ def stream(
         return _actors(pool, size, 1 if one_by_one else batch_size) | where | {"fn_constructor_args": arguments}
 
     silence, read = settings.decoding.silence_dbfs, partial(stages.read, settings=settings.decoding)
-    with_parakeet, are_given = models.parakeet != NONE, "text" in (recordings.columns() or ())
+    with_parakeet, are_given = models.parakeet != NONE, models.whisper == NONE
     if are_given:
         transcribed = recordings.map_batches(stages.take_up, **_TASK)
     else:

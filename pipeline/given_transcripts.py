@@ -10,7 +10,7 @@ from pipeline.files import absolute, filesystem
 from pipeline.ids import fault
 from pipeline.run_folder import RESULT
 from pipeline.speech.language import language_of
-from pipeline.submission import read_submission, read_task1
+from pipeline.submission import read_submission, read_table, read_task1
 
 GIVEN = "given"
 """Recognizer of a transcript of which nothing is known but its text."""
@@ -57,10 +57,5 @@ def _of_text(text: str) -> dict[str, Any]:
 
 
 def _by_id(option: str, folder: str, name: str) -> dict[str, dict[str, Any]]:
-    try:
-        rows = tables.read(f"{folder}/{name}", tables.SCHEMAS[name]).to_pylist()
-    except (pa.ArrowException, OSError, ValueError):
-        raise UserError(
-            f"{option} {folder}: its table {name} cannot be read: give the out folder of jobs.predict."
-        ) from None
+    rows = read_table(option, f"{folder}/{name}", tables.SCHEMAS[name]).to_pylist()
     return {row["recording_id"]: row for row in rows}

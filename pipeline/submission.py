@@ -133,21 +133,24 @@ def read_submission(option: str, path: str, prefer_tables: bool = False) -> Subm
 
     transcripts = None
     if "transcripts" in parquet and (prefer_tables or TASK1 not in texts):
-        table = _read_table(option, f"{folder}/transcripts", tables.TRANSCRIPTS)
+        table = read_table(option, f"{folder}/transcripts", tables.TRANSCRIPTS)
         transcripts = dict(zip(table["recording_id"].to_pylist(), table["text"].to_pylist(), strict=True))
     elif TASK1 in texts:
         transcripts = read_task1(f"{folder}/{TASK1}")
 
-    entities, has_tables = (read_task2(f"{folder}/{TASK2}") if TASK2 in texts else None), False
-    if "entities" in parquet and (prefer_tables or not entities):  # entities without times are in the table alone
-        entities, has_tables = _read_table(option, f"{folder}/entities", tables.ENTITIES), True
+    entities, has_tables = None, False
+    if TASK2 in texts and not ("entities" in parquet and prefer_tables):
+        entities = read_task2(f"{folder}/{TASK2}")
+    if "entities" in parquet and not entities:  # entities without times are in the table alone
+        entities, has_tables = read_table(option, f"{folder}/entities", tables.ENTITIES), True
     return Submission(path, transcripts, entities, has_tables)
 
 
-def _read_table(option: str, path: str, schema: pa.Schema) -> pa.Table:
+def read_table(option: str, path: str, schema: pa.Schema) -> pa.Table:
+    """Read a table of a run; a UserError, which names the option, says where it is none."""
     try:
         return tables.read(path, schema)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, ValueError):
         raise UserError(f"{option}: {path} is not the table that jobs.predict writes: give its out folder.") from None
 
 

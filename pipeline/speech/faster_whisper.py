@@ -11,7 +11,7 @@ from pipeline import cpu
 from pipeline.errors import UserError
 from pipeline.settings import IDENTIFY, WhisperSettings
 from pipeline.speech.audio import SAMPLE_RATE
-from pipeline.speech.language import LANGUAGES
+from pipeline.speech.language import LANGUAGES, languages_of
 from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
 
 _GAP_S = 30
@@ -53,7 +53,7 @@ class FasterWhisper:
         self._batches = BatchedInferencePipeline(self._model)
         # CTranslate2 treats a model as multilingual only if its vocabulary has the empty token, as OpenAI's does.
         # For any other model, faster-whisper only logs a warning and writes English.
-        languages = LANGUAGES if settings.language == IDENTIFY else (settings.language,)
+        languages = languages_of(settings.language)
         if not self._model.model.is_multilingual and languages != ("en",):
             raise UserError(
                 f"--whisper {model} is for English alone (CTranslate2 finds no empty token in its vocabulary.json), so "

@@ -13,7 +13,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 from pipeline.errors import UserError
 from pipeline.settings import IDENTIFY, WhisperSettings
 from pipeline.speech.audio import SAMPLE_RATE
-from pipeline.speech.language import LANGUAGES
+from pipeline.speech.language import languages_of
 from pipeline.speech.words import Piece, Transcriber, Transcript, transcript_from_pieces
 
 _TIMESTAMP_S = 0.02
@@ -47,7 +47,7 @@ class TransformersWhisper:
         self._model = WhisperForConditionalGeneration.from_pretrained(model, dtype=getattr(torch, settings.dtype))
         self._model.to(torch.device(self._device)).eval()  # type: ignore[arg-type]
         generation: Any = self._model.generation_config
-        languages = LANGUAGES if settings.language == IDENTIFY else (settings.language,)
+        languages = languages_of(settings.language)
         known = getattr(generation, "lang_to_id", {})
         self._languages = {known[f"<|{language}|>"]: language for language in languages if f"<|{language}|>" in known}
         if len(self._languages) < len(languages):

@@ -32,8 +32,8 @@ from pipeline.tagging.entity_finder import load_tagger
 from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.post_processing import PostProcessor
 from pipeline.tagging.prompts import encode, end_of_turn, guard, render
+from tests.benchmarks.free_generation import generate
 
-NEW_TOKENS = 256
 _MEASURE = "strict_norm"
 
 
@@ -79,20 +79,8 @@ def free(texts: Sequence[str], options: Options, settings: TaggerSettings) -> tu
         for first in range(0, len(texts), settings.batch_size):
             batch = texts[first : first + settings.batch_size]
             ids = [encode(tokenizer, render(tokenizer, prompt, text)) for text in batch]
-            width = max(map(len, ids))
-            tokens = torch.tensor([[end] * (width - len(row)) + row for row in ids])
-            mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids])
-            with torch.inference_mode():
-                output: Any = model.generate(  # type: ignore[operator]
-                    input_ids=tokens,
-                    attention_mask=mask,
-                    max_new_tokens=NEW_TOKENS,
-                    do_sample=False,
-                    eos_token_id=end,
-                    pad_token_id=end,
-                )
-            for place, (row, text) in enumerate(zip(output[:, width:].tolist(), batch, strict=True), start=first):
-                answer = tokenizer.decode(row[: row.index(end)] if end in row else row)
+            for place, (row, text) in enumerate(zip(generate(model, ids, end), batch, strict=True), start=first):
+                answer = tokenizer.decode(row)
                 try:
                     same, spans = parse(answer.strip())
                 except ValueError:

@@ -43,6 +43,7 @@ from pipeline.tagging.entities import strip_tags
 from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.prompts import Prompt, encode, end_of_turn, guard, render
 from tests import stepwise
+from tests.benchmarks.free_generation import generate
 from tests.llama_files import train_tokenizer
 from tests.oracle import Oracle, Recording, read_corpus
 from tests.real_shapes import LLAMA_3B, new_model
@@ -52,7 +53,6 @@ CORPUS = ROOT.parent / "shared" / "corpus"
 _TAG = re.compile(rb"</?[A-Z][A-Z0-9_-]*>")
 
 WAYS = ("reference", "stepwise", "draft_verify")
-NEW_TOKENS = 256
 
 
 @dataclass(frozen=True)
@@ -140,26 +140,13 @@ def reference(task: Task, prompt: Prompt, batch: Sequence[Recording]) -> tuple[l
     """Generate freely and greedily; return the tokens and how many texts were altered."""
     end, device = task.vocabulary.end, task.model.device
     ids = [task.encode(prompt, recording.text) for recording in batch]
-    width = max(map(len, ids))
-    tokens = torch.tensor([[end] * (width - len(row)) + row for row in ids], device=device)
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=device)
     forced: dict[str, Any] = {}
     if task.oracle:
         wanted = [task.constraint(prompt, recording).wanted for recording in batch]
         longest = max(map(len, wanted))
         answers = torch.tensor([[*row, *[end] * (longest - len(row))] for row in wanted], device=device)
-        forced["logits_processor"] = LogitsProcessorList([_Forced(answers, width)])
-    with torch.inference_mode():
-        output = task.model.generate(
-            input_ids=tokens,
-            attention_mask=mask,
-            max_new_tokens=NEW_TOKENS,
-            do_sample=False,
-            eos_token_id=end,
-            pad_token_id=end,
-            **forced,
-        )
-    written = [row[: row.index(end)] if end in row else row for row in output[:, width:].tolist()]
+        forced["logits_processor"] = LogitsProcessorList([_Forced(answers, max(map(len, ids)))])
+    written = generate(task.model, ids, end, **forced)
     texts = [strip_tags(task.tokenizer.decode(answer, skip_special_tokens=True)) for answer in written]
     altered = sum(text.strip() != guard(recording.text).strip() for text, recording in zip(texts, batch, strict=True))
     return [[*answer, end] for answer in written], altered
