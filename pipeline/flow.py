@@ -72,16 +72,16 @@ def stream(
         size, where = on_cards(model)
         return _actors(pool, size, 1 if one_by_one else batch_size) | where | {"fn_constructor_args": arguments}
 
-    silence, read = settings.decoding.silence_dbfs, partial(stages.read, settings=settings.decoding)
+    read = partial(stages.read, settings=settings.decoding)
     with_parakeet, are_given = models.parakeet != NONE, models.whisper == NONE
     if are_given:
         transcribed = recordings.map_batches(stages.take_up, **_TASK)
     else:
-        of_whisper = (loaders.whisper, models.whisper, whisper, silence, not with_parakeet)
+        of_whisper = (loaders.whisper, models.whisper, whisper, settings.decoding, not with_parakeet)
         for_whisper = actors("whisper", whisper.pool, whisper.batch_size, *of_whisper)
         transcribed = recordings.map_batches(read, **_TASK).map_batches(stages.Transcribe, **for_whisper)
         if with_parakeet:
-            of_parakeet = (loaders.parakeet, models.parakeet, parakeet)
+            of_parakeet = (loaders.parakeet, models.parakeet, parakeet, settings.decoding)
             for_parakeet = actors("parakeet", parakeet.pool, parakeet.batch_size, *of_parakeet)
             transcribed = transcribed.map_batches(stages.TranscribeEnglish, **for_parakeet)
     tagged_at_once = _REFILLS * tagger.batch_size

@@ -48,13 +48,17 @@ class DecodingSettings:
     min_duration_s: float = 0.1
     """Minimum duration of a recording in seconds; shorter ones are refused."""
 
-    max_duration_s: float = 600.0
-    """Maximum duration of a recording in seconds; longer ones are refused. Parakeet's attention over much more than ten
-    minutes does not fit on a GPU that three models share."""
+    max_duration_s: float = 86_400.0
+    """Maximum duration of a recording in seconds; longer ones are refused. Models hear pieces of at most half a minute,
+    so what counts is the memory for its samples, 230 MB an hour."""
 
     channels: Literal["mix", "left", "right"] = "mix"
     """What is transcribed: the mean of all channels, or one of them, as in recordings of telephone calls with a speaker
     on each. A mean that cancels its channels gives way to the louder one."""
+
+    voice_threshold: float = 0.5
+    """Probability of a voice, 0 to 1, from which a moment counts as speech (Silero's network and default value). Where
+    nobody speaks, the transcript is empty, and longer recordings are cut at pauses. 0: all is speech."""
 
     silence_dbfs: float = -60.0
     """RMS level in dB of full scale. A recording without a louder 50 ms window is silent: its transcript is empty."""
@@ -210,7 +214,7 @@ def check(settings: Settings) -> None:
     least = {"batch_size": 1, "beam_size": 1, "silence_dbfs": -math.inf, "log_prob_threshold": -math.inf}
 
     def visit(settings: Any, prefix: str) -> None:
-        check_numbers(vars(settings), least, {"expected_confidence": 1, "num_gpus": 1}, prefix)
+        check_numbers(vars(settings), least, {"expected_confidence": 1, "num_gpus": 1, "voice_threshold": 1}, prefix)
         for name, value in vars(settings).items():
             if is_dataclass(value):
                 visit(value, f"{prefix}{name.replace('_', '-')}.")

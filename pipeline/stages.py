@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipeline import cpu, cuda, tables
 from pipeline.errors import unwritten, without_text
 from pipeline.run_folder import RESULT
-from pipeline.settings import DecodingSettings, TaggerSettings, WhisperSettings
+from pipeline.settings import DecodingSettings, TaggerSettings
 from pipeline.speech.audio import SAMPLE_RATE, decode
 from pipeline.speech.transcription import is_for_parakeet, load_parakeet, load_whisper, transcribe, transcribe_english
 from pipeline.speech.words import Transcriber, Transcript
@@ -86,8 +86,9 @@ def read(batch: pa.Table, settings: DecodingSettings) -> pa.Table:
 class _AsrStage:
     """A stage with an ASR model, which loads once."""
 
-    def __init__(self, load: LoadAsr, model: str, settings: Any):
+    def __init__(self, load: LoadAsr, model: str, settings: Any, decoding: DecodingSettings):
         cpu.use_threads(settings.pool)
+        self._decoding = decoding
         self._clock = Clock()
         self._model = load(model, settings)
         # A library that is missing is found now, and not by every recording.
@@ -101,15 +102,15 @@ class Transcribe(_AsrStage):
     The sound is handed on only where another model needs it.
     """
 
-    def __init__(self, load: LoadAsr, model: str, settings: WhisperSettings, silence_dbfs: float, is_last: bool):
-        super().__init__(load, model, settings)
-        self._silence_dbfs, self._is_last = silence_dbfs, is_last
+    def __init__(self, load: LoadAsr, model: str, settings: Any, decoding: DecodingSettings, is_last: bool):
+        super().__init__(load, model, settings, decoding)
+        self._is_last = is_last
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         samples = _samples(batch)
 
         def work(rows: Sequence[int]) -> list[Transcript]:
-            return transcribe(self._model, [samples[row] for row in rows], self._silence_dbfs)
+            return transcribe(self._model, [samples[row] for row in rows], self._decoding)
 
         batch, made = _attempt("whisper", batch, samples, work, self._clock)
         batch = _with_transcripts(batch, made)
@@ -124,7 +125,8 @@ class TranscribeEnglish(_AsrStage):
         samples, transcripts = _samples(batch), _transcripts(batch)
 
         def work(rows: Sequence[int]) -> list[Transcript]:
-            return transcribe_english(self._model, [samples[row] for row in rows], [transcripts[row] for row in rows])
+            batch, written = [samples[row] for row in rows], [transcripts[row] for row in rows]
+            return transcribe_english(self._model, batch, written, self._decoding)
 
         english = [row for row, transcript in transcripts.items() if is_for_parakeet(transcript)]
         batch, made = _attempt("parakeet", batch, english, work, self._clock)

@@ -6,7 +6,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from pipeline.settings import Models, ParakeetSettings, Settings, TaggerSettings, WhisperSettings
+from pipeline.settings import DecodingSettings, Models, ParakeetSettings, Settings, TaggerSettings, WhisperSettings
 
 hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("seeded")
@@ -31,6 +31,7 @@ def tiny_settings(tiny_whisper, tiny_parakeet, tagger_folders) -> Settings:
         whisper=WhisperSettings(backend="transformers", beam_size=1, dtype="float32", batch_size=8),
         parakeet=ParakeetSettings(batch_size=8),
         tagger=TaggerSettings(quantization="none", dtype="float32", batch_size=8, max_entities=4),
+        decoding=DecodingSettings(voice_threshold=0.0),  # what they hear are tones
     )
 
 
@@ -40,7 +41,7 @@ def model_options(tiny_settings) -> list[str]:
     models = tiny_settings.models
     options = ["--whisper", models.whisper, "--parakeet", models.parakeet]
     options += ["--base-model", models.base_model, "--adapters", models.adapters]
-    return [*options, "--profile", "demo", "--tagger.max-entities", "4"]
+    return [*options, "--profile", "demo", "--tagger.max-entities", "4", "--decoding.voice-threshold", "0"]
 
 
 @pytest.fixture(scope="session")

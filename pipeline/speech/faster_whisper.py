@@ -71,10 +71,11 @@ class FasterWhisper:
         pieces: dict[int, list[Piece]] = {}
         for language in sorted(set(languages)):
             own = [i for i, spoken in enumerate(languages) if spoken == language]
-            short = [i for i in own if len(batch[i]) <= window and self._settings.batch_size > 1]
-            if short:
-                joined = self._transcribe_joined([batch[i] for i in short], language)
-                pieces |= dict(zip(short, joined, strict=True))
+            size = self._settings.batch_size
+            short = [i for i in own if len(batch[i]) <= window and size > 1]
+            for some in (short[first : first + size] for first in range(0, len(short), size)):
+                joined = self._transcribe_joined([batch[i] for i in some], language)
+                pieces |= dict(zip(some, joined, strict=True))
             pieces |= {i: self._transcribe_windows(batch[i], language) for i in own if i not in pieces}
         return [transcript_from_pieces(pieces[i], len(audio) / SAMPLE_RATE, self.name) for i, audio in enumerate(batch)]
 

@@ -18,6 +18,7 @@ from pipeline.inputs import of_paths
 from pipeline.run_folder import RESULT
 from pipeline.settings import (
     NONE,
+    DecodingSettings,
     Models,
     ParakeetSettings,
     Settings,
@@ -88,7 +89,10 @@ LOADERS = stages.Loaders(
     tagger=lambda base_model, adapters, settings: NameTagger(),
 )
 SETTINGS = Settings(
-    whisper=WhisperSettings(batch_size=4), parakeet=ParakeetSettings(batch_size=4), tagger=TaggerSettings(batch_size=4)
+    decoding=DecodingSettings(voice_threshold=0.0),
+    whisper=WhisperSettings(batch_size=4),
+    parakeet=ParakeetSettings(batch_size=4),
+    tagger=TaggerSettings(batch_size=4),
 )
 
 
