@@ -66,27 +66,26 @@ def stream(
     Returns:
         A dataset of the finished recordings, without their text.
     """
-    models, whisper, parakeet, tagger = settings.models, settings.whisper, settings.parakeet, settings.tagger
+    models, tagger = settings.models, settings.tagger
 
-    def actors(model: str, pool: Pool, batch_size: int, *arguments: Any) -> dict[str, Any]:
+    def actors(model: str, batch_size: int | None, *arguments: Any) -> dict[str, Any]:
         size, where = on_cards(model)
-        return _actors(pool, size, 1 if one_by_one else batch_size) | where | {"fn_constructor_args": arguments}
+        options = _actors(settings.pools[model], size, 1 if one_by_one else batch_size)
+        return options | where | {"fn_constructor_args": arguments}
 
     read = partial(stages.read, settings=settings.decoding)
     with_parakeet, are_given = models.parakeet != NONE, models.whisper == NONE
     if are_given:
         transcribed = recordings.map_batches(stages.take_up, **_TASK)
     else:
-        of_whisper = (loaders.whisper, models.whisper, whisper, settings.decoding, not with_parakeet)
-        for_whisper = actors("whisper", whisper.pool, whisper.batch_size, *of_whisper)
+        # A block that was read goes on as it is: so many recordings, or fewer where they are long.
+        for_whisper = actors("whisper", None, loaders.whisper, settings, not with_parakeet)
         transcribed = recordings.map_batches(read, **_TASK).map_batches(stages.Transcribe, **for_whisper)
         if with_parakeet:
-            of_parakeet = (loaders.parakeet, models.parakeet, parakeet, settings.decoding)
-            for_parakeet = actors("parakeet", parakeet.pool, parakeet.batch_size, *of_parakeet)
+            for_parakeet = actors("parakeet", None, loaders.parakeet, settings)
             transcribed = transcribed.map_batches(stages.TranscribeEnglish, **for_parakeet)
-    tagged_at_once = _REFILLS * tagger.batch_size
     for_tagger = actors(
-        "tagger", tagger.pool, tagged_at_once, loaders.tagger, models.base_model, models.adapters, tagger
+        "tagger", _REFILLS * tagger.batch_size, loaders.tagger, models.base_model, models.adapters, tagger
     )
     post_process = partial(stages.post_process, processor=PostProcessor(tagger), are_timed=not are_given)
     return (
@@ -136,7 +135,7 @@ def run(
         def lay_out(some: Dataset, one_by_one: bool) -> Dataset:
             return stream(some, parts, settings, loaders or Loaders(), on_cards, one_by_one)
 
-        for row in _each_once(dict(recordings), settings.whisper.batch_size, lay_out, died):
+        for row in _each_once(dict(recordings), settings.decoding.recordings_at_once, lay_out, died):
             yield row
             limit.count(row["failed_stage"], row["failure"])
 
@@ -262,7 +261,7 @@ def _blocks(recordings: Mapping[str, Row], rows: int) -> list[pa.Table]:
     return [table.slice(start, rows) for start in range(0, len(table), rows)]
 
 
-def _actors(pool: Pool, size: int, batch_size: int) -> dict[str, Any]:
+def _actors(pool: Pool, size: int, batch_size: int | None) -> dict[str, Any]:
     """Options of a pool of actors; Ray replaces a dead actor and, here, gives its task one more try."""
     # One recording at a time means one task at a time too, or a dying actor takes the next recording with it.
     in_flight = 1 if batch_size == 1 else None

@@ -34,6 +34,7 @@ def locate(settings: Settings) -> Settings:
     models = settings.models
     found = Models(
         whisper=NONE if models.whisper == NONE else _whisper(models.whisper, settings.whisper.backend),
+        identifier=NONE if NONE in (models.whisper, models.identifier) else _identifier(models.identifier),
         parakeet=NONE if models.parakeet == NONE else str(locate_parakeet(models.parakeet)),
         base_model=str(locate_base_model(models.base_model)),
         adapters=str(_adapters(models.adapters, settings.tagger)),
@@ -108,6 +109,14 @@ def _whisper(name: str, backend: str) -> str:
     for file in ("config.json", "tokenizer.json"):
         if not (path / file).is_file():
             raise UserError(f"--whisper {path} lacks {file}: copy the model's folder whole.")
+    return str(path)
+
+
+def _identifier(name: str) -> str:
+    path = _locate("--identifier", name)
+    for file in ("config.json", "tokenizer.json"):
+        if not (path / file).is_file():
+            raise UserError(f"--identifier {path} lacks {file}: copy the model's folder whole.")
     return str(path)
 
 

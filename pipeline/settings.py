@@ -29,6 +29,10 @@ class Models:
     whisper: str = "andybi7676/cool-whisper"
     """Whisper model that transcribes every recording first: a Transformers or CTranslate2 folder, or a hub name."""
 
+    identifier: str = NONE
+    """Whisper model that hears which language is spoken, where --routing is identify. `none`: --whisper does, which one
+    that was fine-tuned on a single language may have forgotten."""
+
     parakeet: str = "nvidia/parakeet-tdt-0.6b-v2"
     """Parakeet TDT model that transcribes English recordings again: a .nemo file or a hub name. `none`: Whisper's
     transcripts stay; it should then have --whisper.language identify."""
@@ -59,6 +63,9 @@ class DecodingSettings:
     voice_threshold: float = 0.5
     """Probability of a voice, 0 to 1, from which a moment counts as speech (Silero's network and default value). Where
     nobody speaks, the transcript is empty, and longer recordings are cut at pauses. 0: all is speech."""
+
+    recordings_at_once: int = 32
+    """Number of recordings that travel together; the ASR models sort their segments by length."""
 
     silence_dbfs: float = -60.0
     """RMS level in dB of full scale. A recording without a louder 50 ms window is silent: its transcript is empty."""
@@ -104,8 +111,10 @@ class WhisperSettings:
     beam_size: int = 5
     """Number of beams; 1 is greedy search."""
 
-    condition_on_previous_text: bool = True
-    """In recordings longer than one window, condition each window on the text of the previous one."""
+    certainty: float = 0.9
+    """Probability of a language, 0.5 to 1, from which it counts as heard. Below it Whisper writes a segment, in each
+    language that it may write; of two texts the one with the higher mean token probability stays. English, the text
+    without an ideograph, is Parakeet's then too."""
 
     no_speech_threshold: float = 0.6
     """Text is dropped as hallucinated if Whisper's no-speech probability is above this value and its mean log
@@ -114,12 +123,23 @@ class WhisperSettings:
     log_prob_threshold: float = -1.0
     """Mean log probability below which text in apparent silence is dropped; see no-speech-threshold."""
 
+    compression_ratio_threshold: float = 2.4
+    """A text that zlib shortens by more than this factor repeats itself and is dropped (Whisper's own value; the
+    highest of 1,858 real transcripts is 2.15)."""
+
+    max_repeats: int = 4
+    """How often a phrase may stand in a row at the end of a segment; more is a loop, of which the first one stays (at
+    most three in the same transcripts)."""
+
+    max_tokens_per_second: float = 16.0
+    """Tokens that Whisper writes of each second at most, so that a loop ends with its segment (faster-whisper)."""
+
     dtype: Literal["float32", "float16", "bfloat16"] = "float16"
     """Precision of the weights. On the CPU, faster-whisper computes in float32 or else with weights of 8 bits, which
     is several times as fast."""
 
-    batch_size: int = 16
-    """Number of recordings in a batch."""
+    batch_seconds: float = 480.0
+    """Seconds of sound in a batch; Whisper computes 30 s for every segment. 0: one segment at a time."""
 
     expected_confidence: float = 0.0
     """A run ends with a warning if Whisper's mean confidence (0 to 1) is below this value, which suggests that the
@@ -135,8 +155,8 @@ class ParakeetSettings:
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     """Precision of the weights."""
 
-    batch_size: int = 16
-    """Number of recordings in a batch."""
+    batch_seconds: float = 480.0
+    """Seconds of sound in a batch, each segment counted as long as the longest. 0: one segment at a time."""
 
     pool: Pool = field(default_factory=Pool)
 
@@ -197,6 +217,11 @@ class Settings:
     parakeet: ParakeetSettings = field(default_factory=ParakeetSettings)
     tagger: TaggerSettings = field(default_factory=TaggerSettings)
 
+    routing: Literal["identify", "reference"] = "identify"
+    """Who transcribes what, where there is a Parakeet. identify: the language of each segment is heard first, English
+    is Parakeet's and all else Whisper's. reference: Whisper transcribes everything, and Parakeet again what Whisper
+    wrote no ideograph of."""
+
     @property
     def pools(self) -> dict[str, Pool]:
         """The actors of each model that is used."""
@@ -212,9 +237,15 @@ def without_recognition(settings: Settings) -> Settings:
 def check(settings: Settings) -> None:
     """Raise a UserError, which names the option, if a value is out of its range."""
     least = {"batch_size": 1, "beam_size": 1, "silence_dbfs": -math.inf, "log_prob_threshold": -math.inf}
+    least |= {"recordings_at_once": 1, "certainty": 0.5}
 
     def visit(settings: Any, prefix: str) -> None:
-        check_numbers(vars(settings), least, {"expected_confidence": 1, "num_gpus": 1, "voice_threshold": 1}, prefix)
+        check_numbers(
+            vars(settings),
+            least,
+            {"expected_confidence": 1, "certainty": 1, "num_gpus": 1, "voice_threshold": 1},
+            prefix,
+        )
         for name, value in vars(settings).items():
             if is_dataclass(value):
                 visit(value, f"{prefix}{name.replace('_', '-')}.")
@@ -253,16 +284,18 @@ PROFILES = {
     # about 0.8 on the made-up clinic that it was trained on, and 0.4 on real speech.
     "demo": Settings(
         models=Models(**demo.model_paths()),
+        decoding=DecodingSettings(recordings_at_once=8),
         whisper=WhisperSettings(
             backend="transformers",
             beam_size=1,
             dtype="float32",
-            batch_size=8,
+            batch_seconds=240.0,
             expected_confidence=0.6,
             pool=_ONE_THREAD,
         ),
-        parakeet=ParakeetSettings(batch_size=8, pool=_ONE_THREAD),
+        parakeet=ParakeetSettings(batch_seconds=240.0, pool=_ONE_THREAD),
         tagger=TaggerSettings(quantization="none", dtype="float32", batch_size=8, max_entities=8, pool=_ONE_THREAD),
+        routing="reference",
     ),
     # Real models that a laptop runs: Whisper small for both languages, and a base of half a billion parameters.
     "laptop": Settings(
@@ -272,20 +305,22 @@ PROFILES = {
             base_model="Qwen/Qwen2.5-Coder-0.5B-Instruct",
             adapters=NONE,
         ),
-        whisper=WhisperSettings(language=IDENTIFY, traditional=True, batch_size=8),
+        whisper=WhisperSettings(language=IDENTIFY, traditional=True, batch_seconds=240.0),
         tagger=TaggerSettings(quantization="none", dtype="bfloat16", batch_size=8),
     ),
     # Cool-whisper, Parakeet TDT 0.6B and Llama 3.2 3B with six adapters, together on one GPU with 24 GB.
     "rtx4090": Settings(
+        models=Models(identifier="Systran/faster-whisper-base"),
         whisper=WhisperSettings(pool=_THIRD_OF_A_GPU),
         parakeet=ParakeetSettings(pool=_THIRD_OF_A_GPU),
         tagger=TaggerSettings(pool=_THIRD_OF_A_GPU),
     ),
     # The reference method: the same models, transcribing one recording at a time and tagging 64 texts in parallel.
     "reference": Settings(
-        whisper=WhisperSettings(batch_size=1, pool=_THIRD_OF_A_GPU),
-        parakeet=ParakeetSettings(batch_size=1, pool=_THIRD_OF_A_GPU),
+        whisper=WhisperSettings(batch_seconds=0.0, pool=_THIRD_OF_A_GPU),
+        parakeet=ParakeetSettings(batch_seconds=0.0, pool=_THIRD_OF_A_GPU),
         tagger=TaggerSettings(batch_size=64, pool=_THIRD_OF_A_GPU),
+        routing="reference",
     ),
 }
 """Complete settings by name of the profile."""

@@ -8,7 +8,7 @@ are. Nothing here knows Ray.
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,20 +18,43 @@ import pyarrow as pa
 from pipeline import cpu, cuda, tables
 from pipeline.errors import unwritten, without_text
 from pipeline.run_folder import RESULT
-from pipeline.settings import DecodingSettings, TaggerSettings
-from pipeline.speech.audio import SAMPLE_RATE, decode
-from pipeline.speech.transcription import is_for_parakeet, load_parakeet, load_whisper, transcribe, transcribe_english
-from pipeline.speech.words import Transcriber, Transcript
+from pipeline.settings import DecodingSettings, Pool, Settings, TaggerSettings
+from pipeline.speech.audio import SAMPLE_RATE, Audio, decode
+from pipeline.speech.transcription import (
+    is_for_parakeet,
+    joined,
+    load_parakeet,
+    load_whisper,
+    mean_confidence,
+    transcribe,
+    transcribe_english,
+)
+from pipeline.speech.voice import Segment, find_segments
+from pipeline.speech.words import Transcriber, Transcript, Word
 from pipeline.tagging.entities import Entity
 from pipeline.tagging.entity_finder import EntityTagger, load_tagger
 from pipeline.tagging.post_processing import PostProcessor
 
-SCHEMA = RESULT.append(pa.field("samples", pa.large_list(pa.float32())))
-"""All columns of the stream: those of a finished recording, and its sound on the way."""
+_SEGMENT = pa.struct(
+    list(
+        tables.schema(
+            "start: int64, end: int64, text: string?, words: words?, recognizer: string?, confidence: float64?, "
+            "note: string?",
+            words=pa.list_(tables.WORD),
+        )
+    )
+)
+SCHEMA = RESULT.append(pa.field("samples", pa.large_list(pa.float32()))).append(
+    pa.field("segments", pa.list_(_SEGMENT))
+)
+"""All columns of the stream: those of a finished recording, and on the way its sound and what is said in it, in samples
+from ``start`` to ``end``."""
+
+_SECONDS_AT_ONCE = 1800.0  # of sound in a block, 115 MB
 
 Made = TypeVar("Made")
 
-LoadAsr = Callable[[str, Any], Transcriber]
+LoadAsr = Callable[[Settings], Transcriber]
 LoadTagger = Callable[[str, str, TaggerSettings], EntityTagger]
 
 
@@ -66,71 +89,91 @@ def take_up(batch: pa.Table) -> pa.Table:
     return _with(_with(batch, "failure", [None] * len(batch)), "timings", [[]] * len(batch))
 
 
-def read(batch: pa.Table, settings: DecodingSettings) -> pa.Table:
-    """Decode files to mono 16 kHz samples.
+def read(batch: pa.Table, settings: DecodingSettings) -> Iterator[pa.Table]:
+    """Decode files to mono 16 kHz samples, and find where somebody speaks.
 
     Args:
         batch: ``recording_id`` and ``path``.
-        settings: The limits on duration.
+        settings: The limits on duration, and what counts as speech.
+
+    Yields:
+        Its rows in order, of long recordings a few at a time.
     """
-    paths = batch["path"].to_pylist()
-    batch = take_up(batch)
-    batch, audio = _attempt(
-        "decode", batch, range(len(batch)), lambda rows: [decode(paths[row], settings) for row in rows], Clock()
-    )
+    waiting: list[pa.Table] = []
+    for row in range(len(batch)):
+        waiting.append(_read(batch.slice(row, 1), settings))
+        if sum(sum(filter(None, one["duration_s"].to_pylist())) for one in waiting) >= _SECONDS_AT_ONCE:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _read(one: pa.Table, settings: DecodingSettings) -> pa.Table:
+    """Read a single recording."""
+    path = one["path"][0].as_py()
+
+    def work(rows: Sequence[int]) -> list[tuple[Audio, list[Segment]]]:
+        sound = decode(path, settings)
+        return [(sound, find_segments(sound.samples, settings))]
+
+    one, heard = _attempt("decode", take_up(one), [0], work, Clock())
+    audio, segments = heard.get(0, (None, None))
     for name in ("duration_s", "sample_rate", "channels", "note", "samples"):
-        batch = _with(batch, name, [getattr(audio.get(row), name, None) for row in range(len(batch))])
-    return batch
+        one = _with(one, name, [getattr(audio, name, None)])
+    return _with_segments(one, {} if segments is None else {0: segments}, {})
 
 
 class _AsrStage:
     """A stage with an ASR model, which loads once."""
 
-    def __init__(self, load: LoadAsr, model: str, settings: Any, decoding: DecodingSettings):
-        cpu.use_threads(settings.pool)
-        self._decoding = decoding
+    def __init__(self, load: LoadAsr, settings: Settings, pool: Pool):
+        cpu.use_threads(pool)
         self._clock = Clock()
-        self._model = load(model, settings)
+        self._model = load(settings)
         # A library that is missing is found now, and not by every recording.
         self._model.transcribe([np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)])
         self._clock.loaded()
 
 
 class Transcribe(_AsrStage):
-    """Whisper transcribes every recording, and thereby tells its language.
+    """Whisper transcribes the segments that are its own, and thereby or before tells their language.
 
     The sound is handed on only where another model needs it.
     """
 
-    def __init__(self, load: LoadAsr, model: str, settings: Any, decoding: DecodingSettings, is_last: bool):
-        super().__init__(load, model, settings, decoding)
+    def __init__(self, load: LoadAsr, settings: Settings, is_last: bool):
+        super().__init__(load, settings, settings.whisper.pool)
         self._is_last = is_last
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        samples = _samples(batch)
+        samples, segments = _samples(batch), _segments(batch)
 
-        def work(rows: Sequence[int]) -> list[Transcript]:
-            return transcribe(self._model, [samples[row] for row in rows], self._decoding)
+        def work(rows: Sequence[int]) -> list[list[Transcript]]:
+            return transcribe(self._model, [samples[row] for row in rows], [segments[row] for row in rows])
 
         batch, made = _attempt("whisper", batch, samples, work, self._clock)
-        batch = _with_transcripts(batch, made)
-        batch = _with(batch, "confidence", [getattr(made.get(row), "confidence", None) for row in range(len(batch))])
-        return batch.drop_columns(["samples"]) if self._is_last else batch
+        batch = _with(batch, "confidence", [mean_confidence(made.get(row, ())) for row in range(len(batch))])
+        batch = _with_segments(batch, segments, made)
+        return _with_joined(batch) if self._is_last else batch
 
 
 class TranscribeEnglish(_AsrStage):
-    """Parakeet transcribes the English recordings again; the sound is not handed on."""
+    """Parakeet transcribes the English segments; the sound is not handed on."""
+
+    def __init__(self, load: LoadAsr, settings: Settings):
+        super().__init__(load, settings, settings.parakeet.pool)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        samples, transcripts = _samples(batch), _transcripts(batch)
+        samples, segments, parts = _samples(batch), _segments(batch), _parts(batch)
 
-        def work(rows: Sequence[int]) -> list[Transcript]:
-            batch, written = [samples[row] for row in rows], [transcripts[row] for row in rows]
-            return transcribe_english(self._model, batch, written, self._decoding)
+        def work(rows: Sequence[int]) -> list[list[Transcript]]:
+            some = [segments[row] for row in rows]
+            return transcribe_english(self._model, [samples[row] for row in rows], some, [parts[row] for row in rows])
 
-        english = [row for row, transcript in transcripts.items() if is_for_parakeet(transcript)]
+        english = [row for row, written in parts.items() if is_for_parakeet(written)]
         batch, made = _attempt("parakeet", batch, english, work, self._clock)
-        return _with_transcripts(batch, transcripts | made).drop_columns(["samples"])
+        return _with_joined(_with_segments(batch, segments, parts | made))
 
 
 class Tag:
@@ -239,11 +282,32 @@ def _with(batch: pa.Table, name: str, values: Sequence[Any]) -> pa.Table:
     return batch.append_column(field, column) if place < 0 else batch.set_column(place, field, column)
 
 
-def _with_transcripts(batch: pa.Table, transcripts: Mapping[int, Transcript]) -> pa.Table:
-    rows = [transcripts[row].to_row() if row in transcripts else {} for row in range(len(batch))]
+def _with_segments(
+    batch: pa.Table, segments: Mapping[int, Sequence[Segment]], parts: Mapping[int, Sequence[Transcript]]
+) -> pa.Table:
+    """Add the segments of rows, with what is written of them where that is known."""
+
+    def of(row: int) -> list[dict[str, Any]] | None:
+        if row not in segments:
+            return None
+        written = [{**vars(part), "words": [word.to_row() for word in part.words]} for part in parts.get(row, ())] or [
+            {}
+        ] * len(segments[row])
+        return [segment._asdict() | part for segment, part in zip(segments[row], written, strict=True)]
+
+    return _with(batch, "segments", [of(row) for row in range(len(batch))])
+
+
+def _with_joined(batch: pa.Table) -> pa.Table:
+    """Add the transcripts in the place of their segments and of the sound."""
+    segments, notes = _segments(batch), batch["note"].to_pylist()
+    finished = {row: joined(segments[row], parts) for row, parts in _parts(batch).items()}
+    rows = [finished[row].to_row() if row in finished else {} for row in range(len(batch))]
     for name in ("language", "text", "words", "recognizer"):
         batch = _with(batch, name, [row.get(name) for row in rows])
-    return batch
+    for row, transcript in finished.items():
+        notes[row] = "; ".join(filter(None, (notes[row], transcript.note))) or None
+    return _with(batch, "note", notes).drop_columns(["samples", "segments"])
 
 
 def _with_entities(batch: pa.Table, entities: Mapping[int, Sequence[Entity]]) -> pa.Table:
@@ -254,6 +318,35 @@ def _samples(batch: pa.Table) -> dict[int, np.ndarray]:
     """Return the sound of each row that has one, without a copy."""
     column = batch["samples"]
     return {row: np.asarray(sound.values) for row, sound in enumerate(column) if sound.is_valid}
+
+
+def _segments(batch: pa.Table) -> dict[int, list[Segment]]:
+    """Return the segments of each row that was decoded."""
+    column = batch["segments"].to_pylist()
+    return {
+        row: [Segment(segment["start"], segment["end"]) for segment in segments]
+        for row, segments in enumerate(column)
+        if segments is not None
+    }
+
+
+def _parts(batch: pa.Table) -> dict[int, list[Transcript]]:
+    """Return what is written of the segments of each row in which nothing failed."""
+    columns = zip(batch["segments"].to_pylist(), batch["failure"].to_pylist(), strict=True)
+    return {
+        row: [
+            Transcript(
+                each["text"],
+                [Word.from_row(word) for word in each["words"]],
+                each["recognizer"],
+                each["confidence"],
+                each["note"],
+            )
+            for each in segments
+        ]
+        for row, (segments, failure) in enumerate(columns)
+        if segments is not None and failure is None
+    }
 
 
 def _transcripts(batch: pa.Table) -> dict[int, Transcript]:

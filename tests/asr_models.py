@@ -1,17 +1,29 @@
 """Tiny recognisers, built once for all tests, recordings for them to hear, and what holds for every transcript."""
 
 import itertools
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline import settings
+from pipeline.speech.routing import Router
+from pipeline.speech.whisper import load_whisper
 from pipeline.speech.words import Transcript
 from tests.tiny_asr_models import build_parakeet, build_whisper
 
-WHISPER_SETTINGS = replace(settings.WhisperSettings(), backend="transformers", beam_size=1, dtype="float32")
+WHISPER_SETTINGS = settings.WhisperSettings(
+    backend="transformers",
+    beam_size=1,
+    dtype="float32",
+    compression_ratio_threshold=1_000.0,  # what the tiny ones write is repetition
+    max_repeats=1_000,
+)
+
+
+def whisper_of(folder: Path, settings: settings.WhisperSettings) -> Router:
+    """Load a Whisper that writes everything itself, on the CPU."""
+    return Router(load_whisper(str(folder), settings, "cpu"), settings)
 
 
 def convert_whisper(folder: Path, output: Path) -> Path:

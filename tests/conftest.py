@@ -6,10 +6,13 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from pipeline.settings import DecodingSettings, Models, ParakeetSettings, Settings, TaggerSettings, WhisperSettings
+from pipeline.settings import DecodingSettings, Models, Settings, TaggerSettings
 
 hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("seeded")
+
+UNGUARDED = ["--whisper.compression-ratio-threshold", "1000", "--whisper.max-repeats", "1000"]
+"""Options for what the tiny models write, which is repetition."""
 
 pytest_plugins = ["tests.asr_models", "tests.tagger_models", "tests.tones"]
 
@@ -25,13 +28,20 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def tiny_settings(tiny_whisper, tiny_parakeet, tagger_folders) -> Settings:
     """The demo profile's values on the tests' own tiny models."""
-    models = Models(str(tiny_whisper), str(tiny_parakeet), str(tagger_folders.base), str(tagger_folders.adapters))
+    from tests.asr_models import WHISPER_SETTINGS
+
+    models = Models(
+        whisper=str(tiny_whisper),
+        parakeet=str(tiny_parakeet),
+        base_model=str(tagger_folders.base),
+        adapters=str(tagger_folders.adapters),
+    )
     return Settings(
         models=models,
-        whisper=WhisperSettings(backend="transformers", beam_size=1, dtype="float32", batch_size=8),
-        parakeet=ParakeetSettings(batch_size=8),
+        whisper=WHISPER_SETTINGS,
         tagger=TaggerSettings(quantization="none", dtype="float32", batch_size=8, max_entities=4),
         decoding=DecodingSettings(voice_threshold=0.0),  # what they hear are tones
+        routing="reference",
     )
 
 
@@ -41,7 +51,7 @@ def model_options(tiny_settings) -> list[str]:
     models = tiny_settings.models
     options = ["--whisper", models.whisper, "--parakeet", models.parakeet]
     options += ["--base-model", models.base_model, "--adapters", models.adapters]
-    return [*options, "--profile", "demo", "--tagger.max-entities", "4", "--decoding.voice-threshold", "0"]
+    return [*options, "--profile", "demo", "--tagger.max-entities", "4", "--decoding.voice-threshold", "0", *UNGUARDED]
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,8 @@ MAY_IMPORT = {
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
-DEMO = {"pipeline.settings", "tuning.settings", "jobs.demo_clips"}
-"""What may import the demo: the profiles of that name, and the job that shows it."""
+DEMO = {"pipeline.settings", "tuning.settings", "jobs.demo_clips", "pipeline.speech.identifier"}
+"""What may import the demo: the profiles of that name, the job that shows it, and the check on an English clip."""
 
 
 @cache

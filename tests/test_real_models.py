@@ -11,7 +11,7 @@ from pipeline.errors import UserError
 from pipeline.settings import NONE, PROFILES
 from pipeline.speech.audio import decode
 from pipeline.speech.parakeet import Parakeet
-from pipeline.speech.whisper import load_whisper
+from pipeline.speech.transcription import load_whisper
 from pipeline.tagging.tagger import Tagger
 
 CARD_GIB = 24
@@ -38,7 +38,7 @@ def test_the_three_models_transcribe_and_tag_three_clips_together_on_one_24_gb_c
     files = [CLIPS / "audio" / f"{i}.flac" for i in (400000, 400002, 400001)]  # two English ones and a Mandarin one
     clips = [decode(str(file), settings.decoding).samples for file in files]
     after: dict[str, float] = {}
-    whisper = load_whisper(settings.models.whisper, settings.whisper)
+    whisper = load_whisper(settings)
     transcripts = whisper.transcribe(clips)
     after["whisper"] = used_gib()
     parakeet = Parakeet(settings.models.parakeet, settings.parakeet)

@@ -17,6 +17,7 @@ from transformers import AutoTokenizer
 
 from jobs import finetune_asr, predict
 from pipeline import settings, tables
+from pipeline.speech.routing import Router
 from pipeline.speech.whisper import load_whisper
 from pipeline.tagging.tagger import Tagger
 from tests.asr_models import WHISPER_SETTINGS, check_transcript, convert_whisper
@@ -103,7 +104,8 @@ def test_a_whisper_large_v2_transcribes_through_ctranslate2(tmp_path):
     model = tmp_path / "converted"
     in_a_process(write_whisper, tmp_path / "whisper")
     in_a_process(convert_whisper, tmp_path / "whisper", model)
-    whisper = load_whisper(str(model), replace(WHISPER_SETTINGS, backend="faster-whisper", beam_size=5, batch_size=2))
+    settings = replace(WHISPER_SETTINGS, backend="faster-whisper", beam_size=5, batch_seconds=60.0)
+    whisper = Router(load_whisper(str(model), settings), settings)
     sounds = [noise(2.0), noise(4.0, 1)]
     for transcript, audio in zip(whisper.transcribe(sounds), sounds, strict=True):
         check_transcript(transcript, audio)

@@ -13,7 +13,7 @@ import soundfile
 from jobs.ray_cluster import connect_to_ray, share_out
 from pipeline import flow, stages
 from pipeline.inputs import of_paths
-from pipeline.settings import Models, Pool, Settings
+from pipeline.settings import DecodingSettings, Models, Pool, Settings
 from pipeline.settings import ParakeetSettings as Parakeet
 from pipeline.settings import TaggerSettings as Tagger
 from pipeline.settings import WhisperSettings as Whisper
@@ -45,14 +45,15 @@ def main(folder: str) -> None:
         soundfile.write(recordings[str(number)], np.random.default_rng(number).normal(0, 0.1, 8_000), 16_000)
     third = Pool(num_gpus=0.33, num_cpus=0.5)
     settings = Settings(
-        models=Models(folder, folder, folder, folder),
-        whisper=Whisper(batch_size=1, pool=third),
-        parakeet=Parakeet(batch_size=1, pool=third),
+        decoding=DecodingSettings(voice_threshold=0.0, recordings_at_once=1),
+        models=Models(whisper=folder, parakeet=folder, base_model=folder, adapters=folder),
+        whisper=Whisper(pool=third),
+        parakeet=Parakeet(pool=third),
         tagger=Tagger(batch_size=1, pool=third),
     )
     loaders = stages.Loaders(
-        whisper=lambda model, settings: Notes("whisper", model),
-        parakeet=lambda model, settings: Notes("parakeet", model),
+        whisper=lambda settings: Notes("whisper", settings.models.whisper),
+        parakeet=lambda settings: Notes("parakeet", settings.models.parakeet),
         tagger=lambda base_model, adapters, settings: Notes("tagger", adapters),
     )
     placement = share_out(settings)

@@ -1,33 +1,39 @@
 """Whisper through CTranslate2, the format in which cool-whisper is published."""
 
 import ctypes
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from site import getsitepackages as site_packages
+from typing import Any
 
 import numpy as np
 
 from pipeline import cpu
 from pipeline.errors import UserError
 from pipeline.settings import IDENTIFY, WhisperSettings
-from pipeline.speech.audio import SAMPLE_RATE
-from pipeline.speech.language import LANGUAGES, languages_of
-from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
+from pipeline.speech.language import languages_of
+from pipeline.speech.words import NO_SPEECH, Piece, Transcript, transcript_from_pieces
 
-_GAP_S = 30
-"""Silence in seconds before each recording of a joined batch. faster-whisper shortens a long first word after a pause.
-With a pause before every recording, its word times do not depend on the previous recording."""
+_APART_S = 60.0
+"""Seconds from the start of one segment to that of the next, where word times are found. faster-whisper shortens a long
+first word after a pause. With a pause before every segment, its word times do not depend on the previous segment."""
+
+# Punctuation that goes with the word behind it, and with the word before it; faster-whisper's own choice.
+_BEFORE_A_WORD = "\"'“¿([{-"
+_AFTER_A_WORD = "\"'.。,，!！?？:：”)]}、"
+
+_SOME_TOKENS = 20  # of a segment as short as a word, beside those of its seconds
 
 
 class FasterWhisper:
-    """Whisper through faster-whisper: greedy or beam search without sampling, word times from cross-attention.
+    """Whisper through CTranslate2: greedy or beam search without sampling, word times from cross-attention.
 
-    Recordings that fit the model's window are transcribed as one batch, longer ones one at a time, window by window.
-    With a batch size of 1, every recording is transcribed window by window, as in the reference method.
+    faster-whisper brings the features, the tokenizer and the alignment of words.
 
     Args:
         model: A folder written by the CTranslate2 converter, with tokenizer.json in it.
-        settings: Language, beams, conditioning, precision and threads.
+        settings: Language, beams, precision and threads.
         device: ``cuda`` or ``cpu``. By default, the GPU if there is one.
 
     Raises:
@@ -39,7 +45,7 @@ class FasterWhisper:
     def __init__(self, model: str, settings: WhisperSettings, device: str | None = None):
         _load_cublas()
         import ctranslate2
-        from faster_whisper import BatchedInferencePipeline, WhisperModel
+        from faster_whisper import WhisperModel
 
         device = device or ("cuda" if ctranslate2.get_cuda_device_count() else "cpu")
         self._settings = settings
@@ -50,7 +56,6 @@ class FasterWhisper:
             compute_type="int8" if on_cpu and settings.dtype != "float32" else settings.dtype,
             cpu_threads=cpu.threads(settings.pool) if on_cpu else 0,
         )
-        self._batches = BatchedInferencePipeline(self._model)
         # CTranslate2 treats a model as multilingual only if its vocabulary has the empty token, as OpenAI's does.
         # For any other model, faster-whisper only logs a warning and writes English.
         languages = languages_of(settings.language)
@@ -64,74 +69,116 @@ class FasterWhisper:
                 f"--whisper.language {settings.language}: Whisper has no such language; give zh, en or {IDENTIFY}."
             )
 
-    def transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
-        """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
-        window = self._model.feature_extractor.n_samples
-        languages = [self._language_of(audio) for audio in batch]
-        pieces: dict[int, list[Piece]] = {}
-        for language in sorted(set(languages)):
-            own = [i for i, spoken in enumerate(languages) if spoken == language]
-            size = self._settings.batch_size
-            short = [i for i in own if len(batch[i]) <= window and size > 1]
-            for some in (short[first : first + size] for first in range(0, len(short), size)):
-                joined = self._transcribe_joined([batch[i] for i in some], language)
-                pieces |= dict(zip(some, joined, strict=True))
-            pieces |= {i: self._transcribe_windows(batch[i], language) for i in own if i not in pieces}
-        return [transcript_from_pieces(pieces[i], len(audio) / SAMPLE_RATE, self.name) for i, audio in enumerate(batch)]
+    def encode(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Encode segments (float32, mono, 16 kHz, at most 30 s), each to an array of shape (frames, width)."""
+        from faster_whisper.audio import pad_or_trim
+        from faster_whisper.transcribe import get_ctranslate2_storage
 
-    def _language_of(self, audio: np.ndarray) -> str:
-        """Return the language to write: the one set, or the likelier of those that this project knows."""
-        if self._settings.language != IDENTIFY:
-            return self._settings.language
-        _, _, likelihoods = self._model.detect_language(audio)
-        return max(LANGUAGES, key=dict(likelihoods).__getitem__)
+        if not batch:
+            return []
+        extract = self._model.feature_extractor
+        features = np.stack([pad_or_trim(extract(samples), extract.nb_max_frames) for samples in batch])
+        encoded = _on_cpu(self._model.model.encode(get_ctranslate2_storage(features), to_cpu=True))
+        return [encoded[row] for row in range(len(batch))]
 
-    def _transcribe_joined(self, batch: list[np.ndarray], language: str) -> list[list[Piece]]:
-        joined: list[np.ndarray] = []
-        clips: list[dict[str, float]] = []
-        end_s = 0
-        for audio in batch:
-            start_s, end_s = end_s + _GAP_S, end_s + _GAP_S + -(-len(audio) // SAMPLE_RATE)
-            joined += [
-                np.zeros(_GAP_S * SAMPLE_RATE, np.float32),
-                audio,
-                np.zeros(-len(audio) % SAMPLE_RATE, np.float32),
-            ]
-            clips.append({"start": start_s, "end": start_s + len(audio) / SAMPLE_RATE})
-        segments, _ = self._batches.transcribe(
-            np.concatenate(joined), clip_timestamps=clips, batch_size=len(batch), **self._options(language)
+    def english(self, encoded: Sequence[np.ndarray]) -> list[float]:
+        """Return the probability that a segment is English, out of English and Mandarin, for each."""
+        found = []
+        for likelihoods in self._model.model.detect_language(_stored(encoded)):
+            of = dict(likelihoods)
+            found.append(of["<|en|>"] / max(of["<|en|>"] + of["<|zh|>"], 1e-30))
+        return found
+
+    def write(self, encoded: Sequence[np.ndarray], durations_s: Sequence[float], language: str) -> list[Transcript]:
+        """Transcribe encoded segments of these durations in one language, one transcript each, in order."""
+        from faster_whisper.tokenizer import Tokenizer
+
+        tokenizer = Tokenizer(
+            self._model.hf_tokenizer, self._model.model.is_multilingual, task="transcribe", language=language
         )
-        pieces: dict[int, list[Piece]] = {int(clip["start"]): [] for clip in clips}
-        for segment in segments:
-            start_s = segment.seek // self._model.frames_per_second
-            pieces[start_s] += self._pieces([segment], start_s)
-        return list(pieces.values())
-
-    def _transcribe_windows(self, audio: np.ndarray, language: str) -> list[Piece]:
-        segments, _ = self._model.transcribe(
-            audio, condition_on_previous_text=self._settings.condition_on_previous_text, **self._options(language)
-        )
-        return self._pieces(segments, 0.0)
-
-    def _options(self, language: str) -> dict:
-        return {
-            "language": language,
-            "beam_size": self._settings.beam_size,
-            "temperature": 0.0,
-            "no_speech_threshold": self._settings.no_speech_threshold,
-            "log_prob_threshold": self._settings.log_prob_threshold,
-            "word_timestamps": True,
-        }
-
-    def _pieces(self, segments: Iterable, offset_s: float) -> list[Piece]:
-        return [
-            Piece(word.word.replace("\ufffd", ""), word.start - offset_s, word.end - offset_s, word.probability)
-            for segment in segments
-            # faster-whisper ignores these thresholds in batches; window by window, it has already applied them.
-            if segment.no_speech_prob <= self._settings.no_speech_threshold
-            or segment.avg_logprob >= self._settings.log_prob_threshold
-            for word in segment.words
+        stored, settings = _stored(encoded), self._settings
+        # A loop ends with its segment, not with the model's last position. What ends with the batch's longest segment
+        # alone is written again, so that a batch changes nothing.
+        most = [_SOME_TOKENS + math.ceil(settings.max_tokens_per_second * duration_s) for duration_s in durations_s]
+        results = self._generate(tokenizer, stored, max(most))
+        for row, result in enumerate(results):
+            if len(result.sequences_ids[0]) > most[row]:
+                (results[row],) = self._generate(tokenizer, _stored(encoded[row : row + 1]), most[row])
+        # The score is a mean over the tokens and the end of the text.
+        means = [r.scores[0] * len(r.sequences_ids[0]) / (len(r.sequences_ids[0]) + 1) for r in results]
+        believed = [
+            result.no_speech_prob <= settings.no_speech_threshold or mean >= settings.log_prob_threshold
+            for result, mean in zip(results, means, strict=True)
         ]
+        tokens = [
+            result.sequences_ids[0] if is_believed else []
+            for result, is_believed in zip(results, believed, strict=True)
+        ]
+        written: list[Transcript] = []
+        for pieces, duration_s, mean, is_believed in zip(
+            self._timed(tokenizer, stored, tokens, durations_s), durations_s, means, believed, strict=True
+        ):
+            made = transcript_from_pieces(pieces, duration_s, self.name)
+            note = None if is_believed else NO_SPEECH
+            written.append(Transcript(made.text, made.words, made.recognizer, math.exp(mean), note))
+        return written
+
+    def _generate(self, tokenizer: Any, stored: Any, most: int) -> list[Any]:
+        """Write at most so many tokens of each segment."""
+        from faster_whisper.transcribe import get_suppressed_tokens
+
+        prompt = self._model.get_prompt(tokenizer, [], without_timestamps=True)
+        return self._model.model.generate(
+            stored,
+            [prompt] * stored.shape[0],
+            beam_size=self._settings.beam_size,
+            max_length=min(2 * most, self._model.max_length),  # CTranslate2 writes at most half of it
+            suppress_tokens=list(get_suppressed_tokens(tokenizer, [-1])),
+            return_scores=True,
+            return_no_speech_prob=True,
+        )
+
+    def _timed(
+        self, tokenizer: Any, stored: Any, tokens: Sequence[list[int]], durations_s: Sequence[float]
+    ) -> list[list[Piece]]:
+        """Give the words of each segment their times, in seconds from its start."""
+        starts_s = [_APART_S * row for row in range(len(tokens))]
+        rows: list[list[dict[str, Any]]] = [
+            [{"tokens": own, "start": start_s, "end": start_s + duration_s, "seek": self._frames(start_s)}]
+            for own, start_s, duration_s in zip(tokens, starts_s, durations_s, strict=True)
+        ]
+        self._model.add_word_timestamps(
+            rows,
+            tokenizer,
+            stored,
+            [self._frames(duration_s) for duration_s in durations_s],
+            _BEFORE_A_WORD,
+            _AFTER_A_WORD,
+            last_speech_timestamp=-_APART_S,
+        )
+        return [
+            [
+                Piece(word["word"].replace("\ufffd", ""), word["start"] - s, word["end"] - s, word["probability"])
+                for word in row[0]["words"]
+            ]
+            for row, s in zip(rows, starts_s, strict=True)
+        ]
+
+    def _frames(self, seconds: float) -> int:
+        return math.ceil(seconds * self._model.frames_per_second)
+
+
+def _stored(encoded: Sequence[np.ndarray]) -> Any:
+    from faster_whisper.transcribe import get_ctranslate2_storage
+
+    return get_ctranslate2_storage(np.stack(encoded))
+
+
+def _on_cpu(stored: Any) -> np.ndarray:
+    """Return CTranslate2's values as float32; NumPy has no bfloat16."""
+    import ctranslate2
+
+    return np.array(stored.to(ctranslate2.DataType.float32))
 
 
 def _load_cublas() -> None:

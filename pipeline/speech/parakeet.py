@@ -6,11 +6,8 @@ import numpy as np
 
 from pipeline.settings import ParakeetSettings
 from pipeline.speech.audio import SAMPLE_RATE
+from pipeline.speech.batches import in_batches
 from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
-
-_LONG_S = 60
-"""Recordings longer than this (seconds) are transcribed alone: the attention of every recording in a batch takes
-memory that grows with the square of the longest recording's length."""
 
 
 class Parakeet:
@@ -18,7 +15,7 @@ class Parakeet:
 
     Args:
         model: A .nemo file.
-        settings: Precision.
+        settings: Precision and batches.
         device: ``cuda`` or ``cpu``. By default, the GPU if there is one.
     """
 
@@ -30,21 +27,20 @@ class Parakeet:
         from nemo.utils import logging
 
         logging.set_verbosity(logging.ERROR)
+        self._batch_seconds = settings.batch_seconds
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._model = ASRModel.restore_from(model, map_location=torch.device(device))
         self._model.to(getattr(torch, settings.dtype)).eval()
 
     def transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
-        """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
-        short = [i for i, audio in enumerate(batch) if len(audio) <= _LONG_S * SAMPLE_RATE]
-        long = [[i] for i, audio in enumerate(batch) if len(audio) > _LONG_S * SAMPLE_RATE]
+        """Transcribe segments (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
         transcripts: dict[int, Transcript] = {}
-        for indices in [short, *long] if short else long:
-            transcripts |= zip(indices, self._transcribe([batch[i] for i in indices]), strict=True)
-        return [transcripts[i] for i in range(len(batch))]
+        for places in in_batches([len(samples) / SAMPLE_RATE for samples in batch], self._batch_seconds):
+            transcripts |= zip(places, self._transcribe([batch[place] for place in places]), strict=True)
+        return [transcripts[place] for place in range(len(batch))]
 
     def _transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
-        # NeMo pads recordings shorter than a second on both sides, which would shift the words. So pad the end first.
+        # NeMo pads segments shorter than a second on both sides, which would shift the words. So pad the end first.
         padded = [np.pad(audio, (0, max(SAMPLE_RATE - len(audio), 0))) for audio in batch]
         hypotheses = self._model.transcribe(padded, batch_size=len(padded), timestamps=True, verbose=False)
         return [

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import WhisperForConditionalGeneration, WhisperProcessor
+from transformers import BatchFeature, WhisperForConditionalGeneration, WhisperProcessor
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from pipeline.errors import UserError
-from pipeline.settings import IDENTIFY, WhisperSettings
+from pipeline.settings import WhisperSettings
 from pipeline.speech.audio import SAMPLE_RATE
-from pipeline.speech.language import languages_of
-from pipeline.speech.words import Piece, Transcriber, Transcript, transcript_from_pieces
+from pipeline.speech.language import LANGUAGES, languages_of
+from pipeline.speech.routing import Whisper
+from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
 
 _TIMESTAMP_S = 0.02
 """Resolution of Whisper's timestamp tokens in seconds."""
@@ -25,12 +26,12 @@ _BYTE_OF = {character: byte for byte, character in bytes_to_unicode().items()}
 class TransformersWhisper:
     """Whisper through Transformers: greedy or beam search without sampling, word times from cross-attention.
 
-    Recordings are transcribed one at a time. In a batch, Transformers also aligns the padding after the shorter texts,
-    so the word times of a recording would depend on the other recordings.
+    Segments are transcribed one at a time. In a batch, Transformers also aligns the padding after the shorter texts,
+    so the word times of a segment would depend on the others.
 
     Args:
         model: A Transformers folder or hub name.
-        settings: Language, beams, conditioning and precision.
+        settings: Language, beams and precision.
         device: ``cuda`` or ``cpu``. By default, the GPU if there is one.
 
     Raises:
@@ -49,8 +50,7 @@ class TransformersWhisper:
         generation: Any = self._model.generation_config
         languages = languages_of(settings.language)
         known = getattr(generation, "lang_to_id", {})
-        self._languages = {known[f"<|{language}|>"]: language for language in languages if f"<|{language}|>" in known}
-        if len(self._languages) < len(languages):
+        if not {f"<|{language}|>" for language in languages} <= set(known):
             raise UserError(
                 f"--whisper {model} knows no language {settings.language} (lang_to_id in its generation_config.json): "
                 "give --whisper.language one of Whisper's codes, such as zh or en, or another model."
@@ -62,51 +62,66 @@ class TransformersWhisper:
             )
         self._first_timestamp: int = generation.no_timestamps_token_id + 1
 
-    def transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
-        """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
-        return [self._transcribe(audio) for audio in batch]
+    def encode(self, batch: Sequence[np.ndarray]) -> list[BatchFeature]:
+        """Prepare segments (float32, mono, 16 kHz, at most 30 s): the features of each, and which are no padding.
+
+        Transformers encodes them again in each of the calls below.
+        """
+        return [self._features_of(samples) for samples in batch]
 
     @torch.inference_mode()
-    def _transcribe(self, audio: np.ndarray) -> Transcript:
-        windows = len(audio) > self._features.n_samples
-        inputs = self._features(
-            audio,
+    def english(self, encoded: Sequence[BatchFeature]) -> list[float]:
+        """Return the probability that a segment is English, out of English and Mandarin, for each."""
+        start = torch.tensor([[self._model.config.decoder_start_token_id]], device=self._device)
+        generation: Any = self._model.generation_config
+        tokens = [generation.lang_to_id[f"<|{language}|>"] for language in LANGUAGES]
+        found = []
+        for features in encoded:
+            window = features.input_features[:, :, : self._features.nb_max_frames]
+            scores = self._model(window, decoder_input_ids=start).logits[0, -1, tokens]
+            found.append(float(scores.float().softmax(-1)[LANGUAGES.index("en")]))
+        return found
+
+    def write(self, encoded: Sequence[BatchFeature], durations_s: Sequence[float], language: str) -> list[Transcript]:
+        """Transcribe segments of these durations in one language, one transcript each, in order."""
+        return [
+            self._write(features, duration_s, language)
+            for features, duration_s in zip(encoded, durations_s, strict=True)
+        ]
+
+    def _features_of(self, samples: np.ndarray) -> BatchFeature:
+        """Compute the features of a segment; small models have a shorter window, and then it may take several."""
+        features = self._features(
+            samples,
             sampling_rate=SAMPLE_RATE,
             return_tensors="pt",
             return_attention_mask=True,
             truncation=False,
-            padding="longest" if windows else "max_length",
+            padding="longest" if len(samples) > self._features.n_samples else "max_length",
         )
-        features = inputs.input_features.to(self._device, self._model.dtype)
+        return features.to(self._device, self._model.dtype)
+
+    @torch.inference_mode()
+    def _write(self, features: BatchFeature, duration_s: float, language: str) -> Transcript:
         output = self._model.generate(
-            features,
-            attention_mask=inputs.attention_mask.to(self._device),
-            language=self._language_of(features),
+            features.input_features,
+            attention_mask=features.attention_mask,
+            language=language,
             task="transcribe",
             num_beams=self._settings.beam_size,
             do_sample=False,
             temperature=0.0,
             no_speech_threshold=self._settings.no_speech_threshold,
             logprob_threshold=self._settings.log_prob_threshold,
-            condition_on_prev_tokens=windows and self._settings.condition_on_previous_text,
+            condition_on_prev_tokens=False,
             return_timestamps=True,
             return_token_timestamps=True,
             return_segments=True,
         )
         segments = output["segments"][0]
         pieces = [piece for segment in segments for piece in self._pieces(segment)]
-        transcript = transcript_from_pieces(pieces, len(audio) / SAMPLE_RATE, self.name)
+        transcript = transcript_from_pieces(pieces, duration_s, self.name)
         return replace(transcript, confidence=self._confidence(segments))
-
-    def _language_of(self, features: torch.Tensor) -> str:
-        """Return the language to write: the one set, or the likelier of those that this project knows."""
-        if self._settings.language != IDENTIFY:
-            return self._settings.language
-        tokens = list(self._languages)
-        start = torch.tensor([[self._model.config.decoder_start_token_id]], device=self._device)
-        window = features[:, :, : self._features.nb_max_frames]
-        scores = self._model(window, decoder_input_ids=start).logits[0, -1, tokens]
-        return self._languages[tokens[int(scores.argmax())]]
 
     def _pieces(self, segment: dict) -> list[Piece]:
         """Convert a segment's text tokens to pieces.
@@ -176,7 +191,7 @@ def pieces_from_tokens(tokens: Sequence[tuple[bytes, float, float]]) -> list[Pie
     return pieces
 
 
-def load_whisper(model: str, settings: WhisperSettings, device: str | None = None) -> Transcriber:
+def load_whisper(model: str, settings: WhisperSettings, device: str | None = None) -> Whisper:
     """Load Whisper with the library that the settings choose.
 
     Raises:

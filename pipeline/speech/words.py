@@ -16,6 +16,9 @@ from pipeline.speech.language import CJK, Language, language_of
 SHORTEST_S = 0.02
 """Least length of a word in seconds, the resolution of Whisper's times."""
 
+NO_SPEECH = "what Whisper takes for no speech and is unsure of is dropped"
+"""Note of a transcript that Whisper's own thresholds made empty."""
+
 _SPACE_CATEGORIES = ("Cc", "Zl", "Zp", "Zs")
 WORD = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
 """A CJK ideograph, or a run of other characters without spaces."""
@@ -81,12 +84,14 @@ class Transcript:
         words: Timed words in order; each non-space character is in exactly one. Empty if the times are unknown.
         recognizer: Name of the ASR model, or another source of the text, such as ``gold``.
         confidence: Mean token probability in 0..1, or None if the model gives none.
+        note: What was dropped of what the ASR model wrote, and why, or None.
     """
 
     text: str
     words: list[Word] = field(default_factory=list)
     recognizer: str = ""
     confidence: float | None = None
+    note: str | None = None
 
     @property
     def language(self) -> Language:
@@ -125,7 +130,7 @@ class Transcriber(Protocol):
     name: str
 
     def transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
-        """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
+        """Transcribe segments (float32, mono, 16 kHz, at most 30 s), one transcript each, in order."""
         ...
 
 

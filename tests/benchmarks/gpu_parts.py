@@ -309,6 +309,7 @@ _SMALL_WHISPER = {
 def whisper(size: Size, note: Note, backend: Any) -> None:
     """Transcribe 10 s of noise at a time with a Whisper large-v2; random weights write as much as they may."""
     from pipeline.settings import WhisperSettings
+    from pipeline.speech.routing import Router
     from pipeline.speech.whisper import load_whisper
     from tests.real_shapes import WHISPER_LARGE_V2, write_whisper
 
@@ -326,7 +327,8 @@ def whisper(size: Size, note: Note, backend: Any) -> None:
         settings = WhisperSettings(backend=backend, dtype="float16" if size.real else "float32")
         figures: dict[str, Any] = {"rows": []}
         for batch in (1, 16) if size.real else (1, 2):
-            loaded = load_whisper(str(model), replace(settings, batch_size=batch), size.device.type)
+            own = replace(settings, batch_seconds=30.0 * batch)
+            loaded = Router(load_whisper(str(model), own, size.device.type), own)
             _asr_row(figures, loaded, batch, 10.0 if size.real else 1.0, note)
             del loaded
 

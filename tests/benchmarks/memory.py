@@ -179,17 +179,21 @@ def predict(profile: str) -> Need:
     base = llama_bytes(settings.tagger.quantization == "nf4")
     adapters = 6 * lora_weights(16) * BYTES[settings.tagger.dtype]
 
-    rows, beams = settings.whisper.batch_size, settings.whisper.beam_size
+    rows, beams = _rows(settings.whisper.batch_seconds), settings.whisper.beam_size
     layer = 2 * config.d_model * BYTES[settings.whisper.dtype] * config.decoder_layers
     of_whisper = rows * beams * WINDOW_TOKENS * layer + rows * config.max_source_positions * layer
     # The first convolution's output and its copy, the largest that Parakeet makes.
     frames = RECORDING_S * 100 // 2
-    of_parakeet = 2 * settings.parakeet.batch_size * 256 * frames * 64 * BYTES[settings.parakeet.dtype]
+    of_parakeet = 2 * _rows(settings.parakeet.batch_seconds) * 256 * frames * 64 * BYTES[settings.parakeet.dtype]
     slot = 2 * LLAMA_3B.num_hidden_layers * LLAMA_3B.num_key_value_heads * LLAMA_3B.head_dim * 2
     slots = settings.tagger.batch_size * TRANSCRIPT_SLOTS + 6 * PREFIX_TOKENS
     of_tagger = slots * slot + decoding.MOST_READS * LLAMA_3B.vocab_size * 2
     weights, working = whisper + parakeet + base + adapters, of_whisper + of_parakeet + of_tagger
     return Need("jobs.predict", profile, _gib(weights), 0.0, _gib(working), 3)
+
+
+def _rows(batch_seconds: float) -> int:
+    return max(int(batch_seconds // RECORDING_S), 1)
 
 
 def finetune_asr(profile: str) -> Need:

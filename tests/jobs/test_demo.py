@@ -21,7 +21,7 @@ from pipeline.demo import CLIPS
 from pipeline.errors import UserError
 from pipeline.settings import PROFILES, DecodingSettings
 from pipeline.speech.audio import decode
-from pipeline.speech.whisper import load_whisper
+from pipeline.speech.transcription import load_whisper
 from pipeline.synthetic.grammar import Grammar
 
 ROOT = Path(__file__).parents[2]
@@ -125,7 +125,7 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(arguments, tmp_pat
 
 
 def test_the_demos_whisper_is_sure_of_the_clips_and_unsure_of_real_speech(shared):
-    whisper = load_whisper(PROFILES["demo"].models.whisper, PROFILES["demo"].whisper, "cpu")
+    whisper = load_whisper(PROFILES["demo"])
 
     def confidence(files: list[Path]) -> float:
         heard = whisper.transcribe([decode(str(file), DecodingSettings()).samples for file in files])

@@ -16,16 +16,7 @@ from pipeline import flow, stages, tables
 from pipeline.errors import UserError
 from pipeline.inputs import of_paths
 from pipeline.run_folder import RESULT
-from pipeline.settings import (
-    NONE,
-    DecodingSettings,
-    Models,
-    ParakeetSettings,
-    Settings,
-    TaggerSettings,
-    WhisperSettings,
-    without_recognition,
-)
+from pipeline.settings import NONE, DecodingSettings, Models, Settings, TaggerSettings, without_recognition
 from pipeline.speech.words import Piece, Transcript, Word, transcript_from_pieces
 from pipeline.tagging.entities import Entity
 from pipeline.tagging.post_processing import PostProcessor
@@ -84,15 +75,12 @@ class NameTagger:
 
 
 LOADERS = stages.Loaders(
-    whisper=lambda model, settings: StandIn("whisper"),
-    parakeet=lambda model, settings: StandIn("parakeet"),
+    whisper=lambda settings: StandIn("whisper"),
+    parakeet=lambda settings: StandIn("parakeet"),
     tagger=lambda base_model, adapters, settings: NameTagger(),
 )
 SETTINGS = Settings(
-    decoding=DecodingSettings(voice_threshold=0.0),
-    whisper=WhisperSettings(batch_size=4),
-    parakeet=ParakeetSettings(batch_size=4),
-    tagger=TaggerSettings(batch_size=4),
+    decoding=DecodingSettings(voice_threshold=0.0, recordings_at_once=4), tagger=TaggerSettings(batch_size=4)
 )
 
 
@@ -156,7 +144,7 @@ def test_a_recording_that_kills_the_process_costs_only_itself(mixed):
 
 def test_a_broken_cuda_context_ends_its_process_and_no_recording_is_lost(ray_cluster, tmp_path):
     lengths = {"en0": 8_000, "faulty": FAULTY} | {f"en{i}": 8_000 + i for i in range(1, 12)}
-    loaders = replace(LOADERS, whisper=lambda model, settings: FaultyOnce(model))
+    loaders = replace(LOADERS, whisper=lambda settings: FaultyOnce(settings.models.whisper))
     settings = replace(SETTINGS, models=Models(whisper=str(tmp_path / "broke")))
     seen, _ = run(record(tmp_path, lengths), tmp_path / "parts", settings, loaders)
     assert (tmp_path / "broke").exists()

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import settings
 from pipeline.errors import UserError
-from pipeline.settings import PROFILES, Settings
+from pipeline.settings import NONE, PROFILES, Settings
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -26,21 +26,25 @@ def test_the_models_of_a_profile_share_one_card(name):
 def test_the_demo_needs_no_gpu_and_no_download():
     demo = PROFILES["demo"]
     assert demo.tagger.quantization == "none" and demo.whisper.dtype == "float32"
-    assert all(path.startswith("/") for path in dataclasses.astuple(demo.models))
+    assert all(path.startswith("/") or path == NONE for path in dataclasses.astuple(demo.models))
 
 
 def test_the_reference_has_the_references_settings():
     reference = PROFILES["reference"]
     assert reference.models.whisper == "andybi7676/cool-whisper"
     assert (reference.whisper.beam_size, reference.whisper.language) == (5, "zh")
-    assert reference.whisper.condition_on_previous_text
-    assert (reference.whisper.batch_size, reference.parakeet.batch_size, reference.tagger.batch_size) == (1, 1, 64)
+    assert reference.routing == "reference"
+    assert (reference.whisper.batch_seconds, reference.parakeet.batch_seconds) == (0, 0)
+    assert reference.tagger.batch_size == 64
 
 
 @pytest.mark.parametrize(
     ("option", "settings_with"),
     [
-        ("--whisper.batch-size 0: give a number", lambda: Settings(whisper=settings.WhisperSettings(batch_size=0))),
+        (
+            "--whisper.certainty 0.4: give a number from 0.5 to 1",
+            lambda: Settings(whisper=settings.WhisperSettings(certainty=0.4)),
+        ),
         ("--whisper.beam-size -1: give a number", lambda: Settings(whisper=settings.WhisperSettings(beam_size=-1))),
         (
             "--whisper.expected-confidence 1.5: give a number from 0 to 1.",

@@ -11,37 +11,32 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.settings import IDENTIFY
 from pipeline.speech.faster_whisper import FasterWhisper
-from tests.asr_models import WHISPER_SETTINGS, check_transcript
+from pipeline.speech.routing import Router
+from pipeline.speech.words import NO_SPEECH
+from tests.asr_models import WHISPER_SETTINGS, check_transcript, whisper_of
 
 SETTINGS = replace(WHISPER_SETTINGS, backend="faster-whisper")
 
 
 @pytest.fixture(scope="module", params=[1, 5])
-def any_beams(request, tiny_ctranslate2: Path) -> FasterWhisper:
-    return FasterWhisper(str(tiny_ctranslate2), replace(SETTINGS, beam_size=request.param), "cpu")
+def any_beams(request, tiny_ctranslate2: Path) -> Router:
+    return whisper_of(tiny_ctranslate2, replace(SETTINGS, beam_size=request.param))
 
 
-@pytest.fixture(scope="module")
-def one_by_one(tiny_ctranslate2: Path) -> FasterWhisper:
-    return FasterWhisper(str(tiny_ctranslate2), replace(SETTINGS, batch_size=1), "cpu")
+def test_words_cover_the_text_and_lie_in_the_segment(any_beams, sounds):
+    for transcript, audio in zip(any_beams.transcribe(sounds), sounds, strict=True):
+        check_transcript(transcript, audio)
+        assert transcript.words and transcript.recognizer == "whisper" and 0 < transcript.confidence <= 1
+        assert all(word.confidence is not None for word in transcript.words)
 
 
-def test_words_cover_the_text_and_lie_in_the_recording(any_beams, one_by_one, sounds, long_sound):
-    for whisper in (any_beams, one_by_one):
-        for transcript, audio in zip(whisper.transcribe([*sounds, long_sound]), [*sounds, long_sound], strict=True):
-            check_transcript(transcript, audio)
-            assert transcript.words and transcript.recognizer == "whisper"
-            assert all(word.confidence is not None for word in transcript.words)
+def test_one_segment_and_a_batch_give_the_same_text_and_words(any_beams, sounds):
+    alone = [any_beams.transcribe([audio])[0] for audio in sounds]
+    assert_same(any_beams.transcribe(sounds), alone)
+    assert_same(any_beams.transcribe(sounds[::-1]), alone[::-1])
 
 
-def test_one_recording_and_a_batch_give_the_same_text_and_words(any_beams, sounds, long_sound):
-    batch = [*sounds, long_sound]
-    alone = [any_beams.transcribe([audio])[0] for audio in batch]
-    assert_same(any_beams.transcribe(batch), alone)
-    assert_same(any_beams.transcribe(batch[::-1]), alone[::-1])
-
-
-def test_one_real_recording_and_a_batch_give_the_same_text_and_words(any_beams, speech):
+def test_one_real_segment_and_a_batch_give_the_same_text_and_words(any_beams, speech):
     assert_same(any_beams.transcribe(speech), [any_beams.transcribe([audio])[0] for audio in speech])
 
 
@@ -54,17 +49,20 @@ def assert_same(left, right):
             assert word.confidence == pytest.approx(twin.confidence, abs=1e-4)
 
 
-def test_a_recording_longer_than_the_window_is_transcribed_to_its_end(any_beams, long_sound):
-    assert any_beams.transcribe([long_sound])[0].words[-1].end_s > 60
+def test_what_whisper_takes_for_no_speech_and_is_unsure_of_is_left_out_and_noted(tiny_ctranslate2, sounds):
+    whisper = whisper_of(tiny_ctranslate2, replace(SETTINGS, no_speech_threshold=-1.0, log_prob_threshold=100.0))
+    assert {(transcript.text, transcript.note) for transcript in whisper.transcribe(sounds)} == {("", NO_SPEECH)}
 
 
-@pytest.mark.parametrize("batch_size", [1, 8])
-def test_what_whisper_takes_for_no_speech_and_is_unsure_of_is_left_out(
-    tiny_ctranslate2, sounds, long_sound, batch_size
-):
-    settings = replace(SETTINGS, no_speech_threshold=-1.0, log_prob_threshold=100.0, batch_size=batch_size)
-    whisper = FasterWhisper(str(tiny_ctranslate2), settings, "cpu")
-    assert [transcript.text for transcript in whisper.transcribe([sounds[4], long_sound])] == ["", ""]
+def test_a_loop_ends_with_its_segment(tiny_ctranslate2, sounds):
+    """The tiny model never ends by itself."""
+
+    def written(most: float) -> str:
+        return (
+            whisper_of(tiny_ctranslate2, replace(SETTINGS, max_tokens_per_second=most)).transcribe([sounds[4]])[0].text
+        )
+
+    assert written(20).startswith(written(2)) and len(written(2)) < len(written(20))
 
 
 def test_a_tenth_of_a_second_is_transcribed(any_beams):
@@ -73,16 +71,21 @@ def test_a_tenth_of_a_second_is_transcribed(any_beams):
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize("batch_size", [1, 8])
-def test_the_language_is_forced(tiny_ctranslate2, sounds, monkeypatch, language, batch_size):
-    whisper = FasterWhisper(str(tiny_ctranslate2), replace(SETTINGS, language=language, batch_size=batch_size), "cpu")
+def test_the_language_is_forced(tiny_ctranslate2, sounds, monkeypatch, language):
+    whisper = FasterWhisper(str(tiny_ctranslate2), SETTINGS, "cpu")
     tokenizer, prompt_of, prompts = whisper._model.hf_tokenizer, whisper._model.get_prompt, []
     monkeypatch.setattr(whisper._model, "get_prompt", lambda *a, **k: prompts.append(prompt_of(*a, **k)) or prompts[-1])
-    whisper.transcribe(sounds[:2])
-    for prompt in prompts:
-        start = prompt.index(tokenizer.token_to_id("<|startoftranscript|>"))
-        assert tokenizer.id_to_token(prompt[start + 1]) == f"<|{language}|>"
-    assert prompts
+    whisper.write(whisper.encode(sounds[:2]), [0.1, 0.5], language)
+    (prompt,) = prompts
+    start = prompt.index(tokenizer.token_to_id("<|startoftranscript|>"))
+    assert tokenizer.id_to_token(prompt[start + 1]) == f"<|{language}|>"
+
+
+def test_how_english_a_segment_is_does_not_depend_on_its_company(tiny_ctranslate2, sounds):
+    whisper = FasterWhisper(str(tiny_ctranslate2), replace(SETTINGS, language=IDENTIFY), "cpu")
+    together = whisper.english(whisper.encode(sounds))
+    assert all(0 <= english <= 1 for english in together)
+    assert together == pytest.approx([whisper.english(whisper.encode([each]))[0] for each in sounds], abs=1e-4)
 
 
 def test_a_language_that_whisper_does_not_know_is_refused(tiny_ctranslate2):
@@ -104,19 +107,3 @@ def test_a_model_that_would_silently_write_english_is_refused(tiny_ctranslate2, 
 def test_the_cpu_computes_in_float32_or_with_weights_of_8_bits(tiny_ctranslate2, dtype, computes):
     whisper = FasterWhisper(str(tiny_ctranslate2), replace(SETTINGS, dtype=dtype), "cpu")
     assert whisper._model.model.compute_type == computes
-
-
-def test_each_recording_is_written_in_the_language_identified(tiny_ctranslate2, sounds, monkeypatch):
-    """The tiny model's own choice is one language for all, so here the first and third are called Mandarin."""
-    settings = replace(SETTINGS, language=IDENTIFY)
-    whisper = FasterWhisper(str(tiny_ctranslate2), settings, "cpu")
-    own = [whisper._language_of(audio) for audio in sounds]
-    assert set(own) <= {"en", "zh"}
-    asked = {id(audio): "zh" if place % 2 == 0 else "en" for place, audio in enumerate(sounds)}
-    monkeypatch.setattr(whisper, "_language_of", lambda audio: asked[id(audio)])
-    fixed = {
-        language: FasterWhisper(str(tiny_ctranslate2), replace(SETTINGS, language=language), "cpu")
-        for language in ("en", "zh")
-    }
-    expected = [fixed[asked[id(audio)]].transcribe([audio])[0] for audio in sounds]
-    assert_same(whisper.transcribe(sounds), expected)

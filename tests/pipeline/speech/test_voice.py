@@ -1,4 +1,4 @@
-"""Pieces of a recording: where somebody speaks, none longer than the window, cut at pauses."""
+"""Segments of a recording: where somebody speaks, none longer than the window, cut at pauses."""
 
 from itertools import pairwise
 
@@ -8,9 +8,9 @@ import pytest
 from pipeline.demo import CLIPS
 from pipeline.settings import DecodingSettings
 from pipeline.speech.audio import SAMPLE_RATE, decode
-from pipeline.speech.voice import WINDOW_S, Piece, find_pieces
+from pipeline.speech.voice import WINDOW_S, Segment, find_segments
 
-DEFAULT = DecodingSettings()
+DEFAULT, ALL = DecodingSettings(), DecodingSettings(voice_threshold=0.0)
 
 
 def clip(number: int) -> np.ndarray:
@@ -26,15 +26,15 @@ def hum(seconds: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("samples", [noise(10, 0.05), noise(40, 0.3), hum(10), hum(70), noise(0.1, 0.01)])
-def test_where_nobody_speaks_there_are_no_pieces(samples):
-    assert find_pieces(samples, 0.5) == []
-    assert find_pieces(samples, 0.0)[0].start == 0, "with a threshold of 0 everything is speech"
+def test_where_nobody_speaks_there_are_no_segments(samples):
+    assert find_segments(samples, DEFAULT) == []
+    assert find_segments(samples, ALL)[0].start == 0, "with a threshold of 0 everything is speech"
 
 
 @pytest.mark.parametrize("number", range(400000, 400036, 5))
-def test_a_recording_of_speech_that_fits_the_window_is_one_piece(number):
+def test_a_recording_of_speech_that_fits_the_window_is_one_segment(number):
     samples = clip(number)
-    assert find_pieces(samples, 0.5) == [Piece(0, len(samples))]
+    assert find_segments(samples, DEFAULT) == [Segment(0, len(samples))]
 
 
 @pytest.mark.parametrize("pause_s", [0.5, 3.0])
@@ -43,18 +43,18 @@ def test_a_long_recording_is_cut_at_its_pauses_and_no_word_is_cut_off(pause_s, t
     clips = [clip(number) for number in range(400000, 400024)]
     pause = noise(pause_s, 0.001)
     samples = np.concatenate([part for each in clips for part in (each, pause)])
-    pieces = find_pieces(samples, threshold)
-    assert len(pieces) > 3 and all(0 < piece.end - piece.start <= WINDOW_S * SAMPLE_RATE for piece in pieces)
-    assert all(one.end <= other.start for one, other in pairwise(pieces))
+    segments = find_segments(samples, DecodingSettings(voice_threshold=threshold))
+    assert len(segments) > 3 and all(0 < segment.end - segment.start <= WINDOW_S * SAMPLE_RATE for segment in segments)
+    assert all(one.end <= other.start for one, other in pairwise(segments))
     loud = np.abs(samples) > 0.05
     covered = np.zeros(len(samples), bool)
-    for start, end in pieces:
+    for start, end in segments:
         covered[start:end] = True
     assert loud[covered].sum() / loud.sum() > 0.999
-    edges = [edge for piece in pieces[1:-1] for edge in piece]
+    edges = [edge for segment in segments[1:-1] for edge in segment]
     assert np.mean([np.abs(samples[edge - 800 : edge + 800]).max() < 0.1 for edge in edges]) > 0.8
 
 
 def test_one_short_word_is_speech(shared):
     samples = decode(str(shared / "speech" / "en" / "fsdd_0_george_25.wav"), DEFAULT).samples
-    assert find_pieces(samples, 0.5)
+    assert find_segments(samples, DEFAULT)

@@ -15,8 +15,10 @@ from transformers.generation.utils import GenerateEncoderDecoderOutput
 from pipeline.errors import UserError
 from pipeline.settings import IDENTIFY
 from pipeline.speech.language import CJK
+from pipeline.speech.routing import Router
 from pipeline.speech.whisper import TransformersWhisper, load_whisper, pieces_from_tokens, token_to_bytes
-from tests.asr_models import WHISPER_SETTINGS, check_transcript
+from pipeline.speech.words import Transcript
+from tests.asr_models import WHISPER_SETTINGS, check_transcript, whisper_of
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +27,12 @@ def whisper(tiny_whisper: Path) -> TransformersWhisper:
 
 
 @pytest.fixture(scope="module", params=[1, 3])
-def any_beams(request, tiny_whisper: Path) -> TransformersWhisper:
-    return TransformersWhisper(str(tiny_whisper), replace(WHISPER_SETTINGS, beam_size=request.param), "cpu")
+def any_beams(request, tiny_whisper: Path) -> Router:
+    return whisper_of(tiny_whisper, replace(WHISPER_SETTINGS, beam_size=request.param))
+
+
+def written(whisper: TransformersWhisper, *batch: np.ndarray, language: str = "zh") -> list[Transcript]:
+    return whisper.write(whisper.encode(batch), [len(samples) / 16_000 for samples in batch], language)
 
 
 @pytest.fixture
@@ -59,56 +65,44 @@ def test_one_recording_and_a_batch_give_the_same_text_and_words(any_beams, sound
 
 
 def test_one_real_recording_and_a_batch_give_the_same_text_and_words(whisper, speech):
-    assert whisper.transcribe(speech) == [whisper.transcribe([audio])[0] for audio in speech]
+    assert written(whisper, *speech) == [written(whisper, audio)[0] for audio in speech]
 
 
 def test_the_tiny_model_writes_chinese_for_some_sounds_and_latin_letters_for_others(whisper, sounds, long_sound):
-    chinese = [bool(re.search(f"[{CJK}]", transcript.text)) for transcript in whisper.transcribe([*sounds, long_sound])]
+    chinese = [bool(re.search(f"[{CJK}]", transcript.text)) for transcript in written(whisper, *sounds, long_sound)]
     assert any(chinese) and not all(chinese)
 
 
 def test_a_tenth_of_a_second_is_transcribed(whisper):
     audio = np.random.default_rng(3).normal(0, 0.1, 1600).astype(np.float32)
-    check_transcript(whisper.transcribe([audio])[0], audio)
+    check_transcript(written(whisper, audio)[0], audio)
 
 
 def test_a_long_recording_is_transcribed_window_by_window_to_its_end(whisper, long_sound, prompts):
-    words = whisper.transcribe([long_sound])[0].words
+    words = written(whisper, long_sound)[0].words
     assert len(prompts) / 2 >= 70 / 8
     assert {int(word.start_s // 10) for word in words} == set(range(7))
 
 
-@pytest.mark.parametrize("condition", [True, False])
-def test_a_window_reads_the_text_of_the_one_before_where_asked(whisper, long_sound, prompts, monkeypatch, condition):
-    wanted = replace(WHISPER_SETTINGS, condition_on_previous_text=condition, no_speech_threshold=1.0)
-    monkeypatch.setattr(whisper, "_settings", wanted)
-    whisper.transcribe([long_sound])
-    assert len(prompts) > 4
-    assert ["<|startofprev|>" in prompt for prompt in prompts] == [False] * 2 + [condition] * (len(prompts) - 2)
-
-
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_the_language_is_forced(whisper, sounds, prompts, monkeypatch, language):
-    monkeypatch.setattr(whisper, "_settings", replace(WHISPER_SETTINGS, language=language))
-    whisper.transcribe(sounds[:1])
+def test_the_language_is_forced(whisper, sounds, prompts, language):
+    written(whisper, sounds[0], language=language)
     assert prompts == [["<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>"]] * 2
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_a_recording_is_written_in_the_likelier_of_the_languages(tiny_whisper, sounds, prompts, monkeypatch, language):
+def test_the_likelier_of_the_two_languages_is_heard(tiny_whisper, sounds, monkeypatch, language):
     whisper = TransformersWhisper(str(tiny_whisper), replace(WHISPER_SETTINGS, language=IDENTIFY), "cpu")
-    tokens = {known: token for token, known in whisper._languages.items()}
+    token = whisper._model.generation_config.lang_to_id[f"<|{language}|>"]
     forward = whisper._model.forward
 
     def favour(*arguments, **options):
         output = forward(*arguments, **options)
-        output.logits[..., tokens[language]] += 1_000
+        output.logits[..., token] += 1_000
         return output
 
-    assert set(tokens) == {"en", "zh"}
     monkeypatch.setattr(whisper._model, "forward", favour)
-    features = whisper._features(sounds[0], sampling_rate=16_000, return_tensors="pt").input_features
-    assert whisper._language_of(features) == language
+    assert whisper.english(whisper.encode(sounds[:2])) == [language == "en"] * 2
 
 
 def test_a_language_the_model_does_not_know_is_refused(tiny_whisper):
@@ -122,7 +116,7 @@ def test_a_model_without_alignment_heads_is_refused_and_their_choice_moves_the_w
     transcripts = []
     for heads in ([[1, 0], [1, 1]], [[0, 0]]):
         (folder / "generation_config.json").write_text(json.dumps(config | {"alignment_heads": heads}))
-        transcripts += TransformersWhisper(str(folder), WHISPER_SETTINGS, "cpu").transcribe([sounds[4]])
+        transcripts += written(TransformersWhisper(str(folder), WHISPER_SETTINGS, "cpu"), sounds[4])
     assert transcripts[0].text == transcripts[1].text
     assert [w.start_s for w in transcripts[0].words] != [w.start_s for w in transcripts[1].words]
 
@@ -135,7 +129,7 @@ def test_a_model_without_alignment_heads_is_refused_and_their_choice_moves_the_w
 def test_what_whisper_takes_for_no_speech_and_is_unsure_of_is_left_out(whisper, sounds, long_sound, monkeypatch):
     always = replace(WHISPER_SETTINGS, no_speech_threshold=-1.0, log_prob_threshold=100.0)
     monkeypatch.setattr(whisper, "_settings", always)
-    assert [transcript.text for transcript in whisper.transcribe([sounds[4], long_sound])] == ["", ""]
+    assert [transcript.text for transcript in written(whisper, sounds[4], long_sound)] == ["", ""]
 
 
 def timed(*tokens: bytes) -> list[tuple[bytes, float, float]]:
@@ -179,7 +173,7 @@ def test_every_text_token_of_the_real_tokenizer_has_bytes(shared):
 def test_half_precision_transcribes(tiny_whisper, sounds):
     whisper = TransformersWhisper(str(tiny_whisper), replace(WHISPER_SETTINGS, dtype="bfloat16"), "cpu")
     assert whisper._model.dtype == torch.bfloat16
-    for transcript, audio in zip(whisper.transcribe(sounds), sounds, strict=True):
+    for transcript, audio in zip(written(whisper, *sounds), sounds, strict=True):
         check_transcript(transcript, audio)
 
 

@@ -1,0 +1,123 @@
+"""The language of each segment, heard before anything is written, and what Whisper writes of it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from pipeline.settings import IDENTIFY, WhisperSettings
+from pipeline.speech.audio import SAMPLE_RATE
+from pipeline.speech.batches import in_batches
+from pipeline.speech.loops import compression_ratio, loop_at_end
+from pipeline.speech.voice import WINDOW_S
+from pipeline.speech.words import Transcript
+
+_HELD = 64  # segments whose encoder output is kept at once: 0.5 GB of Whisper large
+
+
+class Whisper(Protocol):
+    """A Whisper model, which hears a language in the same encoder output that it then writes from."""
+
+    name: str
+
+    def encode(self, batch: Sequence[np.ndarray]) -> list[Any]:
+        """Encode segments (float32, mono, 16 kHz, at most 30 s), one value each, in order."""
+        ...
+
+    def english(self, encoded: Sequence[Any]) -> list[float]:
+        """Return the probability that a segment is English, out of English and Mandarin, for each."""
+        ...
+
+    def write(self, encoded: Sequence[Any], durations_s: Sequence[float], language: str) -> list[Transcript]:
+        """Transcribe encoded segments of these durations in one language, one transcript each, in order."""
+        ...
+
+
+class Router:
+    """Whisper as a transcriber of segments in either language.
+
+    Args:
+        whisper: The model that writes.
+        settings: The language to write, batches and guards.
+        identifier: The model that hears the language; None where nothing depends on it.
+        leaves_english: Whether English is left to another model.
+    """
+
+    def __init__(
+        self,
+        whisper: Whisper,
+        settings: WhisperSettings,
+        identifier: Whisper | None = None,
+        leaves_english: bool = False,
+    ):
+        self.name = whisper.name
+        self._whisper, self._settings = whisper, settings
+        self._identifier, self._leaves_english = identifier, leaves_english
+
+    def transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
+        """Transcribe segments (float32, mono, 16 kHz, at most 30 s), one transcript each, in order.
+
+        What is left to another model is an empty transcript without a recognizer.
+        """
+        written: list[Transcript] = []
+        for first in range(0, len(batch), _HELD):
+            written += self._transcribe(batch[first : first + _HELD])
+        return written
+
+    def languages(self, english: float) -> tuple[str, ...]:
+        """Return the languages to write a segment in: none if it is left to another model, two if in doubt.
+
+        Args:
+            english: Probability that it is English.
+        """
+        is_clear = max(english, 1 - english) >= self._settings.certainty
+        if is_clear and self._leaves_english and english > 0.5:
+            return ()
+        if self._settings.language != IDENTIFY:
+            return (self._settings.language,)
+        likelier = ("en", "zh") if english > 0.5 else ("zh", "en")
+        return likelier[:1] if is_clear else likelier
+
+    def _transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
+        durations_s = [len(samples) / SAMPLE_RATE for samples in batch]
+        encoded: dict[int, Any] = {}
+        languages: list[tuple[str, ...]] = [(self._settings.language,)] * len(batch)
+        for places in in_batches(durations_s, self._settings.batch_seconds, WINDOW_S):
+            if self._identifier is None:
+                break
+            heard = self._identifier.encode([batch[place] for place in places])
+            for place, english in zip(places, self._identifier.english(heard), strict=True):
+                languages[place] = self.languages(english)
+            if self._identifier is self._whisper:
+                encoded |= {p: value for p, value in zip(places, heard, strict=True) if languages[p]}
+        best = [Transcript("") for _ in batch]
+        for language in sorted({language for some in languages for language in some}):
+            own = [place for place, some in enumerate(languages) if language in some]
+            for chosen in in_batches([durations_s[place] for place in own], self._settings.batch_seconds, WINDOW_S):
+                places = [own[place] for place in chosen]
+                missing = [place for place in places if place not in encoded]
+                encoded |= zip(missing, self._whisper.encode([batch[place] for place in missing]), strict=True)
+                some = self._whisper.write(
+                    [encoded[place] for place in places], [durations_s[place] for place in places], language
+                )
+                for place, transcript in zip(places, some, strict=True):
+                    if (transcript.confidence or 0.0) >= (best[place].confidence or 0.0):
+                        best[place] = transcript
+        return [guarded(transcript, self._settings) for transcript in best]
+
+
+def guarded(transcript: Transcript, settings: WhisperSettings) -> Transcript:
+    """Cut a transcript where it begins to loop, and drop it where it still repeats itself; a note says so.
+
+    Args:
+        transcript: What Whisper wrote of a segment.
+        settings: How much repetition is believed.
+    """
+    end = loop_at_end(transcript.text, settings.max_repeats)
+    if end is not None:
+        words = [word for word in transcript.words if word.char_end <= end]
+        transcript = replace(transcript, text=transcript.text[:end], words=words, note="a loop is cut off")
+    if compression_ratio(transcript.text) > settings.compression_ratio_threshold:
+        return replace(transcript, text="", words=[], note="its text repeats itself and is dropped")
+    return transcript
