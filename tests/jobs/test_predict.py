@@ -158,7 +158,7 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         (["--audio", "nowhere", "--out", "out", "--profile", "h100"], "--profile h100: there is no such profile"),
         ([*DEMO, "--profile", "reference", "--whisper", "nowhere"], "--whisper nowhere: there is no"),
         ([*DEMO, "--profile", "reference", "--whisper", "s3://models/w"], "--whisper s3://models/w: models are read"),
-        ([*DEMO, "--whisper.batch-size", "0"], "--whisper.batch-size 0: give a number from 1."),
+        ([*DEMO, "--whisper.beam-size", "0"], "--whisper.beam-size 0: give a number from 1."),
         ([*DEMO, "--tagger.rules", "README.md"], f"{ROOT}/README.md is not valid YAML"),
         (["--audio", "magic://audio", "--out", "out"], "--audio magic://audio: Protocol not known: magic"),
         ([*DEMO[:2], "--out", "README.md/out"], f"--out {ROOT}/README.md/out cannot be used: Not a directory."),
