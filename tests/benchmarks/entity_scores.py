@@ -54,7 +54,10 @@ class Options:
     """Number of transcripts, spread over all; 0: all."""
 
     free: int = 0
-    """Number of transcripts for free generation; those too for the constrained way beside it."""
+    """Number of transcripts for free generation, of those that are tagged; the scores on these alone stand beside it."""
+
+    batch_size: int = 32
+    """Number of texts side by side, of both ways."""
 
     json: Path | None = None
     """File for the figures, without any text."""
@@ -121,30 +124,34 @@ def main(options: Options) -> None:
     everything = [i for i, text in reference.transcripts.items() if text.strip()]
     step = max(len(everything) // (options.recordings or len(everything)), 1)
     chosen = everything[::step]
-    settings = replace(PROFILES["laptop"].tagger, missing_adapters="skip")
+    settings = replace(PROFILES["laptop"].tagger, missing_adapters="skip", batch_size=options.batch_size)
     ways: dict[str, dict[str, Any]] = {}
 
-    def measure(name: str, ids: Sequence[str], way: Any) -> None:
-        texts = {i: reference.transcripts[i] for i in ids}  # type: ignore[index]
-        start = time.perf_counter()
-        found, dropped = way(list(texts.values()))
-        seconds = time.perf_counter() - start
-        ways[name] = judge(texts, found, reference.entities, settings) | {
-            "transcripts": len(ids),
-            "seconds": round(seconds, 1),
+    def note(name: str, found: Mapping[str, Sequence[Entity]], seconds: float | None, dropped: int = 0) -> None:
+        texts = {i: reference.transcripts[i] for i in found}  # type: ignore[index]
+        ways[name] = judge(texts, list(found.values()), reference.entities, settings) | {
+            "transcripts": len(found),
+            "seconds": seconds and round(seconds, 1),
             "dropped": dropped,
         }
 
-    measure("constrained", chosen, lambda texts: (constrained(texts, options, settings), 0))
+    def texts_of(ids: Sequence[str]) -> list[str]:
+        return [reference.transcripts[i] for i in ids]  # type: ignore[index]
+
+    start = time.perf_counter()
+    found = dict(zip(chosen, constrained(texts_of(chosen), options, settings), strict=True))
+    note("constrained", found, time.perf_counter() - start)
     if options.free:
-        some = everything[:: max(len(everything) // options.free, 1)][: options.free]
-        measure(f"constrained, {len(some)}", some, lambda texts: (constrained(texts, options, settings), 0))
-        measure(f"free, {len(some)}", some, lambda texts: free(texts, options, settings))
+        some = chosen[:: max(len(chosen) // options.free, 1)][: options.free]
+        note(f"constrained, {len(some)}", {i: found[i] for i in some}, None)
+        start = time.perf_counter()
+        of_free, dropped = free(texts_of(some), options, settings)
+        note(f"free, {len(some)}", dict(zip(some, of_free, strict=True)), time.perf_counter() - start, dropped)
     table = Table("way", "transcripts", "seconds", "dropped", "precision", "recall", "F1", "95 %", box=None)
     for name, scores in ways.items():
         micro = scores[_MEASURE]["micro"]
         low, high = scores["intervals"][_MEASURE]["micro"]["f1"]
-        numbers = [scores["transcripts"], scores["seconds"], scores["dropped"]]
+        numbers = [scores["transcripts"], scores["seconds"] or "", scores["dropped"]]
         rates = [f"{100 * micro[rate]:.1f}" for rate in ("precision", "recall", "f1")]
         table.add_row(name, *map(str, numbers), *rates, f"{100 * low:.1f}–{100 * high:.1f}")
     Console().print(table)
