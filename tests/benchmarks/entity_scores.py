@@ -54,7 +54,7 @@ class Options:
     """Number of transcripts, spread over all; 0: all."""
 
     free: int = 0
-    """Number of transcripts for free generation, of those that are tagged; the scores on these alone stand beside it."""
+    """Number of transcripts for free generation, of those that are tagged; their scores stand beside it."""
 
     batch_size: int = 32
     """Number of texts side by side, of both ways."""
