@@ -113,8 +113,8 @@ class WhisperSettings:
 
     certainty: float = 0.9
     """Probability of a language, 0.5 to 1, from which it counts as heard. Below it Whisper writes a segment, in each
-    language that it may write; of two texts the one with the higher mean token probability stays. English, the text
-    without an ideograph, is Parakeet's then too."""
+    language that it may write; of two texts the one with the higher mean token probability stays, where one in both
+    scripts has 0.05 more. A text without an ideograph is Parakeet's then too."""
 
     no_speech_threshold: float = 0.6
     """Text is dropped as hallucinated if Whisper's no-speech probability is above this value and its mean log

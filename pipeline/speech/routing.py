@@ -1,6 +1,7 @@
 """The language of each segment, heard before anything is written, and what Whisper writes of it."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from pipeline.speech.loops import compression_ratio, loop_at_end
 from pipeline.speech.voice import WINDOW_S
 from pipeline.speech.words import Transcript
 
+_MIXED = 0.05  # of probability
 _HELD = 64  # segments whose encoder output is kept at once: 0.5 GB of Whisper large
 
 
@@ -80,31 +82,40 @@ class Router:
         return likelier[:1] if is_clear else likelier
 
     def _transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
-        durations_s = [len(samples) / SAMPLE_RATE for samples in batch]
-        encoded: dict[int, Any] = {}
+        languages, encoded = self._hear(batch)
+        written: list[list[Transcript]] = [[] for _ in batch]
+        for language in sorted({language for some in languages for language in some}):
+            own = [place for place, some in enumerate(languages) if language in some]
+            for places in self._batches(batch, own):
+                missing = [place for place in places if place not in encoded]
+                encoded |= zip(missing, self._whisper.encode([batch[place] for place in missing]), strict=True)
+                texts = self._whisper.write(
+                    [encoded[place] for place in places],
+                    [len(batch[place]) / SAMPLE_RATE for place in places],
+                    language,
+                )
+                for place, transcript in zip(places, texts, strict=True):
+                    written[place].append(guarded(transcript, self._settings))
+        return [max(texts, key=_worth, default=Transcript("")) for texts in written]
+
+    def _hear(self, batch: Sequence[np.ndarray]) -> tuple[list[tuple[str, ...]], dict[int, Any]]:
+        """Return the languages to write each segment in, and what Whisper has encoded already, by place."""
         languages: list[tuple[str, ...]] = [(self._settings.language,)] * len(batch)
-        for places in in_batches(durations_s, self._settings.batch_seconds, WINDOW_S):
-            if self._identifier is None:
-                break
+        encoded: dict[int, Any] = {}
+        if self._identifier is None:
+            return languages, encoded
+        for places in self._batches(batch, range(len(batch))):
             heard = self._identifier.encode([batch[place] for place in places])
             for place, english in zip(places, self._identifier.english(heard), strict=True):
                 languages[place] = self.languages(english)
             if self._identifier is self._whisper:
                 encoded |= {p: value for p, value in zip(places, heard, strict=True) if languages[p]}
-        best = [Transcript("") for _ in batch]
-        for language in sorted({language for some in languages for language in some}):
-            own = [place for place, some in enumerate(languages) if language in some]
-            for chosen in in_batches([durations_s[place] for place in own], self._settings.batch_seconds, WINDOW_S):
-                places = [own[place] for place in chosen]
-                missing = [place for place in places if place not in encoded]
-                encoded |= zip(missing, self._whisper.encode([batch[place] for place in missing]), strict=True)
-                some = self._whisper.write(
-                    [encoded[place] for place in places], [durations_s[place] for place in places], language
-                )
-                for place, transcript in zip(places, some, strict=True):
-                    if (transcript.confidence or 0.0) >= (best[place].confidence or 0.0):
-                        best[place] = transcript
-        return [guarded(transcript, self._settings) for transcript in best]
+        return languages, encoded
+
+    def _batches(self, batch: Sequence[np.ndarray], places: Sequence[int]) -> Iterator[list[int]]:
+        durations_s = [len(batch[place]) / SAMPLE_RATE for place in places]
+        for chosen in in_batches(durations_s, self._settings.batch_seconds, WINDOW_S):
+            yield [places[number] for number in chosen]
 
 
 def guarded(transcript: Transcript, settings: WhisperSettings) -> Transcript:
@@ -121,3 +132,12 @@ def guarded(transcript: Transcript, settings: WhisperSettings) -> Transcript:
     if compression_ratio(transcript.text) > settings.compression_ratio_threshold:
         return replace(transcript, text="", words=[], note="its text repeats itself and is dropped")
     return transcript
+
+
+def _worth(transcript: Transcript) -> float:
+    """Return the mean token probability, and a little more for a text in two scripts; 0 for none.
+
+    Told to write English, Whisper translates the Mandarin of a recording that mixes both.
+    """
+    has_both = transcript.language == "zh" and bool(re.search("[A-Za-z]{2}", transcript.text))
+    return bool(transcript.text) * (transcript.confidence or 0.0) + _MIXED * has_both

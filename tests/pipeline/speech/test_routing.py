@@ -62,6 +62,18 @@ def test_in_doubt_both_are_written_and_the_likelier_stays(better, text):
     assert whisper.encoded == 2 and sorted(whisper.written) == [("en", 2), ("zh", 2)]
 
 
+def test_in_doubt_a_text_in_both_scripts_stays_unless_the_other_is_clearly_likelier():
+    class Mixes(Hears):
+        def write(self, encoded, durations_s, language):
+            text, confidence = {"en": ("Hello, good morning.", 0.87), "zh": ("Hello 早安", self.mixed)}[language]
+            return [replace(timed(text), confidence=confidence) for _ in encoded]
+
+    for mixed, stays in ((0.86, "Hello 早安"), (0.5, "Hello, good morning.")):
+        whisper = Mixes()
+        whisper.mixed = mixed
+        assert Router(whisper, SETTINGS, whisper).transcribe(segments(0.4))[0].text == stays
+
+
 def test_another_whisper_may_hear_and_this_one_writes_its_only_language():
     whisper, identifier = Hears(), Hears("identifier")
     router = Router(whisper, replace(SETTINGS, language="zh"), identifier, leaves_english=True)
