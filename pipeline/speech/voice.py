@@ -16,6 +16,7 @@ WINDOW_S = 30.0
 
 _CONTEXT = SAMPLE_RATE // 4  # silence on both sides, without which a word as short as "zero" is no voice
 _PADDING_S = 0.4  # around speech, as words begin and end softly
+_SHORTEST_S = 0.128  # of a voice; bursts of noise are shorter, "four" is longer
 _PAUSE_S = 0.2  # the shortest pause at which a segment may end
 
 
@@ -60,6 +61,7 @@ def find_segments(samples: np.ndarray, settings: DecodingSettings) -> list[Segme
         np.pad(samples, _CONTEXT),
         threshold=settings.voice_threshold,
         max_speech_duration_s=WINDOW_S,
+        min_speech_duration_ms=round(1000 * _SHORTEST_S),
         min_silence_duration_ms=round(1000 * _PAUSE_S),
         speech_pad_ms=round(1000 * _PADDING_S / 2),
     )
