@@ -200,6 +200,10 @@ class TaggerSettings:
     empty list disables all patterns. Patterns find entities with a fixed form: telephone numbers, mail and web
     addresses, numbers with a check digit."""
 
+    repeats: Literal["recording", "none"] = "recording"
+    """Where further mentions of a found name, number or address are looked for: in its recording, or nowhere. Names
+    count in other case, as possessive, in parts, by nicknames and with titles; numbers written or spoken."""
+
     thresholds: dict[str, float] = field(default_factory=dict)
     """Minimum confidence (0 to 1) by type (`PATIENT 0.3 SET 0.8`). Entities below it are dropped, but stay in the table
     entities."""

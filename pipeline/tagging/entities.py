@@ -38,7 +38,8 @@ class Entity:
         char_start: Index of the first character.
         char_end: Index after the last character.
         confidence: Probability of its tags or score of a pattern, in 0..1, or None if unknown.
-        source: ``adapter``, ``pattern``, ``rule`` (a rule changed its type) or ``gold`` (a reference label).
+        source: ``adapter``, ``pattern``, ``rule`` (a rule changed its type), ``repeat`` (another mention of an entity)
+            or ``gold`` (a reference label).
         kept: False if post-processing dropped it.
         cause: Why it was dropped: ``threshold``, ``rule:`` with the rule's name, or ``overlap``.
         start_s: Start of its first word in seconds, or None if unknown.

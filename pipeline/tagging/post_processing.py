@@ -1,4 +1,4 @@
-"""Post-processing of the entities of a transcript: patterns, thresholds, rules, overlaps and times."""
+"""Post-processing of the entities of a transcript: patterns, thresholds, rules, overlaps, repeats and times."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -6,16 +6,17 @@ from dataclasses import replace
 from pipeline.settings import TaggerSettings
 from pipeline.speech.words import Transcript
 from pipeline.tagging.entities import Entity
+from pipeline.tagging.mentions import find_mentions
 from pipeline.tagging.overlaps import resolve_overlaps
 from pipeline.tagging.patterns import find, load_patterns
 from pipeline.tagging.rules import Rule, apply_rules, load_rules
 
 
 class PostProcessor:
-    """Adds entities found by patterns to those of the adapters, selects which ones to keep, and adds their times.
+    """Adds entities found by patterns, selects which ones to keep, adds their other mentions, and the times of all.
 
     Args:
-        settings: The settings ``patterns``, ``thresholds`` and ``rules`` are used.
+        settings: The settings ``patterns``, ``thresholds``, ``rules`` and ``repeats`` are used.
 
     Raises:
         UserError: The file with patterns or with rules is malformed.
@@ -23,7 +24,7 @@ class PostProcessor:
 
     def __init__(self, settings: TaggerSettings):
         self._patterns, self._rules = load_patterns(settings.patterns), load_rules(settings.rules)
-        self._thresholds = settings.thresholds
+        self._thresholds, self._repeats = settings.thresholds, settings.repeats
 
     def __call__(self, transcript: Transcript, tagged: Sequence[Entity]) -> list[Entity]:
         """Post-process the entities of a transcript.
@@ -37,6 +38,9 @@ class PostProcessor:
         """
         found = [*tagged, *find(self._patterns, transcript.text, transcript.language)]
         selected = keep_or_drop(found, transcript.language, self._rules, self._thresholds)
+        if self._repeats == "recording":
+            again = find_mentions(transcript.text, selected)
+            selected = sorted([*selected, *again], key=lambda entity: (entity.char_start, entity.char_end))
         if not transcript.words:
             return selected
         times = [transcript.times(entity.char_start, entity.char_end) for entity in selected]
