@@ -307,7 +307,7 @@ PROFILES = {
             whisper="Systran/faster-whisper-small",
             parakeet=NONE,
             base_model="Qwen/Qwen2.5-Coder-0.5B-Instruct",
-            adapters=NONE,
+            adapters=str(Path(__file__).with_name("adapters")),
         ),
         whisper=WhisperSettings(language=IDENTIFY, traditional=True, batch_seconds=240.0),
         tagger=TaggerSettings(quantization="none", dtype="bfloat16", batch_size=8),

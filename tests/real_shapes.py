@@ -47,6 +47,17 @@ WHISPER_LARGE_V2: dict[str, Any] = {
 }
 """Whisper large-v2, without its vocabulary."""
 
+WHISPER_BASE = WHISPER_LARGE_V2 | {
+    "d_model": 512,
+    "encoder_layers": 6,
+    "decoder_layers": 6,
+    "encoder_attention_heads": 8,
+    "decoder_attention_heads": 8,
+    "encoder_ffn_dim": 2048,
+    "decoder_ffn_dim": 2048,
+}
+"""Whisper base, without its vocabulary."""
+
 WHISPER_PIECES = 50257
 """Tokens of Whisper's byte-level BPE; its special tokens come behind them."""
 

@@ -13,9 +13,9 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM, WhisperConfig, WhisperForConditionalGeneration
 
-from pipeline.settings import PROFILES, Settings
+from pipeline.settings import NONE, PROFILES, Settings
 from pipeline.tagging import decoding
-from tests.real_shapes import LLAMA_3B, WHISPER_LARGE_V2, parakeet_06b_config
+from tests.real_shapes import LLAMA_3B, WHISPER_BASE, WHISPER_LARGE_V2, parakeet_06b_config
 from tuning.adapter import LORA_MODULES
 from tuning.settings import ADAPTER_PROFILES, ASR_PROFILES, AdapterSettings, AsrSettings
 
@@ -173,8 +173,11 @@ def parakeet_activations(settings: AsrSettings) -> float:
 def predict(profile: str) -> Need:
     """Three processes with a model each."""
     settings: Settings = PROFILES[profile]
-    config = WhisperConfig(vocab_size=51865, **WHISPER_LARGE_V2)
+    config, base_config = (WhisperConfig(vocab_size=51865, **shape) for shape in (WHISPER_LARGE_V2, WHISPER_BASE))
     whisper = _count(_on_paper(lambda: WhisperForConditionalGeneration(config))) * BYTES[settings.whisper.dtype]
+    if settings.models.identifier != NONE:
+        identifier = _count(_on_paper(lambda: WhisperForConditionalGeneration(base_config)))
+        whisper += identifier * BYTES[settings.whisper.dtype]
     parakeet = parakeet_count() * BYTES[settings.parakeet.dtype]
     base = llama_bytes(settings.tagger.quantization == "nf4")
     adapters = 6 * lora_weights(16) * BYTES[settings.tagger.dtype]
