@@ -27,6 +27,7 @@ import psutil
 import tyro
 from rich.console import Console
 from rich.table import Table
+from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
 from pipeline import tables
 from pipeline.demo import model_paths
@@ -240,11 +241,21 @@ def stream(recordings: Sequence[Recording], settings: Settings) -> Measured:
 
 
 def error_rates(recordings: Sequence[Recording], texts: Sequence[str]) -> dict[str, float | None]:
-    """Return WER of English and CER of Mandarin, normalised, in one script."""
-    simplified = opencc.OpenCC("t2s").convert
-    said = {str(i): simplified(r.reference) for i, r in enumerate(recordings) if r.reference is not None}
-    scores = scoring.scores(scoring.count(said, {str(i): simplified(text) for i, text in enumerate(texts)}))
-    return {"wer": scores["en"]["wer_norm"], "cer": scores["zh"]["cer_norm"]}
+    """Return WER of English and CER of Mandarin.
+
+    English as Whisper's paper normalises it, without fillers such as "uh"; Mandarin without spaces and punctuation, in
+    simplified characters, the script of the references.
+    """
+    simplified, english = opencc.OpenCC("t2s").convert, EnglishTextNormalizer({})
+
+    def form(text: str, reference: str) -> str:
+        return simplified(text) if language_of(reference) == "zh" else english(text)
+
+    pairs = [(each.reference, text) for each, text in zip(recordings, texts, strict=True) if each.reference is not None]
+    said = {str(number): form(reference, reference) for number, (reference, _) in enumerate(pairs)}
+    heard = {str(number): form(text, reference) for number, (reference, text) in enumerate(pairs)}
+    scores = scoring.scores(scoring.count(said, heard))
+    return {"wer": scores["en"]["wer_norm"], "cer": scores["zh"]["mer_norm"]}
 
 
 def main(options: Options) -> None:
