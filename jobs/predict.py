@@ -1,6 +1,6 @@
 """Transcribe a folder of recordings and find the sensitive entities in them, with their times.
 
-python -m jobs.predict --audio FOLDER --out FOLDER [--profile demo|rtx4090|reference]
+python -m jobs.predict --audio FOLDER --out FOLDER [--profile demo|laptop|rtx4090|reference]
 """
 
 import time
