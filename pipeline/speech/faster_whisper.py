@@ -70,13 +70,19 @@ class FasterWhisper:
             )
 
     def encode(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Encode segments (float32, mono, 16 kHz, at most 30 s), each to an array of shape (frames, width)."""
+        """Encode segments (float32, mono, 16 kHz), each to an array of shape (frames, width).
+
+        Raises:
+            ValueError: One is longer than the window of 30 s.
+        """
         from faster_whisper.audio import pad_or_trim
         from faster_whisper.transcribe import get_ctranslate2_storage
 
         if not batch:
             return []
         extract = self._model.feature_extractor
+        if max(map(len, batch)) > extract.n_samples:
+            raise ValueError("a segment is longer than Whisper's window")
         features = np.stack([pad_or_trim(extract(samples), extract.nb_max_frames) for samples in batch])
         encoded = _on_cpu(self._model.model.encode(get_ctranslate2_storage(features), to_cpu=True))
         return [encoded[row] for row in range(len(batch))]

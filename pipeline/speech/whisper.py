@@ -15,7 +15,7 @@ from pipeline.settings import WhisperSettings
 from pipeline.speech.audio import SAMPLE_RATE
 from pipeline.speech.language import LANGUAGES, languages_of
 from pipeline.speech.routing import Whisper
-from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
+from pipeline.speech.words import NO_SPEECH, Piece, Transcript, transcript_from_pieces
 
 _TIMESTAMP_S = 0.02
 """Resolution of Whisper's timestamp tokens in seconds."""
@@ -121,7 +121,8 @@ class TransformersWhisper:
         segments = output["segments"][0]
         pieces = [piece for segment in segments for piece in self._pieces(segment)]
         transcript = transcript_from_pieces(pieces, duration_s, self.name)
-        return replace(transcript, confidence=self._confidence(segments))
+        note = None if transcript.text else NO_SPEECH
+        return replace(transcript, confidence=self._confidence(segments), note=note)
 
     def _pieces(self, segment: dict) -> list[Piece]:
         """Convert a segment's text tokens to pieces.

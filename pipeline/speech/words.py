@@ -16,7 +16,7 @@ from pipeline.speech.language import CJK, Language, language_of
 SHORTEST_S = 0.02
 """Least length of a word in seconds, the resolution of Whisper's times."""
 
-NO_SPEECH = "what Whisper takes for no speech and is unsure of is dropped"
+NO_SPEECH = "Whisper hears no speech here, or none that it is sure of"
 """Note of a transcript that Whisper's own thresholds made empty."""
 
 _SPACE_CATEGORIES = ("Cc", "Zl", "Zp", "Zs")

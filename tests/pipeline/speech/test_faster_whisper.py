@@ -66,6 +66,11 @@ def test_a_text_is_no_longer_than_its_segment_has_time_for(tiny_ctranslate2, sou
     assert written(50).startswith(written(1)) and len(written(1)) < len(written(50))
 
 
+def test_what_is_longer_than_the_window_is_refused_and_not_cut(any_beams, long_sound):
+    with pytest.raises(ValueError, match="longer than Whisper's window"):
+        any_beams.transcribe([long_sound])
+
+
 def test_a_tenth_of_a_second_is_transcribed(any_beams):
     audio = np.random.default_rng(3).normal(0, 0.1, 1600).astype(np.float32)
     check_transcript(any_beams.transcribe([audio])[0], audio)

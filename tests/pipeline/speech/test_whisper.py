@@ -17,7 +17,7 @@ from pipeline.settings import IDENTIFY
 from pipeline.speech.language import CJK
 from pipeline.speech.routing import Router
 from pipeline.speech.whisper import TransformersWhisper, load_whisper, pieces_from_tokens, token_to_bytes
-from pipeline.speech.words import Transcript
+from pipeline.speech.words import NO_SPEECH, Transcript
 from tests.asr_models import WHISPER_SETTINGS, check_transcript, whisper_of
 
 
@@ -129,7 +129,8 @@ def test_a_model_without_alignment_heads_is_refused_and_their_choice_moves_the_w
 def test_what_whisper_takes_for_no_speech_and_is_unsure_of_is_left_out(whisper, sounds, long_sound, monkeypatch):
     always = replace(WHISPER_SETTINGS, no_speech_threshold=-1.0, log_prob_threshold=100.0)
     monkeypatch.setattr(whisper, "_settings", always)
-    assert [transcript.text for transcript in written(whisper, sounds[4], long_sound)] == ["", ""]
+    for transcript in written(whisper, sounds[4], long_sound):
+        assert (transcript.text, transcript.note) == ("", NO_SPEECH)
 
 
 def timed(*tokens: bytes) -> list[tuple[bytes, float, float]]:
