@@ -34,7 +34,9 @@ def locate(settings: Settings) -> Settings:
     models = settings.models
     found = Models(
         whisper=NONE if models.whisper == NONE else _whisper(models.whisper, settings.whisper.backend),
-        identifier=NONE if NONE in (models.whisper, models.identifier) else _identifier(models.identifier),
+        identifier=NONE
+        if NONE in (models.whisper, models.identifier)
+        else _whole_whisper("--identifier", _locate("--identifier", models.identifier)),
         parakeet=NONE if models.parakeet == NONE else str(locate_parakeet(models.parakeet)),
         base_model=str(locate_base_model(models.base_model)),
         adapters=str(_adapters(models.adapters, settings.tagger)),
@@ -106,17 +108,13 @@ def _whisper(name: str, backend: str) -> str:
     holds = "faster-whisper" if (path / "model.bin").is_file() else "transformers"
     if holds != backend:
         raise UserError(f"--whisper {path} holds a model for {holds}: give --whisper.backend {holds} too.")
-    for file in ("config.json", "tokenizer.json"):
-        if not (path / file).is_file():
-            raise UserError(f"--whisper {path} lacks {file}: copy the model's folder whole.")
-    return str(path)
+    return _whole_whisper("--whisper", path)
 
 
-def _identifier(name: str) -> str:
-    path = _locate("--identifier", name)
+def _whole_whisper(option: str, path: Path) -> str:
     for file in ("config.json", "tokenizer.json"):
         if not (path / file).is_file():
-            raise UserError(f"--identifier {path} lacks {file}: copy the model's folder whole.")
+            raise UserError(f"{option} {path} lacks {file}: copy the model's folder whole.")
     return str(path)
 
 

@@ -27,14 +27,15 @@ class Models:
     """Locations of the models. Each is a folder, a file or a hub name (``organisation/name``)."""
 
     whisper: str = "andybi7676/cool-whisper"
-    """Whisper model that transcribes every recording first: a Transformers or CTranslate2 folder, or a hub name."""
+    """Whisper model that transcribes what is not left to Parakeet: a Transformers or CTranslate2 folder, or a hub
+    name."""
 
     identifier: str = NONE
     """Whisper model that hears which language is spoken, where --routing is identify. `none`: --whisper does, which one
     that was fine-tuned on a single language may have forgotten."""
 
     parakeet: str = "nvidia/parakeet-tdt-0.6b-v2"
-    """Parakeet TDT model that transcribes English recordings again: a .nemo file or a hub name. `none`: Whisper's
+    """Parakeet TDT model that transcribes English: a .nemo file or a hub name. `none`: Whisper's
     transcripts stay; it should then have --whisper.language identify."""
 
     base_model: str = "meta-llama/Llama-3.2-3B-Instruct"

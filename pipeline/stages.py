@@ -100,11 +100,13 @@ def read(batch: pa.Table, settings: DecodingSettings) -> Iterator[pa.Table]:
         Its rows in order, of long recordings a few at a time.
     """
     waiting: list[pa.Table] = []
+    seconds = 0.0
     for row in range(len(batch)):
         waiting.append(_read(batch.slice(row, 1), settings))
-        if sum(sum(filter(None, one["duration_s"].to_pylist())) for one in waiting) >= _SECONDS_AT_ONCE:
+        seconds += waiting[-1]["duration_s"][0].as_py() or 0.0
+        if seconds >= _SECONDS_AT_ONCE:
             yield pa.concat_tables(waiting)
-            waiting = []
+            waiting, seconds = [], 0.0
     if waiting:
         yield pa.concat_tables(waiting)
 
@@ -154,8 +156,7 @@ class Transcribe(_AsrStage):
 
         batch, made = _attempt("whisper", batch, samples, work, self._clock)
         batch = _with(batch, "confidence", [mean_confidence(made.get(row, ())) for row in range(len(batch))])
-        batch = _with_segments(batch, segments, made)
-        return _with_joined(batch) if self._is_last else batch
+        return _with_joined(batch, segments, made) if self._is_last else _with_segments(batch, segments, made)
 
 
 class TranscribeEnglish(_AsrStage):
@@ -173,7 +174,7 @@ class TranscribeEnglish(_AsrStage):
 
         english = [row for row, written in parts.items() if is_for_parakeet(written)]
         batch, made = _attempt("parakeet", batch, english, work, self._clock)
-        return _with_joined(_with_segments(batch, segments, parts | made))
+        return _with_joined(batch, segments, parts | made)
 
 
 class Tag:
@@ -298,10 +299,12 @@ def _with_segments(
     return _with(batch, "segments", [of(row) for row in range(len(batch))])
 
 
-def _with_joined(batch: pa.Table) -> pa.Table:
-    """Add the transcripts in the place of their segments and of the sound."""
-    segments, notes = _segments(batch), batch["note"].to_pylist()
-    finished = {row: joined(segments[row], parts) for row, parts in _parts(batch).items()}
+def _with_joined(
+    batch: pa.Table, segments: Mapping[int, Sequence[Segment]], parts: Mapping[int, Sequence[Transcript]]
+) -> pa.Table:
+    """Add the transcripts of rows in which nothing failed, in the place of their segments and of the sound."""
+    failures, notes = batch["failure"].to_pylist(), batch["note"].to_pylist()
+    finished = {row: joined(segments[row], some) for row, some in parts.items() if failures[row] is None}
     rows = [finished[row].to_row() if row in finished else {} for row in range(len(batch))]
     for name in ("language", "text", "words", "recognizer"):
         batch = _with(batch, name, [row.get(name) for row in rows])
@@ -322,11 +325,10 @@ def _samples(batch: pa.Table) -> dict[int, np.ndarray]:
 
 def _segments(batch: pa.Table) -> dict[int, list[Segment]]:
     """Return the segments of each row that was decoded."""
-    column = batch["segments"].to_pylist()
     return {
-        row: [Segment(segment["start"], segment["end"]) for segment in segments]
-        for row, segments in enumerate(column)
-        if segments is not None
+        row: list(map(Segment, some.values.field("start").to_pylist(), some.values.field("end").to_pylist()))
+        for row, some in enumerate(batch["segments"])
+        if some.is_valid
     }
 
 

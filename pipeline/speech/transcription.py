@@ -1,13 +1,12 @@
 """Transcription of recordings of any length, segment by segment, by two ASR models."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from pipeline.settings import IDENTIFY, NONE, Settings
-from pipeline.speech.language import CJK
+from pipeline.speech.language import language_of
 from pipeline.speech.routing import Router
 from pipeline.speech.voice import Segment, find_segments
 from pipeline.speech.words import Transcriber, Transcript
@@ -133,7 +132,7 @@ def joined(segments: Sequence[Segment], transcripts: Sequence[Transcript]) -> Tr
     """
     text, words = "", []
     for segment, part in zip(segments, transcripts, strict=True):
-        if text and part.text and not (_is_ideograph(text[-1]) and _is_ideograph(part.text[0])):
+        if text and part.text and "en" in (language_of(text[-1]), language_of(part.text[0])):
             text += " "
         words += [
             replace(
@@ -172,7 +171,3 @@ def _better(of_whisper: Transcript, of_parakeet: Transcript | None) -> Transcrip
     if of_parakeet and (of_parakeet.text or not of_whisper.recognizer):
         return of_parakeet
     return of_whisper
-
-
-def _is_ideograph(text: str) -> bool:
-    return bool(re.search(f"[{CJK}]", text))

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.speech.language import CJK
+from pipeline.speech.language import CJK, language_of
 from pipeline.tagging.entities import Entity
 from pipeline.tagging.spoken import numbers, plain
 
@@ -40,7 +40,7 @@ class _Token:
 
     @property
     def is_ideograph(self) -> bool:
-        return bool(re.match(f"[{CJK}]", self.key))
+        return language_of(self.key) == "zh"
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ def find_mentions(text: str, entities: Sequence[Entity]) -> list[Entity]:
         Entities with the source ``repeat``, and the type, group and confidence of what they repeat, by start.
     """
     seeds = [entity for entity in entities if entity.kept and entity.group not in _NOT_REPEATED]
+    if not seeds:
+        return []
     taken = [
         (entity.char_start, entity.char_end)
         for entity in entities

@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
-from pipeline import tables
+from pipeline import cpu, tables
 from pipeline.demo import model_paths
 from pipeline.files import write_json
 from pipeline.run_folder import RESULT
@@ -310,7 +310,7 @@ def _bare_whisper(settings: Settings) -> Any:
         settings.models.whisper,
         device="cpu" if on_cpu else "cuda",
         compute_type="int8" if on_cpu else settings.whisper.dtype,
-        cpu_threads=psutil.cpu_count() or 1,
+        cpu_threads=cpu.threads(settings.whisper.pool),
     )
 
 

@@ -21,6 +21,10 @@ SECONDS = 20.0
 DIGITS = frozenset(["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
 
 
+def files(shared: Path) -> list[Path]:
+    return [file for file in (shared / "speech").rglob("*") if file.is_file() and file.suffix not in (".tsv", ".json")]
+
+
 @pytest.fixture(scope="module")
 def clips(shared: Path) -> dict[str, dict[str, str]]:
     """Rows of clips.tsv by recording id."""
@@ -33,9 +37,8 @@ def run(ray_cluster: Any, shared: Path, tmp_path_factory: pytest.TempPathFactory
     """The rows of each table of the run, by recording id."""
     folder = tmp_path_factory.mktemp("real")
     (folder / "audio").mkdir()
-    for file in (shared / "speech").rglob("*"):
-        if file.is_file() and file.suffix not in (".tsv", ".json"):
-            (folder / "audio" / file.name).symlink_to(file)
+    for file in files(shared):
+        (folder / "audio" / file.name).symlink_to(file)
     for name, sound in (SOUNDS | {"laughter": laughter}).items():
         soundfile.write(folder / "audio" / f"nobody {name}.wav", sound(SECONDS), 16_000)
     options = ["--profile", "laptop", "--whisper", real_model("whisper-base"), "--base-model", real_model("qwen2.5")]
@@ -45,8 +48,7 @@ def run(ray_cluster: Any, shared: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_every_file_is_a_transcript_or_a_failure(run, shared):
-    files = [file for file in (shared / "speech").rglob("*") if file.is_file() and file.suffix not in (".tsv", ".json")]
-    assert len(run["transcripts"]) + len(run["failures"]) == len(files) + len(SOUNDS) + 1
+    assert len(run["transcripts"]) + len(run["failures"]) == len(files(shared)) + len(SOUNDS) + 1
 
 
 def test_the_language_is_right_and_english_has_no_ideograph(run, clips):
