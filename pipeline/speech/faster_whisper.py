@@ -13,6 +13,7 @@ from pipeline import cpu
 from pipeline.errors import UserError
 from pipeline.settings import IDENTIFY, WhisperSettings
 from pipeline.speech.language import languages_of
+from pipeline.speech.voice import WINDOW_S
 from pipeline.speech.words import NO_SPEECH, Piece, Transcript, transcript_from_pieces
 
 _APART_S = 60.0
@@ -69,11 +70,11 @@ class FasterWhisper:
                 f"--whisper.language {settings.language}: Whisper has no such language; give zh, en or {IDENTIFY}."
             )
 
-    def encode(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Encode segments (float32, mono, 16 kHz), each to an array of shape (frames, width).
+    def encode(self, batch: Sequence[np.ndarray], window_s: float = WINDOW_S) -> list[np.ndarray]:
+        """Encode segments (float32, mono, 16 kHz) in a window, each to an array of shape (frames, width).
 
         Raises:
-            ValueError: One is longer than the window of 30 s.
+            ValueError: One is longer than the window.
         """
         from faster_whisper.audio import pad_or_trim
         from faster_whisper.transcribe import get_ctranslate2_storage
@@ -81,9 +82,10 @@ class FasterWhisper:
         if not batch:
             return []
         extract = self._model.feature_extractor
-        if max(map(len, batch)) > extract.n_samples:
-            raise ValueError("a segment is longer than Whisper's window")
-        features = np.stack([pad_or_trim(extract(samples), extract.nb_max_frames) for samples in batch])
+        frames = min(round(window_s * extract.sampling_rate / extract.hop_length), extract.nb_max_frames)
+        if max(map(len, batch)) > frames * extract.hop_length:
+            raise ValueError("a segment is longer than the window")
+        features = np.stack([pad_or_trim(extract(samples), frames) for samples in batch])
         encoded = _on_cpu(self._model.model.encode(get_ctranslate2_storage(features), to_cpu=True))
         return [encoded[row] for row in range(len(batch))]
 

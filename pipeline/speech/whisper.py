@@ -15,6 +15,7 @@ from pipeline.settings import WhisperSettings
 from pipeline.speech.audio import SAMPLE_RATE
 from pipeline.speech.language import LANGUAGES, languages_of
 from pipeline.speech.routing import Whisper
+from pipeline.speech.voice import WINDOW_S
 from pipeline.speech.words import NO_SPEECH, Piece, Transcript, transcript_from_pieces
 
 _TIMESTAMP_S = 0.02
@@ -62,10 +63,10 @@ class TransformersWhisper:
             )
         self._first_timestamp: int = generation.no_timestamps_token_id + 1
 
-    def encode(self, batch: Sequence[np.ndarray]) -> list[BatchFeature]:
+    def encode(self, batch: Sequence[np.ndarray], window_s: float = WINDOW_S) -> list[BatchFeature]:
         """Prepare segments (float32, mono, 16 kHz, at most 30 s): the features of each, and which are no padding.
 
-        Transformers encodes them again in each of the calls below.
+        Transformers encodes them again in each of the calls below, and only in the whole window.
         """
         return [self._features_of(samples) for samples in batch]
 

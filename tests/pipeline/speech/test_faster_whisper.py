@@ -67,7 +67,7 @@ def test_a_text_is_no_longer_than_its_segment_has_time_for(tiny_ctranslate2, sou
 
 
 def test_what_is_longer_than_the_window_is_refused_and_not_cut(any_beams, long_sound):
-    with pytest.raises(ValueError, match="longer than Whisper's window"):
+    with pytest.raises(ValueError, match="longer than the window"):
         any_beams.transcribe([long_sound])
 
 
@@ -87,11 +87,20 @@ def test_the_language_is_forced(tiny_ctranslate2, sounds, monkeypatch, language)
     assert tokenizer.id_to_token(prompt[start + 1]) == f"<|{language}|>"
 
 
-def test_how_english_a_segment_is_does_not_depend_on_its_company(tiny_ctranslate2, sounds):
+@pytest.mark.parametrize("window_s", [10.0, 30.0])
+def test_how_english_a_segment_is_does_not_depend_on_its_company(tiny_ctranslate2, sounds, window_s):
     whisper = FasterWhisper(str(tiny_ctranslate2), replace(SETTINGS, language=IDENTIFY), "cpu")
-    together = whisper.english(whisper.encode(sounds))
+    together = whisper.english(whisper.encode(sounds, window_s))
     assert all(0 <= english <= 1 for english in together)
-    assert together == pytest.approx([whisper.english(whisper.encode([each]))[0] for each in sounds], abs=1e-4)
+    alone = [whisper.english(whisper.encode([each], window_s))[0] for each in sounds]
+    assert together == pytest.approx(alone, abs=1e-4)
+
+
+def test_a_shorter_window_is_encoded_in_fewer_frames(tiny_ctranslate2, sounds):
+    whisper = FasterWhisper(str(tiny_ctranslate2), SETTINGS, "cpu")
+    assert [whisper.encode(sounds[:1], window_s)[0].shape[0] for window_s in (10.0, 20.0)] == [500, 1000]
+    with pytest.raises(ValueError, match="longer than the window"):
+        whisper.encode([np.zeros(160_001, np.float32)], 10.0)
 
 
 def test_a_language_that_whisper_does_not_know_is_refused(tiny_ctranslate2):

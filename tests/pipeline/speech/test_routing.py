@@ -17,10 +17,10 @@ class Hears:
 
     def __init__(self, name: str = "whisper", better: str = "en"):
         self.name, self.better = name, better
-        self.encoded, self.written = 0, []
+        self.encoded, self.written = [], []
 
-    def encode(self, batch):
-        self.encoded += len(batch)
+    def encode(self, batch, window_s=30.0):
+        self.encoded += [window_s] * len(batch)
         return [float(samples[0]) for samples in batch]
 
     def english(self, encoded):
@@ -44,7 +44,7 @@ def test_each_segment_is_encoded_once_and_written_in_the_language_heard():
     whisper = Hears()
     router = Router(whisper, SETTINGS, whisper)
     assert [each.text for each in router.transcribe(segments(0.95, 0.02, 0.99))] == ["hello", "早安", "hello"]
-    assert whisper.encoded == 3 and sorted(whisper.written) == [("en", 2), ("zh", 1)]
+    assert whisper.encoded == [30.0] * 3 and sorted(whisper.written) == [("en", 2), ("zh", 1)]
 
 
 def test_english_is_left_to_the_other_model_and_never_written():
@@ -59,7 +59,18 @@ def test_in_doubt_both_are_written_and_the_likelier_stays(better, text):
     whisper = Hears(better=better)
     router = Router(whisper, SETTINGS, whisper, leaves_english=True)
     assert [each.text for each in router.transcribe(segments(0.6, 0.2))] == [text] * 2
-    assert whisper.encoded == 2 and sorted(whisper.written) == [("en", 2), ("zh", 2)]
+    assert whisper.encoded == [10.0] * 2 + [30.0] * 2, "to hear and to write, once for both languages"
+    assert sorted(whisper.written) == [("en", 2), ("zh", 2)]
+
+
+def test_where_english_is_left_its_language_is_heard_in_a_window_of_its_length():
+    whisper = Hears()
+    router = Router(whisper, SETTINGS, whisper, leaves_english=True)
+    lengths_s = (30.0, 19.5, 19.0, 9.5, 9.0)
+    router.transcribe([np.full(int(16_000 * length_s), 0.95, np.float32) for length_s in lengths_s])
+    assert sorted(whisper.encoded) == [10.0, 20.0, 20.0, 30.0, 30.0]
+    assert router.transcribe([np.full(480_000, 0.05, np.float32)])[0].text == "早安"
+    assert len(whisper.encoded) == 6, "what was heard in the whole window is written from it"
 
 
 def test_in_doubt_a_text_in_both_scripts_stays_unless_the_other_is_clearly_likelier():
@@ -79,8 +90,8 @@ def test_another_whisper_may_hear_and_this_one_writes_its_only_language():
     router = Router(whisper, replace(SETTINGS, language="zh"), identifier, leaves_english=True)
     made = router.transcribe(segments(0.95, 0.02, 0.6))
     assert [each.text for each in made] == ["", "早安", "早安"]
-    assert (identifier.encoded, identifier.written) == (3, [])
-    assert (whisper.encoded, whisper.written) == (2, [("zh", 2)])
+    assert (identifier.encoded, identifier.written) == ([10.0] * 3, [])
+    assert (whisper.encoded, whisper.written) == ([30.0] * 2, [("zh", 2)])
 
 
 def test_without_an_identifier_everything_is_written_in_one_language():
