@@ -10,17 +10,22 @@ from typing import NamedTuple
 import cn2an
 from text_to_num import find_numbers
 
+from pipeline.corpus.spoken_parts import parts_in_digits
 from pipeline.speech.language import CJK
 
 _MARKS = r"\u0300-\u036f"
-_NUMERALS = "零〇一二兩两三四五六七八九十百千萬万億亿"
+_NUMERALS = "零〇一二兩两三四五六七八九十廿卅百千萬万億亿"
+_MEASURES = {"hr": "hour", "hrs": "hours", "min": "minute", "mins": "minutes", "sec": "second", "secs": "seconds"}
+_MEASURES |= {"wk": "week", "wks": "weeks", "yr": "year", "yrs": "years", "mth": "month", "mths": "months"}
+_BEHIND = "|".join([*_MEASURES, *{name.rstrip("s") + "s?" for name in _MEASURES.values()}, "days?", "am", "pm", "h"])
+_EDGE = rf"(?=(?:{_BEHIND})?(?![^\W{CJK}]))"  # of a number: 12hrs is two units, B12 is one
 _UNIT = re.compile(
-    rf"\d+(?:[:.]\d+|,\d{{3}}(?!\d))+(?![^\W{CJK}])"  # 6:30, 2.5, 10,000
-    rf"|[oO]['’][^\W\d_{CJK}]+|[{_NUMERALS}]+|[{CJK}]|(?:[^\W_{CJK}][{_MARKS}]*)+"
+    rf"\d+(?:[:.]\d+|,\d{{3}}(?!\d))+{_EDGE}"  # 6:30, 2.5, 10,000
+    rf"|\d+{_EDGE}|[oO]['’][^\W\d_{CJK}]+|[{_NUMERALS}]+|[{CJK}]|(?:[^\W_{CJK}][{_MARKS}]*)+"
 )
 _FULL_HOUR = re.compile(r"(\d+)[:.]00")
 _O_CLOCK = "oclock"
-_TRADITIONAL = str.maketrans("两万亿", "兩萬億")
+_TRADITIONAL = str.maketrans({"两": "兩", "万": "萬", "亿": "億", "廿": "二十", "卅": "三十"})
 _SEPARATES = re.compile(r"[^\s\-\u2010-\u2015]")
 _DECADES = {"twenties": "20s", "thirties": "30s", "forties": "40s", "fifties": "50s", "sixties": "60s"}
 _DECADES |= {"seventies": "70s", "eighties": "80s", "nineties": "90s"}
@@ -45,14 +50,14 @@ class Unit(NamedTuple):
 def units(text: str) -> list[Unit]:
     """Split a text into units in order, without punctuation and spaces.
 
-    Numbers compare equal in any form: English and Chinese number words become digits (twenty-five, first, 十一,
-    二〇一五), 6:30 becomes 630, and 11:00 and "eleven o'clock" become 11. Compatibility characters and accents are
-    replaced by plain characters, and 臺 by 台.
+    Numbers compare equal in any form: English and Chinese number words become digits (twenty-five, first, 十一, 廿三,
+    二〇一五), 6:30 and "half past six" become 630, 2.5 and "two and a half" 25, and 11:00 and "eleven o'clock" 11.
+    "hrs" becomes "hours". Compatibility characters and accents are replaced by plain characters, and 臺 by 台.
     """
     words = [_Word(_fold(match.group()), *match.span()) for match in _UNIT.finditer(text)]
     for word, before in zip(words[1:], words, strict=False):
         word.apart = bool(_SEPARATES.search(text[before.char_end : word.char_start]))
-    return list(_without_o_clock(list(_in_digits(words))))
+    return list(_with_parts(list(_without_o_clock(list(_in_digits(words))))))
 
 
 def join(some: Sequence[Unit]) -> str:
@@ -110,6 +115,16 @@ def _without_o_clock(some: Sequence[Unit]) -> Iterator[Unit]:
             yield unit
 
 
+def _with_parts(some: Sequence[Unit]) -> Iterator[Unit]:
+    """Merge what makes one number with its half, quarter or minutes."""
+    done = 0
+    for first, end, digits in parts_in_digits([unit.text for unit in some]):
+        yield from some[done:first]
+        yield some[first]._replace(text=digits, char_end=some[end - 1].char_end)
+        done = end
+    yield from some[done:]
+
+
 @lru_cache(maxsize=8192)
 def _fold(word: str) -> str:
     if word[0] in _NUMERALS:
@@ -121,4 +136,5 @@ def _fold(word: str) -> str:
     decomposed = unicodedata.normalize("NFKD", word.replace("臺", "台")).casefold()
     plain = unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
     plain = _FULL_HOUR.sub(r"\1", plain)
+    plain = _MEASURES.get(plain, plain)
     return _DECADES.get(plain, re.sub(r"\W", "", plain))
