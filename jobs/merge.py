@@ -5,8 +5,9 @@ python -m jobs.merge vote --run FOLDER --run FOLDER --run FOLDER --out FOLDER
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
@@ -18,6 +19,7 @@ from pipeline.files import absolute, is_within
 from pipeline.out_folder import OutFolder
 from pipeline.outputs import merging
 from pipeline.submission import Submission, read_submission
+from pipeline.tagging.known_types import known_types
 
 _MADE_HERE = [submission.TASK1, *tables.SCHEMAS]
 
@@ -41,6 +43,9 @@ class Replace:
 
     out: str
     """Folder for the result."""
+
+    groups_file: Path | None = None
+    """YAML file with entity groups, for types of your own."""
 
     overwrite: bool = False
     """Replace the result that the out folder holds."""
@@ -69,6 +74,9 @@ class Vote:
     votes: float = 2.0
     """Votes that an entity needs."""
 
+    groups_file: Path | None = None
+    """YAML file with entity groups, for types of your own."""
+
     iou: float = 0.5
     """Least intersection over union of the times of agreeing entities."""
 
@@ -82,20 +90,20 @@ def main(arguments: list[str]) -> None:
     job: Replace | Vote = tyro.extras.subcommand_cli_from_dict(
         commands, prog="python -m jobs.merge", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
     )
+    known = known_types(job.groups_file)
     if isinstance(job, Replace):
-        _check_types(job.types)
-        folders = [_read("--base", job.base), _read("--source", job.source)]
+        folders = [_read("--base", job.base, known), _read("--source", job.source, known)]
     else:
         _check_vote(job)
-        folders = [_read("--run", path) for path in job.run]
+        folders = [_read("--run", path, known) for path in job.run]
     check_paths({"--out": job.out})
     if any(is_within(job.out, folder.path) and is_within(folder.path, job.out) for folder in folders):
         raise UserError(f"--out {job.out} is one of the folders to merge: give a folder of its own.")
     out = OutFolder(job.out, "merge.json", submission.TASK2, _MADE_HERE)
     out.check(job.overwrite)
-
     runs = merging.comparable_entities(folders)
     if isinstance(job, Replace):
+        _check_types(job.types, known.union(*(run["type"].to_pylist() for run in runs)))
         merged = merging.replace_types(runs[0], runs[1], job.types)
         for kind in job.types:
             counts = " and ".join(str(Counter(run["type"].to_pylist())[kind]) for run in runs)
@@ -107,12 +115,12 @@ def main(arguments: list[str]) -> None:
     print(f"{merging.count(merged)} entities of {', '.join(str(merging.count(run)) for run in runs)}: {job.out}")
 
 
-def _check_types(types: Sequence[str]) -> None:
+def _check_types(types: Sequence[str], known: Collection[str]) -> None:
     if not types:
         raise UserError("--types is missing: give the types to take from the source, for example PROFESSION SET.")
     for kind in types:
-        if not submission.TYPE.fullmatch(kind):
-            raise UserError(f"--types {kind}: types are made of capital letters, digits, _ and -, for example DATE.")
+        if kind not in known:
+            raise UserError(f"--types {kind}: {submission.unknown_type(kind, known)}.")
 
 
 def _check_vote(job: Vote) -> None:
@@ -120,11 +128,9 @@ def _check_vote(job: Vote) -> None:
         raise UserError("--run is missing: give it once for each run.")
     if len(set(map(absolute, job.run))) < len(job.run):
         raise UserError("--run: a folder is given twice; give a run more --weights if it is to count more.")
-    if job.weights and len(job.weights) != len(job.run):
-        raise UserError(f"--weights: {len(job.weights)} weights for {len(job.run)} runs; give one for each.")
     weights = job.weights or (1.0,) * len(job.run)
-    if not all(0 < weight < float("inf") for weight in weights):
-        raise UserError("--weights: give numbers above 0.")
+    if len(weights) != len(job.run) or not all(0 < weight < float("inf") for weight in weights):
+        raise UserError(f"--weights: give {len(job.run)} numbers above 0, one for each run.")
     most = round(sum(weights), 9)
     if not 0 < job.votes <= most:
         raise UserError(f"--votes {job.votes:g}: give a number above 0 and at most {most:g}, the votes of all runs.")
@@ -132,9 +138,9 @@ def _check_vote(job: Vote) -> None:
         raise UserError(f"--iou {job.iou:g}: give a number above 0 and at most 1.")
 
 
-def _read(option: str, path: str) -> Submission:
+def _read(option: str, path: str, types: Collection[str]) -> Submission:
     check_paths({option: path})
-    folder = read_submission(option, path, prefer_tables=True)
+    folder = read_submission(option, path, True, types)
     if folder.entities is None:
         raise UserError(f"{option} {path} holds transcripts but no entities: give a folder with {submission.TASK2}.")
     return folder

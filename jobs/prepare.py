@@ -28,6 +28,7 @@ from pipeline.out_folder import OutFolder
 from pipeline.settings import DecodingSettings
 from pipeline.speech.census import Ids
 from pipeline.tagging.entity_groups import load_entity_groups
+from pipeline.tagging.known_types import known_types
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def main(arguments: list[str]) -> None:
     out = absolute(job.out)
     groups = load_entity_groups(job.groups_file)
     writes = alphabet_of(models.locate_parakeet(job.parakeet)) if job.parakeet else None
-    folders = [read_folder(absolute(path), split, job.strict, job.ids) for split, path in _labelled(job)]
+    types = known_types(job.groups_file)
+    folders = [read_folder(absolute(path), split, job.strict, job.ids, types) for split, path in _labelled(job)]
     folders = resolve_clashes(folders, job.on_clash)
     recognised = preparation.read_recognised(job.transcripts, folders) if job.transcripts else None
     OutFolder(out, "prepare.json", preparation.REPORT, preparation.MADE).begin(asdict(job), job.overwrite)

@@ -5,6 +5,7 @@ python -m jobs.report --run FOLDER --out FILE.html [--reference FOLDER] [--show-
 
 from dataclasses import dataclass
 from math import isfinite
+from pathlib import Path
 
 import tyro
 
@@ -14,6 +15,7 @@ from pipeline.errors import UserError
 from pipeline.files import absolute, check_file, schemes_of, write_text
 from pipeline.outputs.report.content import SOUND_MB, make_page
 from pipeline.submission import read_submission
+from pipeline.tagging.known_types import known_types
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ class Report:
     reference: str | None = None
     """Folder with the reference transcripts, entities or both, as for jobs.score. The page gets the scores, and shows
     the reference beside the prediction."""
+
+    groups_file: Path | None = None
+    """YAML file with entity groups, for a reference with types of your own."""
 
     show_text: bool = False
     """Put transcripts, texts of entities and sound into the page."""
@@ -60,7 +65,9 @@ def main(arguments: list[str]) -> None:
     if not (isfinite(job.sound_mb) and job.sound_mb >= 0):
         raise UserError(f"--sound-mb {job.sound_mb}: give a number of megabytes from 0.")
     check_file("--out", job.out, job.overwrite)
-    reference = read_submission("--reference", job.reference, prefer_tables=True) if job.reference else None
+    reference = None
+    if job.reference:
+        reference = read_submission("--reference", job.reference, True, known_types(job.groups_file))
     schemes = schemes_of(job.run) | {*job.schemes}
     recordings, html = make_page(job.run, reference, job.show_text, job.sound_mb, track, schemes)
     write_text(absolute(job.out), html)

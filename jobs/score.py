@@ -4,6 +4,7 @@ python -m jobs.score --reference FOLDER --submission FOLDER [--json FILE]
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import tyro
 
@@ -12,6 +13,7 @@ from jobs.score_tables import print_all
 from pipeline.files import absolute, check_file, write_json
 from pipeline.scoring.comparison import compare
 from pipeline.submission import read_submission
+from pipeline.tagging.known_types import known_types
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,9 @@ class Score:
     submission: str
     """Folder with the transcripts and entities to judge."""
 
+    groups_file: Path | None = None
+    """YAML file with entity groups, for types of your own."""
+
     json: str | None = None
     """File for all scores."""
 
@@ -44,8 +49,9 @@ def main(arguments: list[str]) -> None:
     check_paths({option: path for option, path in paths.items() if path})
     if job.json:
         check_file("--json", job.json, over=True)
-    reference = read_submission("--reference", job.reference)
-    judged = read_submission("--submission", job.submission)
+    types = known_types(job.groups_file)
+    reference = read_submission("--reference", job.reference, types=types)
+    judged = read_submission("--submission", job.submission, types=types)
     scores = compare(reference, judged)
     print_all(scores, reference, judged, job.show_text)
     if job.json:

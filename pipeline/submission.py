@@ -7,11 +7,13 @@ for each kept entity, with times in seconds to three decimals.
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from pipeline import tables
 from pipeline.errors import UserError, reason
@@ -23,6 +25,12 @@ TASK2 = "task2_answer.txt"
 
 TYPE = re.compile(r"[A-Z][A-Z0-9_-]*")
 """Pattern of the name of an entity type."""
+
+
+def unknown_type(type_: str, known: Collection[str]) -> str:
+    """Say that there is no such type, and which is the nearest."""
+    nearest = process.extractOne(type_.upper(), sorted(known), scorer=OSA.normalized_similarity)[0]
+    return f"there is no type {type_}; the nearest is {nearest}"
 
 
 def write_task1(transcripts: pa.Table, path: str) -> None:
@@ -70,7 +78,7 @@ def read_task1(path: str, malformed: list[str] | None = None) -> dict[str, str]:
     return transcripts
 
 
-def read_task2(path: str, malformed: list[str] | None = None) -> pa.Table:
+def read_task2(path: str, malformed: list[str] | None = None, types: Collection[str] | None = None) -> pa.Table:
     """Read entities as a table, with times and without spans.
 
     A missing text is read as empty. Spaces and tabs around a text are removed.
@@ -78,9 +86,11 @@ def read_task2(path: str, malformed: list[str] | None = None) -> pa.Table:
     Args:
         path: A file in UTF-8, with or without BOM, with LF or CRLF.
         malformed: Collects a message with file and line number for each malformed line. None: raise an error instead.
+        types: The types that there are; another is an error. None: any are.
 
     Raises:
-        UserError: The file cannot be read, or a line does not have the fields id, type, start, end and optionally text.
+        UserError: The file cannot be read, a type is unknown, or a line does not have the fields id, type, start, end
+            and optionally text.
     """
     rows: list[dict[str, Any]] = []
     for number, line in _lines(path):
@@ -88,6 +98,10 @@ def read_task2(path: str, malformed: list[str] | None = None) -> pa.Table:
             rows.append(_entity(line))
         except ValueError as error:
             _report_malformed(f"{path}, line {number}: {error}.", malformed)
+        else:
+            if types is not None and (type_ := rows[-1]["type"]) not in types:
+                unknown = unknown_type(type_, types)
+                raise UserError(f"{path}, line {number}: {unknown}. Types of your own are known by --groups-file.")
     return tables.from_rows(rows, tables.ENTITIES)
 
 
@@ -108,13 +122,16 @@ class Submission:
     has_tables: bool
 
 
-def read_submission(option: str, path: str, prefer_tables: bool = False) -> Submission:
+def read_submission(
+    option: str, path: str, prefer_tables: bool = False, types: Collection[str] | None = None
+) -> Submission:
     """Read ``task1_answer.txt`` and ``task2_answer.txt``, or the tables ``transcripts/`` and ``entities/``.
 
     Args:
         option: Command-line option that gave the folder, for error messages.
         path: A local path or an fsspec URI.
         prefer_tables: If the folder holds both, read the tables and not the text files.
+        types: The types that a text file may hold. None: any.
 
     Raises:
         UserError: The folder does not exist, holds neither, or has a file that cannot be read.
@@ -140,7 +157,7 @@ def read_submission(option: str, path: str, prefer_tables: bool = False) -> Subm
 
     entities, has_tables = None, False
     if TASK2 in texts and not ("entities" in parquet and prefer_tables):
-        entities = read_task2(f"{folder}/{TASK2}")
+        entities = read_task2(f"{folder}/{TASK2}", types=types)
     if "entities" in parquet and not entities:  # entities without times are in the table alone
         entities, has_tables = read_table(option, f"{folder}/entities", tables.ENTITIES), True
     return Submission(path, transcripts, entities, has_tables)

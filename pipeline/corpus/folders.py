@@ -1,6 +1,6 @@
 """Folders in the competition's layout: ``audio/``, ``task1_answer.txt`` and ``task2_answer.txt``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Literal
@@ -52,7 +52,9 @@ class Folder:
         return sorted({*self.transcripts, *self.audio, *labelled}, key=id_order)
 
 
-def read_folder(path: str, split: Split, strict: bool, ids: Ids = "stem") -> Folder:
+def read_folder(
+    path: str, split: Split, strict: bool, ids: Ids = "stem", types: Collection[str] | None = None
+) -> Folder:
     """Read a folder. A test folder may lack the submission files, and any folder may lack the audio.
 
     Args:
@@ -60,9 +62,11 @@ def read_folder(path: str, split: Split, strict: bool, ids: Ids = "stem") -> Fol
         split: What the folder is used for.
         strict: Raise an error at the first malformed line, instead of skipping it.
         ids: What a recording is called after its audio file.
+        types: The types that its labels may have. None: any.
 
     Raises:
-        UserError: The folder does not exist or lacks a required file, or ``strict`` is set and a line is malformed.
+        UserError: The folder does not exist or lacks a required file, a label's type is unknown, or ``strict`` is set
+            and a line is malformed.
     """
     fs, root = filesystem(path)
     if not fs.isdir(root):
@@ -78,7 +82,9 @@ def read_folder(path: str, split: Split, strict: bool, ids: Ids = "stem") -> Fol
     malformed: list[str] | None = None if strict else []
     task1, task2 = f"{path}/{submission.TASK1}", f"{path}/{submission.TASK2}"
     transcripts = submission.read_task1(task1, malformed) if submission.TASK1 in there else {}
-    entities = submission.read_task2(task2, malformed) if submission.TASK2 in there else tables.ENTITIES.empty_table()
+    entities = tables.ENTITIES.empty_table()
+    if submission.TASK2 in there:
+        entities = submission.read_task2(task2, malformed, types)
     audio = take_census(f"{path}/audio", f"--{split}", ids).recordings if "audio" in there else {}
     return Folder(PurePosixPath(root).name, path, split, transcripts, entities, audio, malformed or [])
 

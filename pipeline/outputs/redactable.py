@@ -55,11 +55,6 @@ def found_entities(entities: pa.Table) -> list[dict[str, Any]]:
     return [row for row in entities.to_pylist() if row["kept"] or row["cause"] == OVERLAP]
 
 
-def known_types() -> set[str]:
-    """Return all types of the entity groups and patterns that are built in."""
-    return _types_of(load_entity_groups())
-
-
 def choose(
     run: Mapping[str, pa.Table], found: Sequence[Mapping[str, Any]], schemes: Collection[str] = ()
 ) -> tuple[list[RedactableRecording], dict[str, str]]:

@@ -20,9 +20,10 @@ from pipeline.out_folder import OutFolder
 from pipeline.outputs import subtitles, text
 from pipeline.outputs.audio import Cover, copy_covered
 from pipeline.outputs.progress import Track, no_progress
-from pipeline.outputs.redactable import RedactableRecording, choose, found_entities, known_types
+from pipeline.outputs.redactable import RedactableRecording, choose, found_entities
 from pipeline.run_folder import read_run
 from pipeline.speech.audio import AudioError
+from pipeline.tagging.known_types import known_types
 
 LOG = "redaction_log.json"
 NOTICE = (
@@ -131,7 +132,7 @@ def _types(given: Sequence[str], found: Sequence[Mapping[str, Any]]) -> Collecti
     known = of_run | known_types()
     for type_ in given:
         if type_ not in known:
-            raise UserError(f"--types {type_}: there is no such type; the types are {', '.join(sorted(known))}.")
+            raise UserError(f"--types {type_}: {submission.unknown_type(type_, known)}.")
     return given or of_run
 
 

@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from pipeline.errors import UserError
 from pipeline.settings import TaggerSettings
 from pipeline.speech.words import Transcript
+from pipeline.submission import unknown_type
 from pipeline.tagging.entities import Entity
+from pipeline.tagging.known_types import known_types
 from pipeline.tagging.mentions import find_mentions
 from pipeline.tagging.overlaps import resolve_overlaps
 from pipeline.tagging.patterns import find, load_patterns
@@ -19,12 +22,20 @@ class PostProcessor:
         settings: The settings ``patterns``, ``thresholds``, ``rules`` and ``repeats`` are used.
 
     Raises:
-        UserError: The file with patterns or with rules is malformed.
+        UserError: The file with patterns or with rules is malformed, or a rule or a threshold is for an unknown type.
     """
 
     def __init__(self, settings: TaggerSettings):
         self._patterns, self._rules = load_patterns(settings.patterns), load_rules(settings.rules)
         self._thresholds, self._repeats = settings.thresholds, settings.repeats
+        known = known_types(settings.groups_file, settings.patterns) | known_types()
+        given = {f"--tagger.thresholds {type_}": type_ for type_ in self._thresholds}
+        given |= {
+            f"--tagger.rules, {rule.name}": type_ for rule in self._rules for type_ in (*rule.types, rule.to) if type_
+        }
+        for where, type_ in given.items():
+            if type_ not in known:
+                raise UserError(f"{where}: {unknown_type(type_, known)}.")
 
     def __call__(self, transcript: Transcript, tagged: Sequence[Entity]) -> list[Entity]:
         """Post-process the entities of a transcript.

@@ -105,9 +105,9 @@ def two(tmp_path) -> tuple[str, str]:
         (["--votes", "3"], "--votes 3: give a number above 0 and at most 2"),
         (["--votes", "0"], "--votes 0: give a number above 0"),
         (["--votes", "nan"], "--votes nan: give a number above 0"),
-        (["--weights", "1"], "--weights: 1 weights for 2 runs"),
-        (["--weights", "1", "-1"], "--weights: give numbers above 0"),
-        (["--weights", "1", "nan"], "--weights: give numbers above 0"),
+        (["--weights", "1"], "--weights: give 2 numbers above 0, one for each run"),
+        (["--weights", "1", "-1"], "--weights: give 2 numbers above 0"),
+        (["--weights", "1", "nan"], "--weights: give 2 numbers above 0"),
         (["--iou", "0"], "--iou 0: give a number above 0"),
         (["--iou", "1.5"], "--iou 1.5: give a number above 0"),
     ],
@@ -133,7 +133,7 @@ def test_folders_that_cannot_work_are_refused(two, tmp_path):
     ):
         with pytest.raises(UserError, match=sentence):
             merge.main([*vote, path])
-    with pytest.raises(UserError, match="--types date: types are made of capital letters"):
+    with pytest.raises(UserError, match="--types date: there is no type date; the nearest is DATE"):
         merge.main(["replace", "--base", first, "--source", second, "--types", "date", "--out", str(tmp_path / "out")])
 
 
