@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -29,8 +29,8 @@ from pipeline.speech.transcription import (
     transcribe,
     transcribe_english,
 )
-from pipeline.speech.voice import Segment, find_segments
-from pipeline.speech.words import Transcriber, Transcript, Word
+from pipeline.speech.voice import Segment, find_speech
+from pipeline.speech.words import Transcriber, Transcript, Word, Writer
 from pipeline.tagging.entities import Entity
 from pipeline.tagging.entity_finder import EntityTagger, load_tagger
 from pipeline.tagging.post_processing import PostProcessor
@@ -48,12 +48,14 @@ SCHEMA = RESULT.append(pa.field("samples", pa.large_list(pa.float32()))).append(
     pa.field("segments", pa.list_(_SEGMENT))
 )
 """All columns of the stream: those of a finished recording, and on the way its sound and what is said in it, in samples
-from ``start`` to ``end``."""
+from ``start`` to ``end``: stretches of speech at first, then segments with their transcripts."""
 
 _SECONDS_AT_ONCE = 1800.0  # of sound in a block, 115 MB
 
 Made = TypeVar("Made")
+Asr = TypeVar("Asr", bound=Transcriber)
 
+LoadWriter = Callable[[Settings], Writer]
 LoadAsr = Callable[[Settings], Transcriber]
 LoadTagger = Callable[[str, str, TaggerSettings], EntityTagger]
 
@@ -62,7 +64,7 @@ LoadTagger = Callable[[str, str, TaggerSettings], EntityTagger]
 class Loaders:
     """How a stage loads its model. Another ASR model or tagger takes part by its loader."""
 
-    whisper: LoadAsr = load_whisper
+    whisper: LoadWriter = load_whisper
     parakeet: LoadAsr = load_parakeet
     tagger: LoadTagger = load_tagger
 
@@ -117,7 +119,7 @@ def _read(one: pa.Table, settings: DecodingSettings) -> pa.Table:
 
     def work(rows: Sequence[int]) -> list[tuple[Audio, list[Segment]]]:
         sound = decode(path, settings)
-        return [(sound, find_segments(sound.samples, settings))]
+        return [(sound, find_speech(sound.samples, settings))]
 
     one, heard = _attempt("decode", take_up(one), [0], work, Clock())
     audio, segments = heard.get(0, (None, None))
@@ -126,10 +128,10 @@ def _read(one: pa.Table, settings: DecodingSettings) -> pa.Table:
     return _with_segments(one, {} if segments is None else {0: segments}, {})
 
 
-class _AsrStage:
+class _AsrStage(Generic[Asr]):
     """A stage with an ASR model, which loads once."""
 
-    def __init__(self, load: LoadAsr, settings: Settings, pool: Pool):
+    def __init__(self, load: Callable[[Settings], Asr], settings: Settings, pool: Pool):
         cpu.use_threads(pool)
         self._clock = Clock()
         self._model = load(settings)
@@ -138,28 +140,31 @@ class _AsrStage:
         self._clock.loaded()
 
 
-class Transcribe(_AsrStage):
-    """Whisper transcribes the segments that are its own, and thereby or before tells their language.
+class Transcribe(_AsrStage[Writer]):
+    """Whisper makes segments of what is spoken, tells their language, and transcribes those that are its own.
 
     The sound is handed on only where another model needs it.
     """
 
-    def __init__(self, load: LoadAsr, settings: Settings, is_last: bool):
+    def __init__(self, load: LoadWriter, settings: Settings, is_last: bool):
         super().__init__(load, settings, settings.whisper.pool)
         self._is_last = is_last
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        samples, segments = _samples(batch), _segments(batch)
+        samples, speech = _samples(batch), _segments(batch)
 
-        def work(rows: Sequence[int]) -> list[list[Transcript]]:
-            return transcribe(self._model, [samples[row] for row in rows], [segments[row] for row in rows])
+        def work(rows: Sequence[int]) -> list[tuple[list[Segment], list[Transcript]]]:
+            made = transcribe(self._model, [samples[row] for row in rows], [speech[row] for row in rows])
+            return list(zip(*made, strict=True))
 
         batch, made = _attempt("whisper", batch, samples, work, self._clock)
-        batch = _with(batch, "confidence", [mean_confidence(made.get(row, ())) for row in range(len(batch))])
-        return _with_joined(batch, segments, made) if self._is_last else _with_segments(batch, segments, made)
+        segments = {row: some for row, (some, _) in made.items()}
+        parts = {row: some for row, (_, some) in made.items()}
+        batch = _with(batch, "confidence", [mean_confidence(parts.get(row, ())) for row in range(len(batch))])
+        return _with_joined(batch, segments, parts) if self._is_last else _with_segments(batch, segments, parts)
 
 
-class TranscribeEnglish(_AsrStage):
+class TranscribeEnglish(_AsrStage[Transcriber]):
     """Parakeet transcribes the English segments; the sound is not handed on."""
 
     def __init__(self, load: LoadAsr, settings: Settings):

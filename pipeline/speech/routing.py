@@ -66,14 +66,26 @@ class Router:
         self._whisper, self._settings = whisper, settings
         self._identifier, self._leaves_english = identifier, leaves_english
 
-    def transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
+    def english(self, batch: Sequence[np.ndarray]) -> list[float]:
+        """Return the probability that a segment is English, for each; 0.5 where nothing depends on it."""
+        found: list[float] = []
+        for first in range(0, len(batch), _HELD):
+            found += self._hear(batch[first : first + _HELD], is_whole=False)[0]
+        return found
+
+    def transcribe(self, batch: Sequence[np.ndarray], english: Sequence[float] | None = None) -> list[Transcript]:
         """Transcribe segments (float32, mono, 16 kHz, at most 30 s), one transcript each, in order.
 
         What is left to another model is an empty transcript without a recognizer.
+
+        Args:
+            batch: The segments.
+            english: The probability that each is English, if it is known.
         """
         written: list[Transcript] = []
         for first in range(0, len(batch), _HELD):
-            written += self._transcribe(batch[first : first + _HELD])
+            known = None if english is None else english[first : first + _HELD]
+            written += self._transcribe(batch[first : first + _HELD], known)
         return written
 
     def languages(self, english: float) -> tuple[str, ...]:
@@ -82,6 +94,8 @@ class Router:
         Args:
             english: Probability that it is English.
         """
+        if self._identifier is None:
+            return (self._settings.language,)
         is_clear = max(english, 1 - english) >= self._settings.certainty
         if is_clear and self._leaves_english and english > 0.5:
             return ()
@@ -90,8 +104,12 @@ class Router:
         likelier = ("en", "zh") if english > 0.5 else ("zh", "en")
         return likelier[:1] if is_clear else likelier
 
-    def _transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
-        languages, encoded = self._hear(batch)
+    def _transcribe(self, batch: Sequence[np.ndarray], english: Sequence[float] | None) -> list[Transcript]:
+        encoded: dict[int, Any] = {}
+        if english is None:
+            is_whole = self._identifier is self._whisper and not self._leaves_english  # and is written from
+            english, encoded = self._hear(batch, is_whole)
+        languages = [self.languages(probability) for probability in english]
         written: list[list[Transcript]] = [[] for _ in batch]
         for language in sorted({language for some in languages for language in some}):
             own = [place for place, some in enumerate(languages) if language in some]
@@ -107,29 +125,28 @@ class Router:
                     written[place].append(guarded(transcript, self._settings))
         return [max(texts, key=_worth, default=Transcript("")) for texts in written]
 
-    def _hear(self, batch: Sequence[np.ndarray]) -> tuple[list[tuple[str, ...]], dict[int, Any]]:
-        """Return the languages to write each segment in, and what Whisper has encoded already, by place."""
-        languages: list[tuple[str, ...]] = [(self._settings.language,)] * len(batch)
+    def _hear(self, batch: Sequence[np.ndarray], is_whole: bool) -> tuple[list[float], dict[int, Any]]:
+        """Return how English each segment is, and by its place what Whisper has encoded and can write from.
+
+        Args:
+            batch: The segments.
+            is_whole: Whether to encode them in the whole window, and not in one that holds them.
+        """
+        english = [0.5] * len(batch)
         encoded: dict[int, Any] = {}
         if self._identifier is None:
-            return languages, encoded
+            return english, encoded
         by_window: dict[float, list[int]] = {}
         for place, samples in enumerate(batch):
-            by_window.setdefault(self._window_s(len(samples) / SAMPLE_RATE), []).append(place)
+            by_window.setdefault(WINDOW_S if is_whole else _window_s(samples), []).append(place)
         for window_s, own in by_window.items():
             for places in self._batches(batch, own, window_s):
                 heard = self._identifier.encode([batch[place] for place in places], window_s)
-                for place, english in zip(places, self._identifier.english(heard), strict=True):
-                    languages[place] = self.languages(english)
+                for place, probability in zip(places, self._identifier.english(heard), strict=True):
+                    english[place] = probability
                 if self._identifier is self._whisper and window_s == WINDOW_S:
-                    encoded |= {p: value for p, value in zip(places, heard, strict=True) if languages[p]}
-        return languages, encoded
-
-    def _window_s(self, duration_s: float) -> float:
-        """Return the window in which a language is heard: the whole one where Whisper writes from it anyhow."""
-        if self._identifier is self._whisper and not self._leaves_english:
-            return WINDOW_S
-        return next((window_s for window_s in _WINDOWS_S if duration_s + _MARGIN_S <= window_s), WINDOW_S)
+                    encoded |= zip(places, heard, strict=True)
+        return english, encoded
 
     def _batches(
         self, batch: Sequence[np.ndarray], places: Sequence[int], window_s: float = WINDOW_S
@@ -153,6 +170,11 @@ def guarded(transcript: Transcript, settings: WhisperSettings) -> Transcript:
     if compression_ratio(transcript.text) > settings.compression_ratio_threshold:
         return replace(transcript, text="", words=[], note="its text repeats itself and is dropped")
     return transcript
+
+
+def _window_s(samples: np.ndarray) -> float:
+    needed_s = len(samples) / SAMPLE_RATE + _MARGIN_S
+    return next((window_s for window_s in _WINDOWS_S if needed_s <= window_s), WINDOW_S)
 
 
 def _worth(transcript: Transcript) -> float:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import opencc
 
-from pipeline.speech.words import Transcriber, Transcript
+from pipeline.speech.words import Transcript, Writer
 
 
 class Traditional:
@@ -16,14 +16,18 @@ class Traditional:
         transcriber: The model.
     """
 
-    def __init__(self, transcriber: Transcriber):
+    def __init__(self, transcriber: Writer):
         self.name = transcriber.name
         self._transcriber = transcriber
         self._converter = opencc.OpenCC("s2tw")
 
-    def transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
-        """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
-        return [self._rewrite(transcript) for transcript in self._transcriber.transcribe(batch)]
+    def english(self, batch: Sequence[np.ndarray]) -> list[float]:
+        """Return the probability that a segment is English, for each."""
+        return self._transcriber.english(batch)
+
+    def transcribe(self, batch: Sequence[np.ndarray], english: Sequence[float] | None = None) -> list[Transcript]:
+        """Transcribe segments (float32, mono, 16 kHz, at most 30 s), one transcript each, in order."""
+        return [self._rewrite(transcript) for transcript in self._transcriber.transcribe(batch, english)]
 
     def _rewrite(self, transcript: Transcript) -> Transcript:
         if transcript.language != "zh":

@@ -7,9 +7,11 @@ import numpy as np
 
 from pipeline.settings import IDENTIFY, NONE, Settings
 from pipeline.speech.language import language_of
+from pipeline.speech.pauses import out_of_pauses, unwritten
 from pipeline.speech.routing import Router
-from pipeline.speech.voice import Segment, find_segments
-from pipeline.speech.words import Transcriber, Transcript
+from pipeline.speech.segments import fits, put_together
+from pipeline.speech.voice import Segment, find_speech
+from pipeline.speech.words import Transcriber, Transcript, Writer
 
 SILENCE = "silence"
 """Value of ``Transcript.recognizer`` for recordings in which nobody speaks, which no ASR model transcribes."""
@@ -32,14 +34,14 @@ class Transcription:
 
     def __call__(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
         """Transcribe recordings (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
-        segments = [find_segments(samples, self._decoding) for samples in batch]
-        written = transcribe(self._whisper, batch, segments)
+        speech = [find_speech(samples, self._decoding) for samples in batch]
+        segments, written = transcribe(self._whisper, batch, speech)
         if self._parakeet:
             written = transcribe_english(self._parakeet, batch, segments, written)
         return [joined(some, parts) for some, parts in zip(segments, written, strict=True)]
 
 
-def load_whisper(settings: Settings) -> Transcriber:
+def load_whisper(settings: Settings) -> Writer:
     """Load Whisper with the library, on the device and in the way that the settings choose."""
     from pipeline.speech.identifier import check_identifier, load_identifier
     from pipeline.speech.whisper import load_whisper as load
@@ -68,21 +70,68 @@ def load_parakeet(settings: Settings) -> Transcriber:
 
 
 def transcribe(
-    model: Transcriber, batch: Sequence[np.ndarray], segments: Sequence[Sequence[Segment]]
-) -> list[list[Transcript]]:
-    """Transcribe segments of recordings together.
+    whisper: Writer, batch: Sequence[np.ndarray], speech: Sequence[Sequence[Segment]]
+) -> tuple[list[list[Segment]], list[list[Transcript]]]:
+    """Transcribe recordings together: those that fit the window as a whole, others in segments of one language.
+
+    Where a segment ends in speech of which nothing is written, that end becomes a segment of its own.
 
     Args:
-        model: The ASR model.
+        whisper: The ASR model.
         batch: Recordings (float32, mono, 16 kHz).
-        segments: Those of each recording to transcribe.
+        speech: Stretches of speech of each; a recording without any is not transcribed.
 
     Returns:
-        For each recording, the transcript of each segment, with times from the segment's start.
+        For each recording, its segments in order and the transcript of each, with times from the segment's start.
     """
-    parts = [batch[row][segment.start : segment.end] for row, some in enumerate(segments) for segment in some]
-    written = iter(model.transcribe(parts) if parts else [])
-    return [[next(written) for _ in some] for some in segments]
+    whole = [(row, Segment(0, len(audio))) for row, audio in enumerate(batch) if speech[row] and fits(len(audio))]
+    parts, english = _parts_of_long(whisper, batch, speech)
+    written = _written(whisper, batch, speech, whole) | _written(whisper, batch, speech, parts, english)
+    latest = dict(written)
+    while latest:
+        rests = []
+        for (row, segment), transcript in latest.items():
+            if rest := unwritten(segment, transcript, speech[row]):
+                written[row, Segment(segment.start, rest.start)] = written.pop((row, segment))
+                rests.append((row, rest))
+        latest = _written(whisper, batch, speech, rests)
+        written = written | latest
+    places = [sorted(segment for row, segment in written if row == own) for own in range(len(batch))]
+    return places, [[written[row, segment] for segment in some] for row, some in enumerate(places)]
+
+
+def _parts_of_long(
+    whisper: Writer, batch: Sequence[np.ndarray], speech: Sequence[Sequence[Segment]]
+) -> tuple[list[tuple[int, Segment]], list[float]]:
+    """Return row and segment of each part of the recordings beyond the window, and how English each is."""
+    long = [row for row, audio in enumerate(batch) if not fits(len(audio))]
+    heard = iter(whisper.english([batch[row][each.start : each.end] for row in long for each in speech[row]]))
+    parts: list[tuple[int, Segment]] = []
+    english: list[float] = []
+    for row in long:
+        segments, means = put_together(speech[row], [next(heard) for _ in speech[row]])
+        parts += [(row, segment) for segment in segments]
+        english += means
+    return parts, english
+
+
+def _written(
+    whisper: Writer,
+    batch: Sequence[np.ndarray],
+    speech: Sequence[Sequence[Segment]],
+    places: Sequence[tuple[int, Segment]],
+    english: Sequence[float] | None = None,
+) -> dict[tuple[int, Segment], Transcript]:
+    """Transcribe segments, each given by its recording's row, and keep the words out of pauses."""
+    if not places:
+        return {}
+    written = whisper.transcribe([batch[row][segment.start : segment.end] for row, segment in places], english)
+    return {
+        (row, segment): out_of_pauses(
+            transcript, [(each.start_s - segment.start_s, each.end_s - segment.start_s) for each in speech[row]]
+        )
+        for (row, segment), transcript in zip(places, written, strict=True)
+    }
 
 
 def is_for_parakeet(transcripts: Sequence[Transcript]) -> bool:
@@ -105,19 +154,23 @@ def transcribe_english(
         transcripts: What Whisper wrote of each.
 
     Returns:
-        As of ``transcribe``: Parakeet's transcripts of English segments where it wrote any text, else Whisper's.
+        For each recording, the transcript of each segment: Parakeet's of an English one where it wrote any text, else
+        Whisper's.
     """
     english = [
-        [segment for segment, transcript in zip(some, parts, strict=True) if transcript.language == "en"]
-        for some, parts in zip(segments, transcripts, strict=True)
+        (row, segment)
+        for row, some in enumerate(segments)
+        for segment, transcript in zip(some, transcripts[row], strict=True)
+        if transcript.language == "en"
     ]
-    finished = []
-    for some, parts, chosen, again in zip(
-        segments, transcripts, english, transcribe(parakeet, batch, english), strict=True
-    ):
-        of_parakeet = dict(zip(chosen, again, strict=True))
-        finished.append([_better(part, of_parakeet.get(segment)) for segment, part in zip(some, parts, strict=True)])
-    return finished
+    again = (
+        parakeet.transcribe([batch[row][segment.start : segment.end] for row, segment in english]) if english else []
+    )
+    of_parakeet = dict(zip(english, again, strict=True))
+    return [
+        [_better(part, of_parakeet.get((row, segment))) for segment, part in zip(some, transcripts[row], strict=True)]
+        for row, some in enumerate(segments)
+    ]
 
 
 def joined(segments: Sequence[Segment], transcripts: Sequence[Transcript]) -> Transcript:

@@ -1,8 +1,4 @@
-"""Where somebody speaks: segments of a recording that an ASR model's window holds, cut at pauses.
-
-Voices are found by Silero's network, which faster-whisper brings along. Segments are made as in WhisperX (Bain et al.,
-2023): neighbouring stretches of speech go together as long as they fit.
-"""
+"""Where somebody speaks: stretches of speech between pauses, which Silero's network finds; faster-whisper brings it."""
 
 from typing import NamedTuple
 
@@ -17,7 +13,7 @@ WINDOW_S = 30.0
 _CONTEXT = SAMPLE_RATE // 4  # silence on both sides, without which a word as short as "zero" is no voice
 _PADDING_S = 0.4  # around speech, as words begin and end softly
 _SHORTEST_S = 0.128  # of a voice; bursts of noise are shorter, "four" is longer
-_PAUSE_S = 0.2  # the shortest pause at which a segment may end
+_PAUSE_S = 0.2  # the shortest that ends a stretch of speech
 
 
 class Segment(NamedTuple):
@@ -37,10 +33,8 @@ class Segment(NamedTuple):
         return self.end / SAMPLE_RATE
 
 
-def find_segments(samples: np.ndarray, settings: DecodingSettings) -> list[Segment]:
-    """Find the segments of a recording in which somebody speaks.
-
-    A recording that fits the window is one segment as a whole.
+def find_speech(samples: np.ndarray, settings: DecodingSettings) -> list[Segment]:
+    """Find the stretches of a recording in which somebody speaks.
 
     Args:
         samples: Mono samples at 16 kHz, float32, shape (samples,).
@@ -48,13 +42,12 @@ def find_segments(samples: np.ndarray, settings: DecodingSettings) -> list[Segme
             is 0, all that is not silent is speech.
 
     Returns:
-        The segments in order, none longer than the window; none at all where nobody speaks.
+        The stretches in order, with up to 0.2 s around each, none longer than the window; none where nobody speaks.
     """
     if is_silent(samples, settings.silence_dbfs):
         return []
-    fits = len(samples) <= WINDOW_S * SAMPLE_RATE
     if settings.voice_threshold <= 0:
-        return [Segment(0, len(samples))] if fits else _at_quiet_places(samples)
+        return _at_quiet_places(samples)
     from faster_whisper.vad import get_speech_timestamps
 
     found = get_speech_timestamps(
@@ -65,20 +58,8 @@ def find_segments(samples: np.ndarray, settings: DecodingSettings) -> list[Segme
         min_silence_duration_ms=round(1000 * _PAUSE_S),
         speech_pad_ms=round(1000 * _PADDING_S / 2),
     )
-    if fits:
-        return [Segment(0, len(samples))] if found else []
-    spoken = [Segment(max(each["start"] - _CONTEXT, 0), min(each["end"] - _CONTEXT, len(samples))) for each in found]
-    return _joined([segment for segment in spoken if segment.start < segment.end])
-
-
-def _joined(spoken: list[Segment]) -> list[Segment]:
-    segments: list[Segment] = []
-    for each in spoken:
-        if segments and each.end - segments[-1].start <= WINDOW_S * SAMPLE_RATE:
-            segments[-1] = Segment(segments[-1].start, each.end)
-        else:
-            segments.append(each)
-    return segments
+    speech = [Segment(max(each["start"] - _CONTEXT, 0), min(each["end"] - _CONTEXT, len(samples))) for each in found]
+    return [stretch for stretch in speech if stretch.start < stretch.end]
 
 
 def _at_quiet_places(samples: np.ndarray) -> list[Segment]:

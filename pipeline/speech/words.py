@@ -134,6 +134,23 @@ class Transcriber(Protocol):
         ...
 
 
+class Writer(Transcriber, Protocol):
+    """An ASR model that writes both languages, and hears which one is spoken."""
+
+    def english(self, batch: Sequence[np.ndarray]) -> list[float]:
+        """Return the probability that a segment is English, for each; 0.5 where nothing depends on it."""
+        ...
+
+    def transcribe(self, batch: Sequence[np.ndarray], english: Sequence[float] | None = None) -> list[Transcript]:
+        """Transcribe segments as above.
+
+        Args:
+            batch: The segments.
+            english: The probability that each is English, if it is known.
+        """
+        ...
+
+
 def transcript_from_pieces(pieces: Sequence[Piece], duration_s: float, recognizer: str) -> Transcript:
     """Join timed pieces into a transcript with timed words.
 
