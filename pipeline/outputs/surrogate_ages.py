@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from pipeline.outputs.surrogate_amounts import counts, is_fraction, other_numbers
+from pipeline.outputs.surrogate_amounts import ABOUT_ZH, counts, is_fraction, other_numbers, plural
 from pipeline.outputs.surrogate_move import Move
 from pipeline.outputs.surrogate_numerals import Token, like, write
 from pipeline.outputs.surrogate_words import DATA, NoSurrogateError, check_rest, joined, read
@@ -23,7 +23,10 @@ def other_age(text: str, move: Move) -> str:
     not_years = [at for at, unit in counts(tokens).items() if unit != "year"]
     years = [at for at, token in enumerate(tokens) if token.is_number and at not in not_years]
     years = [at for at in years if not is_fraction(tokens, at)]
-    if any(after == before + 2 and tokens[before + 1].text.isspace() for before, after in itertools.pairwise(years)):
+    if any(
+        after == before + 2 and (tokens[before + 1].text.isspace() or tokens[before + 1].text == "、")
+        for before, after in itertools.pairwise(years)
+    ):
         raise NoSurrogateError
     too_old = [at for at in years if tokens[at].value > OLDEST and not _is_pair(tokens[at])]
     if too_old:
@@ -33,6 +36,8 @@ def other_age(text: str, move: Move) -> str:
         raise NoSurrogateError
     new = other_numbers(tokens, [*not_years, *pairs], -1)
     new |= {at: _decade(tokens[at], move) if _is_decade(tokens, at) else _age(tokens[at], move) for at in years}
+    for at in years:
+        new |= plural(tokens, at)
     check_rest(tokens, {*new, *(at for at, token in enumerate(tokens) if _is_with_age(tokens, at, token))})
     return joined(tokens, new)
 
@@ -49,8 +54,8 @@ def _is_pair(token: Token) -> bool:
 
 def _is_decade(tokens: Sequence[Token], at: int) -> bool:
     behind = "".join(token.text for token in tokens[at + 1 : at + 3]).casefold()
-    is_about = behind.startswith(("s", "'s", "’s", "幾", "几", "多", "來", "来", "出頭"))
-    return tokens[at].kind == "decade" or (tokens[at].value in (*_TENS, 90) and is_about)
+    is_about = behind.startswith(("s", "'s", "’s", *ABOUT_ZH, "出頭"))
+    return tokens[at].kind == "decade" or (tokens[at].value in (10, *_TENS, 90) and is_about)
 
 
 def _is_with_age(tokens: Sequence[Token], at: int, token: Token) -> bool:
@@ -65,6 +70,8 @@ def _age(token: Token, move: Move) -> str:
 
 
 def _decade(token: Token, move: Move) -> str:
+    if token.value not in _TENS:
+        raise NoSurrogateError
     tens = token.value + 10 * move.direction
     tens = tens if tens in _TENS else token.value - 10 * move.direction
     if token.kind != "decade":

@@ -4,9 +4,13 @@ import itertools
 from collections.abc import Collection, Sequence
 
 from pipeline.outputs.surrogate_numerals import Token, counted, like, write
-from pipeline.outputs.surrogate_words import DATA, NoSurrogateError, check_rest, joined, read, unit
+from pipeline.outputs.surrogate_words import DATA, NoSurrogateError, beside, check_rest, joined, read, unit
+
+ABOUT_ZH = ("幾", "几", "多", "來", "来")
+"""What stands behind a round number that is meant roughly."""
 
 _ONE = {"a", "an", "one"}
+_YEARS = range(1900, 2101)
 
 
 def other_amount(text: str, direction: int) -> str:
@@ -18,6 +22,8 @@ def other_amount(text: str, direction: int) -> str:
     """
     tokens = read(text)
     numbers = [at for at, token in enumerate(tokens) if token.is_number and not _is_second(tokens, at)]
+    if any(tokens[at].value in _YEARS and len(tokens[at].text) == 4 for at in numbers):
+        raise NoSurrogateError
     new = other_numbers(tokens, numbers, direction)
     check_rest(tokens, {*numbers, *(at for at in range(len(tokens)) if _is_second(tokens, at)), *new})
     return joined(tokens, new)
@@ -33,12 +39,13 @@ def other_numbers(tokens: Sequence[Token], places: Collection[int], direction: i
     values = [tokens[at].value for at in places if at not in pairs]
     new = {at: _pair(tokens[at], direction) for at in pairs}
     if values:
-        added = _step(values, _limit(tokens, values), direction)
+        is_about = any(tokens[at].kind == "zh" and beside(tokens, at, 1) in ABOUT_ZH for at in places)
+        added = _step(values, _limit(tokens, values), direction, is_about)
         for at in places:
             if at not in pairs:
                 is_rank = at > 0 and tokens[at - 1].text == "第"
                 new[at] = (write if is_rank else counted)(tokens[at], tokens[at].value + added)
-                new |= _plural(tokens, at)
+                new |= plural(tokens, at)
     return new
 
 
@@ -54,7 +61,9 @@ def counts(tokens: Sequence[Token]) -> dict[int, str]:
             behind += 1
         what, word = unit(tokens, behind), tokens[behind].text.casefold() if behind < len(tokens) else ""
         is_date = {"日": True, "月": not has_filler, "年": not _is_number_of_years(tokens, at, behind)}.get(word, False)
-        if behind in found and has_filler:
+        if beside(tokens, at, -1) in ("day", "days", "week", "weeks") and not tokens[at].is_ordinal:  # "week 12"
+            found[at] = "week"
+        elif behind in found and has_filler:
             found[at] = found[behind]
         elif what and not is_date:
             found[at] = what
@@ -63,7 +72,7 @@ def counts(tokens: Sequence[Token]) -> dict[int, str]:
 
 def _is_number_of_years(tokens: Sequence[Token], at: int, behind: int) -> bool:
     """Return whether 年 counts years: "三年前", 十年, and not 113年 or 85年5月."""
-    before = tokens[at - 1].text if at else ""
+    before = beside(tokens, at, -1)
     after = tokens[behind + 1] if behind + 1 < len(tokens) else Token("", "other")
     if before in ("國", "国", "元") or after.is_number:
         return False
@@ -108,8 +117,10 @@ def _limit(tokens: Sequence[Token], values: Sequence[int]) -> int | None:
     return min(limits, default=None)
 
 
-def _step(values: Sequence[int], limit: int | None, direction: int) -> int:
+def _step(values: Sequence[int], limit: int | None, direction: int, is_about: bool) -> int:
     """Return what to add to all: about a fifth of the least, round for round numbers; two is the least after less."""
+    if is_about:  # 四十多
+        return -10 if direction < 0 and min(values) > 10 else 10
     least, most = min(values), max(values)
     grain = next(g for g in (10, 5, 1) if g == 1 or (least > g and not any(value % g for value in values)))
     step = max(grain, least // 5 // grain * grain)
@@ -127,7 +138,8 @@ def _pair(token: Token, direction: int) -> str:
     return "一兩" if made == "一二" else made.replace("二三", "兩三")
 
 
-def _plural(tokens: Sequence[Token], at: int) -> dict[int, str]:
+def plural(tokens: Sequence[Token], at: int) -> dict[int, str]:
+    """Return the plural of the unit behind a one, by its place; nothing behind another number."""
     behind = at + 2
     if tokens[at].value != 1 or tokens[at].is_ordinal or behind >= len(tokens) or not tokens[at + 1].text.isspace():
         return {}

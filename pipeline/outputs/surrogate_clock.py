@@ -65,8 +65,10 @@ def _text(tokens: Sequence[Token], at: int) -> str:
 
 def _is_hour(tokens: Sequence[Token], at: int) -> bool:
     behind = at + 2 if _at(tokens, at + 1).text.isspace() else at + 1
-    return _text(tokens, behind) in ("o'clock", "o’clock", "點", "点", "時", "时") or (
-        _text(tokens, behind) == "o" and _text(tokens, behind + 2) == "clock"
+    return (
+        _text(tokens, at - 4) in ("half", "quarter")
+        or _text(tokens, behind) in ("o'clock", "o’clock", "點", "点", "時", "时")
+        or (_text(tokens, behind) == "o" and _text(tokens, behind + 2) == "clock")
     )
 
 

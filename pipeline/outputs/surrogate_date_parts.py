@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from pipeline.outputs.surrogate_numerals import Token
-from pipeline.outputs.surrogate_words import DATA, NoSurrogateError
+from pipeline.outputs.surrogate_words import DATA, NoSurrogateError, beside
 
 _MONTHS = {name: at % 12 + 1 for names in DATA["months"] for at, name in enumerate(names)}
 _SPLIT = re.compile(r"[-–—~～&]")
@@ -95,10 +95,11 @@ def _is_split(tokens: Sequence[Token], at: int) -> bool:
         return True
     if token.kind != "other" or not _SPLIT.search(token.text) or not 0 < at < len(tokens) - 1:
         return False
+    sides = (tokens[at - 1], tokens[at + 1])
+    if all(side.value in _YEARS for side in sides):
+        return True
     has_other_sign = any(_month_of(t) or t.text in _UNITS_ZH or t.is_ordinal or t.text == "/" for t in tokens)
-    return has_other_sign and all(
-        (t.is_number and t.value <= 31) or t.text in _UNITS_ZH for t in (tokens[at - 1], tokens[at + 1])
-    )
+    return has_other_sign and all((side.is_number and side.value <= 31) or side.text in _UNITS_ZH for side in sides)
 
 
 def _parts(tokens: Sequence[Token], group: Sequence[int]) -> Parts:
@@ -111,7 +112,7 @@ def _parts(tokens: Sequence[Token], group: Sequence[int]) -> Parts:
 
     loose: list[int] = []
     for at in group:
-        behind = next((t.text for t in tokens[at + 1 : at + 3] if not t.text.isspace()), "")
+        behind = beside(tokens, at, 1)
         if _month_of(tokens[at]):
             put("month", at)
         elif behind in _UNITS_ZH:
@@ -122,16 +123,19 @@ def _parts(tokens: Sequence[Token], group: Sequence[int]) -> Parts:
     if only and only.kind == "digits" and len(only.text) in (7, 8):
         return _compact(tokens, loose[0])
     is_numeric = not places and len(loose) > 1
-    names = _order([tokens[at] for at in loose]) if is_numeric else _loose_names(tokens, loose, places)
+    is_chinese = any(token.kind in ("ideograph", "weekday", "period") for token in tokens)
+    names = _order([tokens[at] for at in loose], is_chinese) if is_numeric else _loose_names(tokens, loose, places)
     for name, at in zip(names, loose, strict=True):
         put(name, at)
     return _values(tokens, places, is_numeric)
 
 
-def _order(numbers: Sequence[Token]) -> list[str]:
-    """Return what two or three numbers are: the year first or last, the day before the month if both are possible."""
+def _order(numbers: Sequence[Token], is_chinese: bool) -> list[str]:
+    """Return what two or three numbers are: the year first or last, the day before the month if both are possible,
+    but in Chinese behind it.
+    """
     values = [number.value for number in numbers]
-    day_month = ["month", "day"] if values[1] > 12 else ["day", "month"]
+    day_month = ["month", "day"] if values[1] > 12 or (is_chinese and values[0] <= 12) else ["day", "month"]
     if len(values) == 2:
         if values[0] in _YEARS:
             return ["year", "month"]
@@ -170,11 +174,11 @@ def _values(tokens: Sequence[Token], places: Mapping[str, int], is_numeric: bool
     year, is_roc, is_short = values.get("year"), False, False
     if year is not None and year not in _YEARS:
         at = places["year"]
-        before, behind = tokens[at - 1].text if at else "", tokens[at + 1].text.strip() if at + 1 < len(tokens) else ""
+        before, behind = beside(tokens, at, -1), beside(tokens, at, 1)
         is_first = is_numeric and at == min(places.values())
         if before in ("國", "国") or behind == "年" or is_first:
             year, is_roc = year + _ROC, True
-        elif year < 100 and (len(places) > 1 or before.strip() in ("'", "’", "‘")):
+        elif year < 100 and (len(places) > 1 or before in ("'", "’", "‘")) and (year > 9 or len(tokens[at].text) == 2):
             year, is_short = year + (2000 if year < 50 else 1900), True
         else:
             raise NoSurrogateError

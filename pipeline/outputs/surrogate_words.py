@@ -19,7 +19,7 @@ _PIECE = re.compile(
     rf"|(?P<ordinal_words>(?<!{_LETTER})(?:{ORDINAL})(?!{_LETTER}))"
     rf"|(?P<words>(?<!{_LETTER})(?:{CARDINAL})(?!{_LETTER}))"
     rf"|(?P<word>{_LETTER}+(?:['’]{_LETTER}+)*)"
-    rf"|(?P<weekday>(?<![{NUMERAL_ZH}])(?:星期|禮拜|礼拜|週|周)[一二三四五六日天](?![次回趟天個个]))"
+    rf"|(?P<weekday>(?<![{NUMERAL_ZH}])(?:星期|禮拜|礼拜|週|周)[一二三四五六日天](?![次回趟天個个])|(?<=[((])[一二三四五六日](?=[))]))"
     rf"|(?P<period>{'|'.join(DATA['periods_zh'])})|(?P<zh>[{NUMERAL_ZH}]+)|(?P<ideograph>[{CJK}])"
     rf"|(?P<other>[^\w{CJK}〇○]+|.)",
     re.IGNORECASE | re.DOTALL,
@@ -58,6 +58,14 @@ def unit(tokens: Sequence[Token], at: int) -> str | None:
         following = word + (tokens[at + 1].text if at + 1 < len(tokens) else "")
         return _UNITS_ZH.get(following) or _UNITS_ZH.get(word)
     return _UNITS.get(word)
+
+
+def beside(tokens: Sequence[Token], at: int, step: int) -> str:
+    """Return the text before (step -1) or behind (step 1) a piece, over a space; empty at the end of the text."""
+    at += step
+    if 0 <= at < len(tokens) and tokens[at].text.isspace():
+        at += step
+    return tokens[at].text.casefold() if 0 <= at < len(tokens) else ""
 
 
 def joined(tokens: Sequence[Token], new: dict[int, str]) -> str:

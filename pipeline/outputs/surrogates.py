@@ -61,7 +61,10 @@ class Surrogates:
             case "DATE" | "TIME":
                 return other_date(text, move, is_time=type_ == "TIME")
             case "DURATION" | "SET":
-                return other_amount(text, move.direction)
+                try:
+                    return other_amount(text, move.direction)
+                except NoSurrogateError:
+                    return other_date(text, move)
             case "AGE":
                 return other_age(text, move)
         if type_ in DATA["names"]:
