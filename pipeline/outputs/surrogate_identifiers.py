@@ -22,13 +22,15 @@ _NETWORK_CARD = re.compile(r"[0-9A-F]{2}(?:[:-][0-9A-F]{2}){5}", re.IGNORECASE)
 Check = Callable[[str], bool]
 
 
-def other_identifier(type_: str, text: str, chance: random.Random) -> str:
+def other_identifier(type_: str, text: str, chance: random.Random, known: dict[str, str]) -> str:
     """Return an identifier with other digits and letters.
 
     Args:
         type_: Type of the entity.
         text: The identifier, written or spoken; the words around it stay.
         chance: Where the digits and letters come from.
+        known: The surrogates so far, by their numbers without spaces, words and signs; the new one is added. What is
+            written in one place and spoken in another has one surrogate, if the form allows it.
 
     Raises:
         NoSurrogateError: A word is neither part of an identifier nor known, or no valid number was found.
@@ -47,11 +49,29 @@ def other_identifier(type_: str, text: str, chance: random.Random) -> str:
         for piece in pieces:
             made.append(piece[: max(left, 0)] + _random(piece[max(left, 0) :], left > 0, letters, chance))
             left -= len(piece)
+        if number in known:
+            made[:end] = _cut(known.pop(number)[len(sign) :], tokens[:end], pieces) or made[:end]
         compact = sign + "".join(_repeated(tokens, at, made[at]) for at in range(end))
         is_other = type_ != "ROOM" or not any(old and old == new for old, new in zip(pieces, made, strict=True))
         if is_other and all(check(compact) for check in checks):
+            known[number] = compact
             return "".join(_written(*each) for each in zip(tokens, pieces, made, strict=True))
     raise NoSurrogateError
+
+
+def _cut(number: str, tokens: Sequence[Token], pieces: Sequence[str]) -> list[str] | None:
+    """Cut the characters of a number into pieces as long as others; None if it cannot be said in their form."""
+    made: list[str] = []
+    for at, token in enumerate(tokens):
+        length = len(_repeated(tokens, at, pieces[at]))
+        piece, number = number[:length], number[length:]
+        if len(pieces[at]) < length and len(set(piece)) > 1:  # "double five"
+            return None
+        piece = piece[: len(pieces[at])]
+        if token.is_number and len(piece) > 1 and piece[0] == "0" and token.kind not in ("digits", "zh_digits"):
+            return None
+        made.append(piece)
+    return made
 
 
 def _characters(tokens: Sequence[Token], at: int) -> str:

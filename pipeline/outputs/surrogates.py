@@ -42,6 +42,7 @@ class Surrogates:
         for fake in self._fake.values():
             fake.seed_instance(seed)
         self._known: dict[tuple[str, str], str] = {}
+        self._numbers: dict[str, str] = {}
         self._used: dict[str, set[str]] = {}
         self._names = Names(self._once, self._fake, self._random)
 
@@ -70,7 +71,7 @@ class Surrogates:
         if type_ in DATA["names"]:
             return self._names.other(type_, text)
         if type_ in DATA["identifiers"]:
-            return self._once(type_, text, lambda: other_identifier(type_, text, self._random))
+            return self._once(type_, text, lambda: other_identifier(type_, text, self._random, self._numbers))
         return self._once(type_, text, lambda: self._provided(type_, language_of(text)))
 
     def _once(self, kind: str, text: str, make: Callable[[], str]) -> str:

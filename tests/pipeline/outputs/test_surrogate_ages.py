@@ -27,6 +27,7 @@ MOVE = Move(days=59, hours=1, years=2, direction=1)
         ("five to six", "seven to eight"),
         ("七八歲", "六七歲"),
         ("80th", "82nd"),
+        ("1 year", "3 years"),
         ("18 months", "15 months"),
         ("九個月大", "八個月大"),
         ("20s", "30s"),
@@ -63,7 +64,9 @@ def test_ages_above_89_are_one_category(text, other):
     assert other_age(text, MOVE) == other
 
 
-@pytest.mark.parametrize("text", ["one oh five", "六七十歲", "forty winks", "200 days old"])
+@pytest.mark.parametrize(
+    "text", ["one oh five", "六七十歲", "三、四十歲", "十幾歲", "近百歲", "forty winks", "200 days old"]
+)
 def test_what_is_no_age_or_may_be_a_high_one_has_no_surrogate(text):
     with pytest.raises(NoSurrogateError):
         other_age(text, MOVE)

@@ -16,7 +16,7 @@ SEEDS = range(10)
 
 
 def others(type_: str, text: str) -> list[str]:
-    return [other_identifier(type_, text, random.Random(seed)) for seed in SEEDS]
+    return [other_identifier(type_, text, random.Random(seed), {}) for seed in SEEDS]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_provider_number_keeps_its_check_digit():
 
 @given(st.from_regex(r"[A-Z]{0,2}[0-9]{2,10}(-[0-9]{1,4}){0,2}", fullmatch=True), st.integers(0, 99))
 def test_numbers_keep_their_shape(number, seed):
-    made = other_identifier("ID_NUMBER", number, random.Random(seed))
+    made = other_identifier("ID_NUMBER", number, random.Random(seed), {})
     shape = re.sub(r"[A-Z]", "A", re.sub(r"[0-9]", "0", number))
     assert re.sub(r"[A-Z]", "A", re.sub(r"[0-9]", "0", made)) == shape
 
@@ -111,4 +111,20 @@ def test_numbers_keep_their_shape(number, seed):
 @pytest.mark.parametrize("text", ["the Garden Room", "Sunflower 12", "床"])
 def test_what_would_stay_in_part_has_no_surrogate(text):
     with pytest.raises(NoSurrogateError):
-        other_identifier("ROOM", text, random.Random(1))
+        other_identifier("ROOM", text, random.Random(1), {})
+
+
+@pytest.mark.parametrize(
+    ("type_", "one", "other"),
+    [
+        ("PHONE", "0491 570 156", "oh four nine one, five seven oh, one five six"),
+        ("PHONE", "0491 570 156", "0491570156"),
+        ("MEDICAL_RECORD_NUMBER", "330871", "三三零八七一"),
+        ("ID_NUMBER", "A123456789", "A one two three four five six seven eight nine"),
+    ],
+)
+def test_a_number_has_one_surrogate_written_and_spoken(type_, one, other):
+    for seed in SEEDS:
+        chance, known = random.Random(seed), dict[str, str]()
+        made = [compact(other_identifier(type_, text, chance, known)) for text in (one, other, one)]
+        assert made[0] == made[1] == made[2]

@@ -90,6 +90,26 @@ def test_a_surrogate_depends_on_the_names_before_it_so_that_names_cannot_be_trie
     assert one("PERSONALNAME", "Ann") != other("PERSONALNAME", "Ann")
 
 
+@pytest.mark.parametrize(
+    ("type_", "text"),
+    [
+        ("DATE", "now"),
+        ("DATE", "yesterday"),
+        ("DATE", "last week"),
+        ("DATE", "one day"),
+        ("DATE", "Christmas"),
+        ("TIME", "noon"),
+    ]
+    + [("SET", "every other day"), ("AGE", "newborn"), ("ROOM", "the Garden Room"), ("DEPARTMENT", "Stroke Unit")],
+)
+def test_what_has_no_surrogate_becomes_its_placeholder(replace, type_, text):
+    assert replace(type_, text) == f"[{type_}]"
+
+
+def test_a_day_in_how_often_something_happens_moves_as_in_a_date(replace):
+    assert replace("SET", "every Tuesday") == "every " + replace("DATE", "Tuesday")
+
+
 LINE = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), max_size=12).map(str.strip).filter(bool)
 WORDS = [
     "ten",
