@@ -32,7 +32,7 @@ def other_age(text: str, move: Move) -> str:
     if too_old:
         return _over(text, tokens, too_old[-1])
     pairs, years = [at for at in years if _is_pair(tokens[at])], [at for at in years if not _is_pair(tokens[at])]
-    if any(tokens[at].value > OLDEST for at in [*not_years, *pairs]):
+    if any(token.value > OLDEST for token in tokens):  # of months or days, or behind a comma
         raise NoSurrogateError
     new = other_numbers(tokens, [*not_years, *pairs], -1)
     new |= {at: _decade(tokens[at], move) if _is_decade(tokens, at) else _age(tokens[at], move) for at in years}

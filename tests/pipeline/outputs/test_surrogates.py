@@ -99,8 +99,11 @@ def test_a_surrogate_depends_on_the_names_before_it_so_that_names_cannot_be_trie
         ("DATE", "one day"),
         ("DATE", "Christmas"),
         ("TIME", "noon"),
-    ]
-    + [("SET", "every other day"), ("AGE", "newborn"), ("ROOM", "the Garden Room"), ("DEPARTMENT", "Stroke Unit")],
+        ("SET", "every other day"),
+        ("AGE", "newborn"),
+        ("ROOM", "the Garden Room"),
+        ("DEPARTMENT", "Stroke Unit"),
+    ],
 )
 def test_what_has_no_surrogate_becomes_its_placeholder(replace, type_, text):
     assert replace(type_, text) == f"[{type_}]"
