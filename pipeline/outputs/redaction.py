@@ -171,13 +171,14 @@ def _write_texts(
     recordings: Sequence[RedactableRecording], folder: str, redaction: Redaction, seed: int | None
 ) -> None:
     """Write the redacted transcripts, and the subtitles and TextGrids that are wanted."""
-    replace = text.placeholder
+    surrogates = None
     if redaction.text == "surrogates":
         from pipeline.outputs.surrogates import Surrogates
 
-        replace = Surrogates(secrets.randbits(64) if seed is None else seed).replace
+        surrogates = Surrogates(secrets.randbits(64) if seed is None else seed)
     rows = []
     for each in recordings:
+        replace = surrogates.of(each.recording_id) if surrogates else text.placeholder
         redacted, spans = text.redact(each.transcript, each.spans, replace)
         rows.append({"recording_id": each.recording_id, "text": redacted.text})
         if redaction.vtt:
