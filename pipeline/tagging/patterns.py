@@ -23,6 +23,10 @@ _FALLING = 0.001  # decrease of the confidence per character between context wor
 _START = "(?<![A-Za-z0-9])(?<![0-9][.:/-])"
 _END = "(?![A-Za-z0-9]|[.:/-][0-9])"
 _AT_END = re.compile(_END)
+_DAY, _MONTH, _YEAR = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:0?[1-9]|1[0-2])", "(?:19|20)[0-9]{2}"
+_DATE = re.compile(
+    rf"{_YEAR}(?:[ -]{_MONTH}[ -]{_DAY}(?![0-9])|$)|(?:{_DAY}[ -]{_MONTH}|{_MONTH}[ -]{_DAY})[ -]{_YEAR}(?![0-9])"
+)
 _KEYS = frozenset({"name", "type", "languages", "reads", "pattern", "case", "examples"})
 _OPTIONAL = frozenset({"check", "confidence", "context", "in_context", "near"})
 _READS: dict[str, Callable[[Reading], Reading]] = {
@@ -104,6 +108,8 @@ def find(patterns: Iterable[Pattern], text: str, language: str) -> list[Entity]:
             continue
         end = 0
         for match in _matches(pattern, reading.text):
+            if pattern.check is None and pattern.confidence is None and _DATE.match(match.group()):
+                continue
             confidence = _confidence(pattern, reading.text[max(end, match.start() - pattern.near) : match.start()])
             end = match.end()
             if confidence is not None:

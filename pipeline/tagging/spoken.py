@@ -104,8 +104,8 @@ def plain(text: str) -> Reading:
     """Write a transcript in one script, so that whatever looks alike is alike.
 
     Full-width and other compatibility characters become their common form (NFKC), all dashes ``-``, all apostrophes
-    ``'``, the digits of all scripts ASCII digits, and Chinese characters simplified ones. What cannot be seen, such as a
-    soft hyphen, is left out.
+    ``'``, the digits of all scripts ASCII digits, and Chinese characters simplified ones. What cannot be seen, such as
+    a soft hyphen, is left out.
     """
     pieces = [_plain(character) for character in text]
     starts = [index for index, piece in enumerate(pieces) for _ in piece]
