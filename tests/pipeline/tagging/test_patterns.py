@@ -131,7 +131,7 @@ def test_what_only_looks_like_a_number_of_somebody_is_left(language: str, said: 
     ("right", "wrong", "language"),
     [
         ("手機 0912-345-678", "手機 0912-345-67", "zh"),
-        ("my mobile is 07911 123456", "my mobile is 07911 12345", "en"),
+        ("my mobile is +61 491 570 156", "my mobile is +61 491 570 15", "en"),
         ("fax 02 9876 5433", "fax 02 9876 543", "en"),
         ("身分證字號 A123456789", "身分證字號 A123456788", "zh"),
         ("ID card number A123456789", "ID card number A123456788", "en"),
