@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import phonenumbers
+from stdnum import luhn
 
 Check = Callable[[str], bool]
 
@@ -19,7 +20,7 @@ def check_by_name(name: str) -> Check:
 
     Args:
         name: ``phone`` with regions as ISO codes (``phone TW AU``), ``stdnum`` with a module of python-stdnum
-            (``stdnum us.ssn``), ``ip``, ``taiwan-id`` or ``medicare-card``.
+            (``stdnum us.ssn``), ``ip``, ``taiwan-id``, ``medicare-card`` or ``npi``.
 
     Returns:
         A function that returns whether a text is a valid number.
@@ -36,7 +37,12 @@ def check_by_name(name: str) -> Check:
         except (ImportError, AttributeError) as error:
             raise ValueError(f"python-stdnum has no numbers called {arguments[0]}") from error
         return partial(_passes, is_valid)
-    alone: dict[str, Check] = {"ip": _is_ip_address, "taiwan-id": _is_taiwanese_id, "medicare-card": _is_medicare_card}
+    alone: dict[str, Check] = {
+        "ip": _is_ip_address,
+        "taiwan-id": _is_taiwanese_id,
+        "medicare-card": _is_medicare_card,
+        "npi": _is_american_provider,
+    }
     if name in alone:
         return alone[name]
     raise ValueError(f"the checks are phone with regions such as TW AU, stdnum with a module, {', '.join(alone)}")
@@ -61,8 +67,13 @@ def _passes(is_valid: Check, text: str) -> bool:
 
 
 def _is_ip_address(text: str) -> bool:
+    """Check an address of version 4 or 6, also with a port (1.2.3.4:80, [::1]:80) or a prefix length (10.0.0.0/8)."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
     try:
-        ipaddress.ip_address(text)
+        ipaddress.ip_interface(text)
     except ValueError:
         return False
     return True
@@ -88,3 +99,9 @@ def _is_medicare_card(text: str) -> bool:
         return False
     total = sum(digit * weight for digit, weight in zip(digits[:8], (1, 3, 7, 9, 1, 3, 7, 9), strict=True))
     return total % 10 == digits[8]
+
+
+def _is_american_provider(text: str) -> bool:
+    """Check a National Provider Identifier: the last of ten digits is Luhn's behind the prefix 80840."""
+    digits = re.sub("[ -]", "", text)
+    return len(digits) == 10 and luhn.is_valid("80840" + digits)

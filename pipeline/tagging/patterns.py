@@ -12,19 +12,23 @@ from pipeline.tagging.checks import Check, check_by_name
 from pipeline.tagging.entities import Entity, parse
 from pipeline.tagging.entries import check_keys, check_languages, check_texts, is_texts, read_entries
 from pipeline.tagging.overlaps import resolve_overlaps
-from pipeline.tagging.spoken import Reading, addresses, numbers, plain
+from pipeline.tagging.spoken import Reading, addresses, numbers, plain, simplified
 
 BUILT_IN = Path(__file__).with_name("patterns.yaml")
 GROUP = "patterns"
 
-_NEAR = 40  # characters before a match in which a context word counts
+_NEAR = 40  # characters before a match in which a context word counts, unless the pattern says otherwise
 _FALLING = 0.001  # decrease of the confidence per character between context word and match
 
 _START = "(?<![A-Za-z0-9])(?<![0-9][.:/-])"
 _END = "(?![A-Za-z0-9]|[.:/-][0-9])"
 _AT_END = re.compile(_END)
+_DAY, _MONTH, _YEAR = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:0?[1-9]|1[0-2])", "(?:19|20)[0-9]{2}"
+_DATE = re.compile(
+    rf"{_YEAR}(?:[ -]{_MONTH}[ -]{_DAY}(?![0-9])|$)|(?:{_DAY}[ -]{_MONTH}|{_MONTH}[ -]{_DAY})[ -]{_YEAR}(?![0-9])"
+)
 _KEYS = frozenset({"name", "type", "languages", "reads", "pattern", "case", "examples"})
-_OPTIONAL = frozenset({"check", "confidence", "context", "in_context"})
+_OPTIONAL = frozenset({"check", "confidence", "context", "in_context", "near"})
 _READS: dict[str, Callable[[Reading], Reading]] = {
     "as written": lambda reading: reading,
     "numbers": numbers,
@@ -44,9 +48,10 @@ class Pattern:
         expression: Regular expression of an entity, between word boundaries.
         check: Check that a match must pass, or None. If it fails, shorter matches are tried.
         confidence: Confidence of a match in 0..1, or None if it needs a context word.
-        words: The context words in lower case.
+        words: The context words as they read in small letters.
         context: Regular expression of the context words, or None if there are none.
         in_context: Confidence in 0..1 of a match directly after a context word.
+        near: Number of characters before a match in which a context word counts.
         examples: Tagged sentences.
     """
 
@@ -60,6 +65,7 @@ class Pattern:
     words: tuple[str, ...]
     context: re.Pattern[str] | None
     in_context: float
+    near: int
     examples: tuple[str, ...]
 
 
@@ -102,7 +108,9 @@ def find(patterns: Iterable[Pattern], text: str, language: str) -> list[Entity]:
             continue
         end = 0
         for match in _matches(pattern, reading.text):
-            confidence = _confidence(pattern, reading.text[max(end, match.start() - _NEAR) : match.start()])
+            if pattern.check is None and pattern.confidence is None and _DATE.match(match.group()):
+                continue
+            confidence = _confidence(pattern, reading.text[max(end, match.start() - pattern.near) : match.start()])
             end = match.end()
             if confidence is not None:
                 start, stop = _without_spaces(text, *reading.span(*match.span()))
@@ -165,20 +173,23 @@ def _pattern(where: str, body: dict[str, Any]) -> Pattern:
             raise UserError(f"{where}: `{key}:` is a number from 0 to 1.")
     if ("context" in body) != ("in_context" in body) or not body.keys() & {"confidence", "context"}:
         raise UserError(f"{where}: give `confidence:`, or `context:` and `in_context:`, or all three.")
-    if "context" in body and (not is_texts(body["context"]) or not all(body["context"])):
+    if "near" in body and not ("context" in body and type(body["near"]) is int and body["near"] > 0):
+        raise UserError(f"{where}: `near:` is a number of characters such as 15, and goes with `context:`.")
+    if "context" in body and (not is_texts(body["context"]) or not all(plain(word).text for word in body["context"])):
         raise UserError(f"{where}: `context:` is a list of words such as [phone, 電話].")
     if not is_texts(body["examples"]) or not body["examples"]:
         raise UserError(f"{where}: `examples:` is a list of tagged sentences.")
     try:
         re.compile(body["pattern"])
         flags = re.ASCII | (re.IGNORECASE if body["case"] == "ignore" else 0)
-        expression = re.compile(rf"{_START}(?:{body['pattern']}){_END}", flags)
+        expression = re.compile(rf"{_START}(?:{simplified(body['pattern'])}){_END}", flags)
     except re.error as error:
         raise UserError(f"{where}: `pattern:` is no regular expression: {error}.") from error
     try:
         check = check_by_name(body["check"]) if "check" in body else None
     except ValueError as error:
         raise UserError(f"{where}: `check: {body['check']}`: {error}.") from error
+    words = tuple(plain(word).text.lower() for word in body.get("context", []))
     pattern = Pattern(
         body["name"],
         body["type"],
@@ -187,9 +198,10 @@ def _pattern(where: str, body: dict[str, Any]) -> Pattern:
         expression,
         check,
         body.get("confidence"),
-        tuple(word.lower() for word in body.get("context", [])),
-        _context(body["context"]) if "context" in body else None,
+        words,
+        _context(words) if words else None,
         body.get("in_context", 0.0),
+        body.get("near", _NEAR),
         tuple(body["examples"]),
     )
     for number, example in enumerate(pattern.examples, 1):
@@ -210,8 +222,8 @@ def _check_example(where: str, pattern: Pattern, example: str) -> None:
         text, spans = parse(example)
     except ValueError as error:
         raise UserError(f"{where}: {error}.") from error
-    for language in pattern.languages:
-        found = [(entity.type, entity.char_start, entity.char_end) for entity in find([pattern], text, language)]
-        if found != [(span.type, span.char_start, span.char_end) for span in spans]:
-            finds = ", ".join(repr(text[start:end]) for _, start, end in found) or "nothing"
-            raise UserError(f"{where}: the pattern finds {finds} in {text!r}, and the tags say otherwise.")
+    finds = find([pattern], text, min(pattern.languages))  # any of them: a pattern finds the same in all
+    found = [(entity.type, entity.char_start, entity.char_end) for entity in finds]
+    if found != [(span.type, span.char_start, span.char_end) for span in spans]:
+        texts = ", ".join(repr(entity.text) for entity in finds) or "nothing"
+        raise UserError(f"{where}: the pattern finds {texts} in {text!r}, and the tags say otherwise.")

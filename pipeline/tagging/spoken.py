@@ -4,6 +4,25 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+
+import opencc
+
+_SIMPLIFIED = opencc.OpenCC("t2s")
+_APOSTROPHES = frozenset("'’‘‛ʼʻʽʹˈ′‵`´＇՚׳ꞌ")
+_DASHES = frozenset("−⁃˗⁓➖")  # besides those that Unicode calls dashes
+_INVISIBLE = frozenset(["\u034f", "\u20e3", *map(chr, range(0xFE00, 0xFE10))])  # besides format characters
+
+
+def simplified(text: str) -> str:
+    """Return a text with each Chinese character in its simplified form; others stay, and so does the length."""
+    return "".join(map(_simplified, text))
+
+
+@cache
+def _simplified(character: str) -> str:
+    return character if character.isascii() else _SIMPLIFIED.convert(character)
+
 
 _DIGITS = {"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
 _NOUGHTS = dict.fromkeys(("oh", "nought", "naught"), 0)
@@ -13,13 +32,13 @@ _TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "sev
 _VALUES = _DIGITS | _NOUGHTS | {"o": 0} | _TEENS | _TENS
 _TIMES = {"double": 2, "triple": 3, "treble": 3}
 _HAN = {
-    character: str(digit)
+    simplified(character): str(digit)
     for digit, characters in enumerate(("零〇○", "一壹幺么", "二兩貳", "三", "四", "五", "六", "七", "八", "九"))
     for character in characters
 }
 _SPOKEN_SIGNS = {".": "dot point 點", "@": "at 小老鼠", "/": "slash forward_slash 斜線", "-": "dash hyphen minus 減號"}
 _SPOKEN_SIGNS |= {"_": "underscore under_score 底線", ":": "colon 冒號"}
-_SIGNS = {word.replace("_", " "): sign for sign, words in _SPOKEN_SIGNS.items() for word in words.split()}
+_SIGNS = {simplified(word).replace("_", " "): sign for sign, words in _SPOKEN_SIGNS.items() for word in words.split()}
 
 
 def _any(words: Iterable[str]) -> str:
@@ -30,13 +49,14 @@ _DIGIT = _any(_DIGITS | _NOUGHTS)
 _TWO_DIGITS = rf"(?:{_any(_TENS)})(?:[\s-]+(?:{_any(word for word in _DIGITS if word != 'zero')}))?|{_any(_TEENS)}"
 _DOUBLE_U = r"(?:double[\s-]?(?:u|you)|dub)"
 
+_HAN_TENS = "(?:[一二三四五六七八九]?十|[廿卅])[一二三四五六七八九]?"
 _COUNTED = "times|more|days|weeks|months|years|hours|minutes|am|pm|o'clock|mg|milligrams|tablets|pills"
 
 # Digits that count something are not part of a number that is read out, and neither are Chinese digits that begin a
-# common word. Decimals, clock times and ratios are not changed.
+# common word, or end one such as 什麼. Decimals, clock times and ratios are not changed.
 _TOKEN = re.compile(
-    rf"""
-    (?<![A-Za-z0-9'])(?:
+    simplified(rf"""
+    (?<![A-Za-z0-9])(?<![A-Za-z0-9]')(?:
         (?P<www>{_DOUBLE_U}(?:[\s,-]{{1,3}}{_DOUBLE_U}){{2}})
       | (?P<times>{_any(_TIMES)})[\s-]+(?P<repeated>{_DIGIT}|[A-Za-z0-9])
       | (?P<hundreds>{_any(_DIGITS | _TEENS)}|[0-9])[\s-]+hundred
@@ -48,13 +68,12 @@ _TOKEN = re.compile(
       | (?P<letter>[A-Za-z])
       | (?P<plus>plus(?=\s+(?:[0-9]|{_DIGIT})))
       | (?P<sign>{_any(word for word in _SIGNS if word.isascii())})
-    )(?![A-Za-z0-9'])
-    | (?P<han_number>[一二三四五六七八九兩]?百(?:零[一二三四五六七八九]|[一二三四五六七八九]十[一二三四五六七八九]?)?
-                   | [一二三四五六七八九]?十[一二三四五六七八九]?)
-    | (?P<han_digit>[{"".join(_HAN)}])(?![個天次顆年月日歲週位種下樣定直些起般邊])
+    )(?!'?[A-Za-z0-9])
+    | (?P<han_number>[一二三四五六七八九兩]?百(?:零[一二三四五六七八九]|{_HAN_TENS})?|{_HAN_TENS})
+    | (?P<han_digit>(?!(?<=[什甚怎那這多要])么)[{"".join(_HAN)}])(?![個天次顆年月日歲週位種下樣定直些起般邊])
     | (?P<han_plus>加號)
     | (?P<han_sign>{_any(word for word in _SIGNS if not word.isascii())})
-    """,
+    """),
     re.VERBOSE | re.IGNORECASE,
 )
 _FILLER = r"(?:uh|um|er|erm|ah|dash|hyphen)(?![A-Za-z])|[呃嗯啊]"
@@ -82,14 +101,37 @@ class Reading:
 
 
 def plain(text: str) -> Reading:
-    """Replace full-width and other compatibility characters of a transcript by their common form (NFKC)."""
-    pieces = [unicodedata.normalize("NFKC", character) for character in text.replace("’", "'")]
+    """Write a transcript in one script, so that whatever looks alike is alike.
+
+    Full-width and other compatibility characters become their common form (NFKC), all dashes ``-``, all apostrophes
+    ``'``, the digits of all scripts ASCII digits, and Chinese characters simplified ones. What cannot be seen, such as
+    a soft hyphen, is left out.
+    """
+    pieces = [_plain(character) for character in text]
     starts = [index for index, piece in enumerate(pieces) for _ in piece]
     return Reading("".join(pieces), starts, [index + 1 for index in starts])
 
 
+@cache
+def _plain(character: str) -> str:
+    if character in _APOSTROPHES:
+        return "'"
+    if unicodedata.category(character) == "Cf" or character in _INVISIBLE:
+        return ""
+    return "".join(map(_common, unicodedata.normalize("NFKC", character)))
+
+
+def _common(character: str) -> str:
+    if character in _APOSTROPHES:
+        return "'"
+    if unicodedata.category(character) == "Pd" or character in _DASHES:
+        return "-"
+    digit = unicodedata.digit(character, None)
+    return simplified(character) if digit is None else str(digit)
+
+
 def numbers(reading: Reading) -> Reading:
-    """Replace spoken numbers by digits and spelled letters by capitals.
+    """Replace spoken numbers of a plain reading by digits and spelled letters by capitals.
 
     Digits or letters that are spoken one by one are joined. Numbers that are written apart are separated by one space:
     ``oh four, twelve 345 double six`` becomes ``04 12 345 66``, ``零九一二三`` becomes ``09123``.
@@ -214,7 +256,7 @@ def _number(words: str) -> int:
 
 def _han_number(characters: str) -> str:
     total, digit = 0, None
-    for character in characters:
+    for character in characters.replace("廿", "二十").replace("卅", "三十"):
         if character in "百十":
             total += (1 if digit is None else digit) * (100 if character == "百" else 10)
             digit = None

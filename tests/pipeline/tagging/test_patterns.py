@@ -4,6 +4,7 @@ from pathlib import Path
 
 import phonenumbers
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.patterns import Pattern, find, load_patterns
 
 PATTERNS = load_patterns()
+FORMS_OF_NUMBERS = yaml.safe_load(Path(__file__).with_name("number_forms.yaml").read_text(encoding="utf-8"))
 CONTACT = {"PHONE", "FAX", "EMAIL", "URL", "IPADDRESS"}
 ONE = """
 - name: badge
@@ -109,6 +111,69 @@ def test_ordinary_medical_speech_holds_nothing(said: str):
     assert found(said, language_of(said)) == []
 
 
+def listed(part: str) -> list[tuple[str, str]]:
+    return [(language, said) for language, sentences in FORMS_OF_NUMBERS[part].items() for said in sentences]
+
+
+@pytest.mark.parametrize(("language", "tagged"), listed("found"))
+def test_a_number_is_found_whole_in_every_form(language: str, tagged: str):
+    text, spans = parse(tagged)
+    finds = [(entity.type, entity.text) for entity in find(PATTERNS, text, language)]
+    assert finds == [(span.type, text[span.char_start : span.char_end]) for span in spans]
+
+
+@pytest.mark.parametrize(("language", "said"), listed("nothing"))
+def test_what_only_looks_like_a_number_of_somebody_is_left(language: str, said: str):
+    assert found(said, language) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "language"),
+    [
+        ("手機 0912-345-678", "手機 0912-345-67", "zh"),
+        ("my mobile is +61 491 570 156", "my mobile is +61 491 570 15", "en"),
+        ("fax 02 9876 5433", "fax 02 9876 543", "en"),
+        ("身分證字號 A123456789", "身分證字號 A123456788", "zh"),
+        ("ID card number A123456789", "ID card number A123456788", "en"),
+        ("credit card number is 4111 1111 1111 1111", "credit card number is 4111 1111 1111 1112", "en"),
+        ("Medicare 2123 45670 1", "Medicare 2123 45671 1", "en"),
+        ("tax file number 123 456 782", "tax file number 123 456 783", "en"),
+        ("NHS number 943 476 5870", "NHS number 943 476 5871", "en"),
+        ("SSN 536-90-4399", "SSN 666-90-4399", "en"),
+        ("national insurance AB 12 34 56 C", "national insurance AB 12 34 5 C", "en"),
+        ("IMEI 490154203237518", "IMEI 490154203237519", "en"),
+        ("NPI 1234567893", "NPI 1234567890", "en"),
+        ("passport PA1234567", "passport PA12345", "en"),
+        ("護照 312345678", "護照 31234567", "zh"),
+        ("IBAN GB82 WEST 1234 5698 7654 32", "IBAN GB82 WEST 1234 5698 7654 33", "en"),
+        ("車牌 ABC-1234", "車牌 ABC-12345", "zh"),
+        ("VIN 1M8GDM9AXKP042788", "VIN 1M8GDM9AXKP04278", "en"),
+        ("健保卡 0000 7712 9035", "健保卡 0000 7712 903", "zh"),
+    ],
+)
+def test_a_named_number_with_a_wrong_digit_is_found_with_less_confidence(right: str, wrong: str, language: str):
+    (as_it_should_be,), (as_it_was_heard,) = find(PATTERNS, right, language), find(PATTERNS, wrong, language)
+    assert as_it_was_heard.type == as_it_should_be.type
+    assert 0.5 < as_it_was_heard.confidence < as_it_should_be.confidence
+
+
+@pytest.mark.parametrize("dash", "-‐‑‒–—―−﹘﹣－")
+def test_every_dash_parts_the_digits_of_a_number(dash: str):
+    number = dash.join(["0912", "345", "678"])
+    assert found(f"手機{number}，謝謝", "zh") == [("PHONE", number)]
+
+
+@pytest.mark.parametrize("apostrophe", "'’‘‛ʼ′`´＇")
+def test_every_apostrophe_is_part_of_a_name(apostrophe: str):
+    assert found(f"write to o{apostrophe}brien@example.org") == [("EMAIL", f"o{apostrophe}brien@example.org")]
+
+
+@pytest.mark.parametrize("zero", "0０٠۰०๐𝟎𝟘𝟶")
+def test_the_digits_of_every_script_make_a_number(zero: str):
+    number = "".join(chr(ord(zero) + int(digit)) for digit in "0491570156")
+    assert found(f"ring {number} now") == [("PHONE", number)]
+
+
 @pytest.mark.parametrize(
     ("said", "language", "finds"),
     [
@@ -140,6 +205,26 @@ def test_a_word_of_context_raises_the_confidence_and_more_so_when_near():
     (far,) = find(PATTERNS, "my mobile, I think, is 0491 570 156", "en")
     (near,) = find(PATTERNS, "my mobile 0491 570 156", "en")
     assert alone.confidence < far.confidence < near.confidence
+
+
+def test_a_pattern_may_ask_for_its_context_to_be_near(tmp_path: Path):
+    file = tmp_path / "patterns.yaml"
+    file.write_text(ONE.replace("confidence: 0.6", "near: 12"), encoding="utf-8")
+    patterns = load_patterns(file)
+    assert [entity.text for entity in find(patterns, "badge, it's B1842", "en")] == ["B1842"]
+    assert find(patterns, "badge, it says B1842", "en") == []
+
+
+def test_a_file_of_ones_own_is_read_in_either_script(tmp_path: Path):
+    file = tmp_path / "patterns.yaml"
+    file.write_text(
+        ONE.replace("B ?[0-9]", "證 ?[0-9]").replace("badge]", "識別]").replace("B 1842", "證1842"), "utf-8"
+    )
+    patterns = load_patterns(file)
+    assert [entity.text for said in ("識別證1842", "识别证1842") for entity in find(patterns, said, "zh")] == [
+        "證1842",
+        "证1842",
+    ]
 
 
 def test_an_entity_says_where_it_comes_from():
@@ -314,6 +399,9 @@ def test_a_file_may_take_in_the_built_in_patterns_and_leave_out_names_and_types(
         ("case: match", "case: match\n  weight: 3", "missing or unknown: weight"),
         ("confidence: 0.6", "confidence: 6", "`confidence:` is a number from 0 to 1"),
         ("  in_context: 0.9\n", "", "`in_context:`"),
+        ("in_context: 0.9", "in_context: 0.9\n  near: soon", "`near:` is a number of characters"),
+        ("in_context: 0.9", "in_context: 0.9\n  near: 0", "`near:` is a number of characters"),
+        ("  context: [badge]\n  in_context: 0.9\n", "  near: 15\n", "goes with `context:`"),
         ("context: [badge]", "context: badge", "`context:`"),
         ("B 1842<", "B 184<", "example 1"),
         ("<ID_NUMBER>B 1842</ID_NUMBER>", "B 1842", "finds 'B 1842'"),

@@ -32,6 +32,14 @@ from pipeline.tagging.spoken import addresses, numbers, plain
         ("一百九十二", "192"),
         ("十", "10"),
         ("兩百零五", "205"),
+        ("廿三", "23"),
+        ("卅", "30"),
+        ("一百廿三", "123"),
+        ("两百零五", "205"),
+        ("貳兩贰两", "2222"),
+        ("么么九", "119"),
+        ("什麼九怎么九", "什么9怎么9"),
+        ("‘oh four one two’", "'0412'"),
     ],
 )
 def test_spoken_numbers_read_as_digits(said: str, reads: str):
@@ -47,7 +55,7 @@ def test_spoken_numbers_read_as_digits(said: str, reads: str):
     ],
 )
 def test_other_numbers_stay_as_they_are(said: str):
-    assert numbers(plain(said)).text == said
+    assert numbers(plain(said)).text == plain(said).text
 
 
 def test_what_a_number_counts_does_not_lengthen_it():
@@ -66,10 +74,33 @@ def test_what_a_number_counts_does_not_lengthen_it():
         ("ten dot zero dot zero dot one", "10.0.0.1"),
         ("十點零點零點一", "10.0.0.1"),
         ("abc 小老鼠 example 點 com 斜線 x", "abc@example.com/x"),
+        ("abc 小老鼠 example 点 com 斜线 x 减号 y 底线 z 冒号", "abc@example.com/x-y_z:"),
     ],
 )
 def test_spoken_signs_read_as_signs(said: str, reads: str):
     assert addresses(plain(said)).text == reads
+
+
+@pytest.mark.parametrize(
+    ("written", "reads"),
+    [
+        ("".join(map(chr, range(0x2010, 0x2016))) + "−-﹘﹣－", "-" * 11),
+        ("'’‘‛ʼ′`´＇", "'" * 9),
+        ("٠١٢ ۳۴ ५६ ๗๘ 𝟗𝟘 ０１ ①", "012 34 56 78 90 01 1"),
+        ("04\u00ad91\u200b5\u20607\ufeff0", "0491570"),
+        ("電話护照帳號手機", "电话护照帐号手机"),
+        ("㎏ ½", "kg 1⁄2"),
+    ],
+)
+def test_what_looks_alike_reads_alike(written: str, reads: str):
+    assert plain(written).text == reads
+
+
+def test_what_cannot_be_seen_lies_within_the_span_around_it():
+    said = "ring 04\u00ad91\u200b 570\u200b now"
+    reading = numbers(plain(said))
+    assert reading.text == "ring 0491 570 now"
+    assert said[slice(*reading.span(5, 13))] == "04\u00ad91\u200b 570"
 
 
 def test_a_span_leads_back_to_the_transcript():
