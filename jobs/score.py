@@ -23,7 +23,8 @@ class Score:
     The recordings of the reference count: one that the submission lacks is taken to be empty, and what the submission
     has of others is not scored. A reference without transcripts has only the recordings with an entity. The scores go
     to the terminal, and all of them with their 95 % bootstrap intervals to a JSON file, which never holds a text. The
-    curves of what redacting all entities would cover go to a picture beside it.
+    curves of what redacting all entities would cover go to a picture beside it. If the submission is a run, its tables
+    say where in a transcript an entity is redacted; else it is redacted wherever its text occurs.
     """
 
     reference: str
@@ -44,9 +45,11 @@ def main(arguments: list[str]) -> None:
     job = tyro.cli(Score, prog="python -m jobs.score", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
     paths = {"--reference": job.reference, "--submission": job.submission, "--json": job.json}
     check_paths({option: path for option, path in paths.items() if path})
-    picture = f"{absolute(job.json).removesuffix('.json')}.coverage.png" if job.json else ""
-    for file in (job.json, picture) if job.json else ():
-        check_file("--json", file, over=True)
+    picture = ""
+    if job.json:
+        picture = f"{absolute(job.json).removesuffix('.json')}.coverage.png"
+        check_file("--json", job.json, over=True)
+        check_file("--json", picture, over=True)
     reference = read_submission("--reference", job.reference)
     judged = read_submission("--submission", job.submission)
     run = read_submission("--submission", job.submission, prefer_tables=True)

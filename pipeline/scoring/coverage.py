@@ -34,7 +34,7 @@ SHARES = [step / STEPS for step in range(1, STEPS + 1)]
 Entities = Mapping[str, Sequence[TimedEntity]]
 """Entities by recording id."""
 
-_RECALL, _PRECISION = range(2)
+_RECALL, _PRECISION = slice(STEPS), slice(STEPS, None)
 
 
 def clean_recordings(recordings: Sequence[str], reference: Entities, predicted: Entities) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def curves(recordings: Sequence[str], reference: Entities, predicted: Entities) 
         reference entities and of redacted intervals; ``by_type``, ``entities`` and ``recall`` of each reference type;
         and ``intervals``, lower and upper end of each ``recall`` and ``precision``.
     """
-    counts = np.zeros((len(recordings), 2, STEPS, 2), dtype=np.int64)
+    counts = np.zeros((len(recordings), 2 * STEPS, 2), dtype=np.int64)
     by_type: dict[str, np.ndarray] = {}
     for row, recording_id in enumerate(recordings):
         wanted = reference.get(recording_id, ())
@@ -80,19 +80,18 @@ def curves(recordings: Sequence[str], reference: Entities, predicted: Entities) 
             of_type = _reached(_times(entity for entity in wanted if entity.type == kind), redacted)
             counts[row, _RECALL] += of_type
             by_type[kind] = by_type.get(kind, 0) + of_type
-    values, ends = bootstrap.shares(counts.reshape(len(recordings), -1, 2))
-    entities, intervals = counts[:, :, 0, 1].sum(axis=0).tolist()
+    values, ends = bootstrap.shares(counts)
     return {
         "shares": SHARES,
-        "recall": values[:STEPS],
-        "precision": values[STEPS:],
-        "entities": entities,
-        "redacted": intervals,
+        "recall": values[_RECALL],
+        "precision": values[_PRECISION],
+        "entities": int(counts[:, _RECALL][:, 0, 1].sum()),
+        "redacted": int(counts[:, _PRECISION][:, 0, 1].sum()),
         "by_type": {
             kind: {"entities": int(of_type[0, 1]), "recall": bootstrap.numbers(bootstrap.ratio(of_type))}
             for kind, of_type in sorted(by_type.items())
         },
-        "intervals": {"recall": ends[:STEPS], "precision": ends[STEPS:]},
+        "intervals": {"recall": ends[_RECALL], "precision": ends[_PRECISION]},
     }
 
 

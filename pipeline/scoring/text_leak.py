@@ -1,9 +1,10 @@
 """What of the reference entities' texts still stands in the redacted transcripts.
 
 A redacted transcript is that of the submission without the text of its kept entities: without their spans if they have
-them, as in the tables of a run, else, as in task 2, without their text wherever it occurs as whole words, longer texts
-first. What it lacks, as it was not recognised or the recording is missing, does not leak. All texts are compared in
-mixed tokens (CJK ideographs and words) as :func:`pipeline.scoring.normalise.normalise` writes them.
+them, as in the tables of a run, else, as in task 2, without their text wherever it occurs as whole words. What it
+lacks, as it was not recognised or the recording is missing, does not leak. All texts are compared in mixed tokens (CJK
+ideographs and words) as :func:`pipeline.scoring.normalise.normalise` writes them, but parted at apostrophes too: a name
+also stands in its genitive.
 
 * ``entities``: reference entities whose whole text, all its tokens in a row, is left.
 * ``words``: tokens of the reference entities with at least one letter that are left.
@@ -14,14 +15,15 @@ the reference entities have. Without a reference transcript none are allowed. Wh
 a common word that was not recognised can hide one that leaks.
 """
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.intervals import union
+from pipeline.intervals import Interval, union
 from pipeline.scoring import bootstrap
 from pipeline.scoring.coverage import Entities
 from pipeline.scoring.normalise import mixed_tokens, normalise
@@ -71,15 +73,21 @@ def redacted(text: str, entities: Sequence[Mapping[str, Any]]) -> str:
     Returns:
         The normalised tokens of what is left, each between two spaces, with marks where something was redacted.
     """
-    parts, at = [], 0
-    for start, end in union((row["char_start"], row["char_end"]) for row in entities if row["char_start"] is not None):
-        parts.append(_form(text[at:start]))
-        at = end
-    left = _MARK.join([*parts, _form(text[at:])])
+    spans = [(row["char_start"], row["char_end"]) for row in entities if row["char_start"] is not None]
     others = {_form(row["text"]) for row in entities if row["char_start"] is None} - {""}
-    for other in sorted(others, key=lambda form: (-len(form), form)):
-        left = left.replace(other, _MARK)
-    return left
+    left = []
+    for form in map(_form, _cut(text, spans)):
+        left += _cut(form, [found.span() for other in others for found in re.finditer(re.escape(other), form)])
+    return _MARK.join(left)
+
+
+def _cut(text: str, spans: Iterable[Interval]) -> list[str]:
+    """Return the parts of a text between spans, which may overlap."""
+    parts, at = [], 0
+    for start, end in union(spans):
+        parts.append(text[at:start])
+        at = end
+    return [*parts, text[at:]]
 
 
 def _left(wanted: Sequence[str], entities: Sequence[str], spoken: str, left: str) -> int:
@@ -94,4 +102,4 @@ def _left(wanted: Sequence[str], entities: Sequence[str], spoken: str, left: str
 
 def _form(text: str) -> str:
     """Return the normalised tokens of a text, each between two spaces, so that only whole tokens are found."""
-    return "".join(f" {token} " for token in mixed_tokens(normalise(text)).split())
+    return "".join(f" {token} " for token in mixed_tokens(normalise(text).replace("'", " ")).split())
