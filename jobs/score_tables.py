@@ -11,6 +11,7 @@ from pipeline.submission import Submission
 
 _PARTS = {"en": "English", "zh": "Mandarin", "all": "all"}
 _ERROR_RATES = {"en": "wer_norm", "zh": "cer_norm", "all": "mer_norm"}
+_COVERED = (0.5, 0.8, 1.0)
 _RIGHT = {"type and text": "strict", "type and time": "iou50"}
 
 
@@ -31,6 +32,7 @@ def print_all(scores: Mapping[str, Any], reference: Submission, judged: Submissi
             print(f"{extra} transcripts of recordings that the reference lacks are not scored.")
     if "entities" in scores:
         _print_entities(console, scores["entities"])
+        _print_redaction(console, scores["redaction"])
     _print_worst(console, scores["worst"], {"reference": reference, "submission": judged} if show_text else {})
 
 
@@ -106,6 +108,25 @@ def _print_entities(console: Console, scores: Mapping[str, Any]) -> None:
         order = sorted(columns.items(), key=lambda item: (-item[1], item[0]))
         table.add_row(row, ", ".join(f"{column} {number}" for column, number in order))
     console.print(table)
+
+
+def _print_redaction(console: Console, scores: Mapping[str, Any]) -> None:
+    console.print()
+    curves = scores["coverage"]
+    table = _table("covered share (%)", *(f"from {100 * share:.0f}" for share in _COVERED))
+    for name in ("recall", "precision"):
+        by_share = dict(zip(curves["shares"], zip(curves[name], curves["intervals"][name], strict=True), strict=True))
+        table.add_row(name, *(_with_range(*by_share[share]) for share in _COVERED))
+    console.print(table)
+    print(f"These are shares of {curves['entities']} entities and of {curves['redacted']} redacted intervals.")
+    print(f"clean_recordings (every entity's time is covered): {_counted(scores['clean_recordings'])}")
+    for what, found in scores.get("text_leak", {}).items():
+        print(f"text_leak ({what} that still stand in the redacted transcripts): {_counted(found)}")
+
+
+def _counted(share: Mapping[str, Any]) -> str:
+    of_all = f"{share['count']} of {share['total']}"
+    return f"{of_all}, {_with_range(share['share'], share['interval'])} %" if share["total"] else of_all
 
 
 def _print_worst(

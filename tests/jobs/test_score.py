@@ -1,6 +1,7 @@
 """Scores on the command line."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -97,15 +98,50 @@ def test_tables_score_as_their_text_files_do(tmp_path, reference):
     assert found[0]["entities"]["predicted"] == 1
 
 
+def test_what_redaction_would_leave_is_scored_printed_and_drawn(tmp_path, reference, capsys):
+    found = "1\tDOCTOR\t0.450\t1.000\tNora\n2\tCITY\t1.000\t1.250\tTaipei\n"
+    scores = scores_of(tmp_path, reference, folder(tmp_path / "submission", TASK1, found))["redaction"]
+    assert scores["clean_recordings"] == {"count": 0, "total": 2, "share": 0.0, "interval": [0.0, 0.0]}
+    recall, precision = (
+        dict(zip(scores["coverage"]["shares"], scores["coverage"][name], strict=True))
+        for name in ("recall", "precision")
+    )
+    assert [recall[share] for share in (0.5, 0.55, 1.0)] == [2 / 3, 1 / 3, 1 / 3]
+    assert [precision[share] for share in (0.9, 0.95, 1.0)] == [1.0, 0.5, 0.5]
+    assert scores["coverage"]["by_type"]["DATE"]["recall"] == [0.0] * 20
+    assert [scores["text_leak"][what]["share"] for what in ("entities", "words")] == [1 / 3, 1 / 3]
+    printed = capsys.readouterr().out
+    for line in (
+        "clean_recordings .*: 0 of 2, 0.00",
+        r"text_leak \(entities .*: 1 of 3, 33.33",
+        "recall +66.67 .*33.33",
+    ):
+        assert re.search(line, printed), line
+    assert f"Curves: {tmp_path}/scores.coverage.png" in printed
+    assert (tmp_path / "scores.coverage.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_is_redacted_where_its_tables_say_and_a_text_file_wherever_a_text_occurs(tmp_path):
+    said = "May saw May"
+    wanted = folder(tmp_path / "wanted", f"1\t{said}\n", "1\tDATE\t0\t1\tMay\n1\tPATIENT\t2\t3\tMay\n")
+    run = folder(tmp_path / "run", f"1\t{said}\n", "1\tDATE\t0.000\t1.000\tMay\n")
+    assert scores_of(tmp_path, wanted, run)["redaction"]["text_leak"]["entities"]["count"] == 0
+    row = {"recording_id": "1", "type": "DATE", "group": "", "text": "May", "char_start": 0, "char_end": 3}
+    row |= {"start_s": 0.0, "end_s": 1.0, "source": "adapter", "kept": True}
+    tables.write(tables.from_rows([row], tables.ENTITIES), f"{run}/entities")
+    assert scores_of(tmp_path, wanted, run)["redaction"]["text_leak"]["entities"]["count"] == 1
+
+
 def test_one_task_alone_is_scored_alone(tmp_path, reference):
     task2 = folder(tmp_path / "task2", None, TASK2)
     found = scores_of(tmp_path, reference, task2)
     assert "transcripts" not in found and found["entities"]["recordings"] == 3
+    assert set(found["redaction"]) == {"clean_recordings", "coverage"}
     found = scores_of(tmp_path, task2, reference)
     assert found["entities"]["recordings"] == 2
     assert set(found["entities"]["by_language"]) == {"en"}
     found = scores_of(tmp_path, reference, folder(tmp_path / "task1", TASK1, None))
-    assert "entities" not in found and found["transcripts"]["all"]["mer"] == 0
+    assert not {"entities", "redaction"} & found.keys() and found["transcripts"]["all"]["mer"] == 0
 
 
 def test_folders_that_cannot_be_compared_are_refused(tmp_path, reference):
@@ -129,6 +165,9 @@ def test_folders_that_cannot_be_compared_are_refused(tmp_path, reference):
             scores_of(tmp_path, one, other)
     with pytest.raises(UserError, match="is a folder"):
         score.main(["--reference", reference, "--submission", reference, "--json", str(tmp_path)])
+    (tmp_path / "scores.coverage.png").mkdir()
+    with pytest.raises(UserError, match=r"scores\.coverage\.png is a folder"):
+        scores_of(tmp_path, reference, reference)
     assert not (tmp_path / "scores.json").exists()
 
 
@@ -138,8 +177,10 @@ def test_the_validation_set_against_itself_and_against_an_emptied_copy(shared, t
     emptied = scores_of(tmp_path, valid, folder(tmp_path / "emptied", "", ""))
     for found, f1, rate in ((same, 1, 0), (emptied, 0, 1)):
         assert {found["entities"][m][a]["f1"] for m in MEASURES for a in ("micro", "macro")} == {f1}
-        assert found["entities"]["leak_recall"] == f1
+        assert found["entities"]["leak_recall"] == found["redaction"]["clean_recordings"]["share"] == f1
+        assert set(found["redaction"]["coverage"]["recall"]) == {f1}
         assert found["transcripts"]["en"]["wer"] == found["transcripts"]["all"]["mer_per_file"] == rate
+    assert same["redaction"]["text_leak"]["entities"]["count"] == 0
     assert same["worst"] == {"transcripts": [], "entities": []}
     assert emptied["transcripts"]["en"]["missing"] == 442
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.scoring.bootstrap import interval, resample
+from pipeline.scoring.bootstrap import interval, resample, share, shares
 
 
 def test_each_draw_sums_as_many_recordings_as_there_are():
@@ -29,3 +29,12 @@ def test_the_interval_of_a_mean_is_about_that_of_the_normal_distribution():
 def test_draws_without_a_value_are_left_out():
     assert interval(np.array([np.nan, 1.0, 1.0])) == [1.0, 1.0]
     assert interval(np.array([np.nan])) is None
+
+
+def test_shares_are_those_of_sums_over_recordings_and_none_of_nothing():
+    counts = np.array([[[1, 1], [0, 0], [2, 2]], [[0, 3], [0, 0], [4, 4]]])
+    values, ends = shares(counts)
+    assert values == [0.25, None, 1.0]
+    assert ends == [[0.0, 1.0], None, [1.0, 1.0]]
+    assert share(counts[:, 0]) == {"count": 1, "total": 4, "share": 0.25, "interval": [0.0, 1.0]}
+    assert share(counts[:0, 0]) == {"count": 0, "total": 0, "share": None, "interval": None}
