@@ -28,7 +28,7 @@ class Notes:
         (Path(folder) / f"{model}-on-{card}").touch()
         self.model = model
 
-    def transcribe(self, batch):
+    def transcribe(self, batch, english=None):
         return [transcript_from_pieces([Piece("Good morning", 0.0, 0.2)], 0.3, self.model) for _ in batch]
 
     def tag(self, transcripts):

@@ -104,7 +104,9 @@ def _parts_of_long(
     whisper: Writer, batch: Sequence[np.ndarray], speech: Sequence[Sequence[Segment]]
 ) -> tuple[list[tuple[int, Segment]], list[float]]:
     """Return row and segment of each part of the recordings beyond the window, and how English each is."""
-    long = [row for row, audio in enumerate(batch) if not fits(len(audio))]
+    long = [row for row, audio in enumerate(batch) if speech[row] and not fits(len(audio))]
+    if not long:
+        return [], []
     heard = iter(whisper.english([batch[row][each.start : each.end] for row in long for each in speech[row]]))
     parts: list[tuple[int, Segment]] = []
     english: list[float] = []

@@ -33,7 +33,7 @@ class StandIn:
     def __init__(self, name: str):
         self.name = name
 
-    def transcribe(self, batch):
+    def transcribe(self, batch, english=None):
         if any(len(audio) == POISON for audio in batch):
             os._exit(1)
         if any(len(audio) == BROKEN for audio in batch):
@@ -55,7 +55,7 @@ class FaultyOnce(StandIn):
         super().__init__("whisper")
         self.marker, self.broken = Path(marker), False
 
-    def transcribe(self, batch):
+    def transcribe(self, batch, english=None):
         if any(len(audio) == FAULTY for audio in batch) and not self.marker.exists():
             self.marker.touch()
             self.broken = True
