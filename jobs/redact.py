@@ -21,9 +21,9 @@ class Redact:
     The out folder gets audio/ (sample rate, channels and length as they were, and the format where it can be written,
     else FLAC), task1_answer.txt with the redacted transcripts, and the log of what was redacted and which recordings
     were withheld: redaction_log.json and the table redactions, neither with any text. A recording is withheld if it
-    failed in the run, if its audio cannot be read, or if the time of an entity or its place in the transcript is
-    unknown. Whole words are redacted, and names and numbers wherever they occur in their transcript. What was not found
-    is still there: this is no certified de-identification, and people have to check it.
+    failed in the run, if its audio cannot be read, or if an entity has no place in the transcript or no word has a
+    time. Whole words are redacted, and names and numbers in all forms in which they occur in their transcript. What was
+    not found is still there: this is no certified de-identification, and people have to check it.
     """
 
     run: str
@@ -57,6 +57,13 @@ def main(arguments: list[str]) -> None:
     print(f"{redacted} entities redacted in {log['recordings']} recordings, {withheld} withheld: {absolute(job.out)}")
     if differ := len(log["notes"]):
         print(f"{differ} copies are FLAC, or lack the pictures of a film: {LOG} says which.")
+    if widened := len(log["widened"]):
+        print(f"{widened} entities had words without a time: they are covered from the word before to the word behind.")
+    if job.redaction.verify:
+        ids = dict.fromkeys(each["recording_id"] for each in log["still_recognised"])
+        print(
+            f"{len(log['still_recognised'])} entities are still recognised, in {len(ids)} recordings. {', '.join(ids)}"
+        )
     if left := log["types_left_in"]:
         print(f"Left in, as --types asks: {', '.join(f'{count} {type_}' for type_, count in left.items())}.")
     print(NOTICE)

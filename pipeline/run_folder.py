@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import TypeAdapter
 
 from pipeline import submission, tables
 from pipeline.errors import UserError
@@ -151,6 +152,21 @@ def read_run(run: str, needed: Collection[str] = ("recordings", "transcripts")) 
         return {name: tables.read(f"{absolute(run)}/{name}", schema) for name, schema in tables.SCHEMAS.items()}
     except (pa.ArrowException, OSError, ValueError):
         raise UserError(f"--run {run}: its tables cannot be read: give the out folder of jobs.predict.") from None
+
+
+def read_settings(run: str) -> Settings:
+    """Read the settings of a run, with its models.
+
+    Raises:
+        UserError: The folder does not hold them.
+    """
+    fs, root = filesystem(absolute(run))
+    try:
+        return TypeAdapter(Settings).validate_python(json.loads(fs.cat_file(f"{root}/run.json"))["settings"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(
+            f"--run {run} does not say what made it (run.json): give the out folder of jobs.predict."
+        ) from None
 
 
 def close_run(

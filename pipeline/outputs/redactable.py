@@ -1,8 +1,7 @@
 """Which recordings of a run can be redacted completely, and what has to be redacted in each of them."""
 
-import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,13 +10,11 @@ import pyarrow as pa
 from pipeline.files import not_opened
 from pipeline.ids import id_order, is_id
 from pipeline.outputs import text
+from pipeline.outputs.entity_times import timed
 from pipeline.speech.words import Transcript
 from pipeline.tagging.entities import Entity, Span
-from pipeline.tagging.entity_groups import EntityGroup, load_entity_groups
+from pipeline.tagging.mentions import find_mentions
 from pipeline.tagging.overlaps import OVERLAP
-from pipeline.tagging.patterns import load_patterns
-
-_GROUPS_OF_IDENTITIES = ("names", "identifiers")
 
 
 @dataclass(frozen=True)
@@ -30,6 +27,7 @@ class RedactableRecording:
         duration_s: Length in seconds.
         transcript: Its transcript with timed words.
         entities: The entities to redact; they may overlap.
+        widened: Those of them whose time is only known to be between the words beside them.
     """
 
     recording_id: str
@@ -37,6 +35,7 @@ class RedactableRecording:
     duration_s: float
     transcript: Transcript
     entities: Sequence[Entity]
+    widened: Sequence[Entity]
 
     @property
     def times(self) -> list[tuple[Any, Any]]:
@@ -66,8 +65,8 @@ def choose(
         schemes: Schemes of addresses from which recordings may be read, see ``files.not_opened``.
 
     Returns:
-        The redactable recordings sorted by id, and the reason for withholding each of the others, by id. Names and
-        identifying numbers are redacted wherever their text occurs in the transcript.
+        The redactable recordings sorted by id, and the reason for withholding each of the others, by id. Other mentions
+        of their names and numbers are redacted too, see ``pipeline.tagging.mentions``.
     """
     recordings, transcripts, failures = (
         {row["recording_id"]: row for row in run[name].to_pylist()}
@@ -76,7 +75,6 @@ def choose(
     entities: dict[str, list[Entity]] = defaultdict(list)
     for row in found:
         entities[row["recording_id"]].append(Entity.from_row(row))
-    identities = _types_of(group for group in load_entity_groups() if group.name in _GROUPS_OF_IDENTITIES)
     chosen: list[RedactableRecording] = []
     withheld: dict[str, str] = {}
     for i in sorted({*recordings, *transcripts, *failures, *entities}, key=id_order):
@@ -90,50 +88,16 @@ def choose(
             withheld[i] = "the run does not know its audio"
         elif refused := not_opened(recordings[i]["path"], schemes):
             withheld[i] = f"audio not opened: {refused}"
-        elif reasons := [reason for each in entities[i] if (reason := _unknown(each, transcripts[i]["text"]))]:
-            withheld[i] = reasons[0]
         else:
-            transcript = Transcript.from_row(transcripts[i])
+            transcript, duration_s = Transcript.from_row(transcripts[i]), recordings[i]["duration_s"]
             try:
-                own = [*entities[i], *_repeated(entities[i], transcript, identities)]
-            except ValueError:
-                withheld[i] = "an entity occurs again, where no word has a time"
+                own = [timed(each, transcript, duration_s) for each in entities[i]]
+                again = find_mentions(transcript.text, [replace(each, kept=True) for each, _ in own])
+                own += [timed(each, transcript, duration_s) for each in again]
+            except ValueError as error:
+                withheld[i] = str(error)
                 continue
-            path, duration_s = recordings[i]["path"], recordings[i]["duration_s"]
-            chosen.append(RedactableRecording(i, path, duration_s, transcript, own))
+            widened = [entity for entity, is_widened in own if is_widened]
+            path = recordings[i]["path"]
+            chosen.append(RedactableRecording(i, path, duration_s, transcript, [entity for entity, _ in own], widened))
     return chosen, withheld
-
-
-def _types_of(groups: Iterable[EntityGroup]) -> set[str]:
-    """Return the types of entity groups and of all patterns."""
-    types = {type_ for group in groups for type_ in group.types}
-    return types | {pattern.type for pattern in load_patterns()}
-
-
-def _repeated(entities: Sequence[Entity], transcript: Transcript, types: Collection[str]) -> list[Entity]:
-    """Return an entity for every further occurrence in the transcript of the text of an entity of the given types.
-
-    Raises:
-        ValueError: An occurrence touches no word, so its time is unknown.
-    """
-    known = {(entity.char_start, entity.char_end) for entity in entities}
-    repeated = []
-    for entity in entities:
-        if entity.type not in types:
-            continue
-        for start, end in text.occurrences(transcript.text, entity.text):
-            if (start, end) not in known:
-                known.add((start, end))
-                start_s, end_s = transcript.times(start, end)
-                repeated.append(replace(entity, char_start=start, char_end=end, start_s=start_s, end_s=end_s))
-    return repeated
-
-
-def _unknown(entity: Entity, transcript: str) -> str | None:
-    """Return why an entity cannot be redacted, or None where its time and span are known."""
-    if entity.start_s is None or entity.end_s is None or not 0 <= entity.start_s < entity.end_s < math.inf:
-        return f"an entity ({entity.type}) has no time"
-    start, end = entity.char_start, entity.char_end
-    if start is None or end is None or not 0 <= start < end <= len(transcript) or transcript[start:end] != entity.text:
-        return f"an entity ({entity.type}) has no place in the transcript"
-    return None

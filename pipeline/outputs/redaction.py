@@ -18,11 +18,13 @@ from pipeline.files import absolute, filesystem, is_within, write_json, write_te
 from pipeline.ids import id_order
 from pipeline.out_folder import OutFolder
 from pipeline.outputs import subtitles, text
-from pipeline.outputs.audio import Cover, copy_covered
+from pipeline.outputs.audio import Copy, Cover, copy_covered
 from pipeline.outputs.progress import Track, no_progress
 from pipeline.outputs.redactable import RedactableRecording, choose, found_entities
-from pipeline.run_folder import read_run
+from pipeline.outputs.verification import still_recognised
+from pipeline.run_folder import read_run, read_settings
 from pipeline.speech.audio import AudioError
+from pipeline.tagging.entities import Entity
 from pipeline.tagging.known_types import known_types
 
 LOG = "redaction_log.json"
@@ -52,14 +54,17 @@ class Redaction:
     """Seconds to cover before and after each entity as well. They include short fades that prevent clicks."""
 
     text: Literal["placeholders", "surrogates"] = "placeholders"
-    """What replaces an entity in a transcript: its type, as in [PATIENT], or a made-up surrogate of the same kind, the
-    same throughout the run."""
+    """What replaces an entity in a transcript: its type, as in [PATIENT], or a made-up surrogate of the same kind:
+    names and numbers are the same throughout the run, and dates move by the same days throughout a recording."""
 
     vtt: bool = False
     """Write subtitles of the redacted transcripts too, as subtitles/ID.vtt."""
 
     textgrid: bool = False
     """Write Praat TextGrids of the redacted transcripts too, as textgrids/ID.TextGrid."""
+
+    verify: bool = False
+    """Transcribe the copies with the run's ASR models, and list the entities of which a word is still recognised."""
 
 
 def redact_run(
@@ -84,7 +89,8 @@ def redact_run(
 
     Returns:
         The log, as ``redaction_log.json`` holds it: the notice, the options, counts, the withheld recordings with
-        their reasons, in what copies differ in kind, and each redaction; no text of a transcript.
+        their reasons, in what copies differ in kind, the entities whose time is only known to be between the words
+        beside them, each redaction, and with ``verify`` what is still recognised; no text of a transcript.
 
     Raises:
         UserError: The run is not finished, a value is out of its range, or the out folder cannot be used.
@@ -95,19 +101,24 @@ def redact_run(
     paths = [path for path in read["recordings"]["path"].to_pylist() if path]
     if is_within(out, run) or is_within(run, out) or any(is_within(path, out) for path in paths):
         raise UserError(f"--out {out} is, holds or lies in the run or its recordings: give a folder of its own.")
+    transcribe = None
+    if redaction.verify:
+        from pipeline.speech.transcription import Transcription
+
+        settings = read_settings(run)
+        transcribe = Transcription(settings)
     found = found_entities(read["entities"])
     types = _types(redaction.types, found)
     options = {"run": run, "out": out, **asdict(redaction)}
     OutFolder(out, "redact.json", LOG, _MADE_HERE).begin(options, overwrite)
 
     recordings, withheld = choose(read, [row for row in found if row["type"] in types], schemes)
-    notes, failed = _copy_audio(recordings, f"{folder}/audio", Cover(redaction.sound, redaction.padding_s), track)
+    copies, failed = _copy_audio(recordings, f"{folder}/audio", Cover(redaction.sound, redaction.padding_s), track)
     withheld |= failed
     recordings = [recording for recording in recordings if recording.recording_id not in withheld]
     _write_texts(recordings, folder, redaction, seed)
     redactions = [
-        {"recording_id": recording.recording_id, "type": entity.type, "start_s": entity.start_s, "end_s": entity.end_s}
-        | {"audio": redaction.sound, "text": redaction.text}
+        _place(recording, entity) | {"audio": redaction.sound, "text": redaction.text}
         for recording in recordings
         for entity in recording.entities
     ]
@@ -119,9 +130,13 @@ def redact_run(
         "redacted": _counted(redactions),
         "types_left_in": _counted(row for row in found if row["type"] not in types),
         "withheld": [{"recording_id": i, "reason": withheld[i]} for i in sorted(withheld, key=id_order)],
-        "notes": [{"recording_id": i, "note": note} for i, note in notes.items()],
+        "notes": [{"recording_id": i, "note": copy.note} for i, copy in copies.items() if copy.note],
+        "widened": [_place(recording, entity) for recording in recordings for entity in recording.widened],
         "redactions": redactions,
     }
+    if transcribe:
+        where = {i: copy.path for i, copy in copies.items()}
+        log["still_recognised"] = still_recognised(recordings, where, transcribe, settings.decoding, track)
     write_json(f"{folder}/{LOG}", log)
     return log
 
@@ -136,27 +151,31 @@ def _types(given: Sequence[str], found: Sequence[Mapping[str, Any]]) -> Collecti
     return given or of_run
 
 
+def _place(recording: RedactableRecording, entity: Entity) -> dict[str, Any]:
+    times = {"start_s": entity.start_s, "end_s": entity.end_s}
+    return {"recording_id": recording.recording_id, "type": entity.type} | times
+
+
 def _counted(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return dict(sorted(Counter(row["type"] for row in rows).items()))
 
 
 def _copy_audio(
     recordings: Sequence[RedactableRecording], folder: str, cover: Cover, track: Track
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Copy recordings with their entities covered; return notes on copies, and why some could not be made, by id."""
+) -> tuple[dict[str, Copy], dict[str, str]]:
+    """Copy recordings with their entities covered; return the copies, and why some could not be made, by id."""
     fs, root = filesystem(folder)
     fs.makedirs(root, exist_ok=True)
 
-    notes: dict[str, str] = {}
+    made: dict[str, Copy] = {}
     failed: dict[str, str] = {}
 
     def copy(each: RedactableRecording) -> None:
         try:
-            made = copy_covered(each.path, f"{folder}/{each.recording_id}", each.times, cover, each.duration_s)
+            target = f"{folder}/{each.recording_id}"
+            made[each.recording_id] = copy_covered(each.path, target, each.times, cover, each.duration_s)
         except AudioError as error:
             failed[each.recording_id] = f"audio {error}"
-        else:
-            notes.update({each.recording_id: made.note} if made.note else {})
 
     try:
         with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
@@ -164,7 +183,7 @@ def _copy_audio(
                 pass
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {reason(error)}.") from None
-    return dict(sorted(notes.items())), failed
+    return dict(sorted(made.items())), failed
 
 
 def _write_texts(

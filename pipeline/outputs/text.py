@@ -32,23 +32,6 @@ def merge(spans: Sequence[Span]) -> list[Span]:
     return merged
 
 
-def occurrences(text: str, entity: str) -> list[tuple[int, int]]:
-    """Find the occurrences of an entity's text in a transcript.
-
-    Args:
-        text: The transcript.
-        entity: The text of the entity; one of fewer than two characters has no occurrences.
-
-    Returns:
-        Half-open character ranges. Text in Latin script and digits occurs as whole words only.
-    """
-    if len(entity) < 2:
-        return []
-    before = f"(?<!{_OF_A_WORD.pattern})" if _OF_A_WORD.match(entity[0]) else ""
-    after = f"(?!{_OF_A_WORD.pattern})" if _OF_A_WORD.match(entity[-1]) else ""
-    return [match.span() for match in re.finditer(before + re.escape(entity) + after, text)]
-
-
 def redact(
     transcript: Transcript, spans: Sequence[Span], replace: Callable[[str, str], str]
 ) -> tuple[Transcript, list[Span]]:

@@ -13,6 +13,7 @@ import yaml
 
 from pipeline.speech.language import CJK, language_of
 from pipeline.tagging.entities import Entity
+from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.spoken import numbers, plain
 
 REPEAT = "repeat"
@@ -20,7 +21,7 @@ REPEAT = "repeat"
 
 _KNOWN = Path(__file__).with_name("mentions.yaml")
 _NAMES = frozenset(("PATIENT", "DOCTOR", "PERSONALNAME", "FAMILYNAME"))
-_NOT_REPEATED = frozenset(("times", "profession"))  # entity groups whose words identify nobody by themselves
+_NOT_REPEATED = ("times", "profession")  # entity groups whose words identify nobody by themselves
 
 _APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ′＇`´"), "'")
 _WORD = re.compile(rf"[{CJK}]|[^\W_{CJK}]+(?:'[^\W_{CJK}]+)*")
@@ -68,7 +69,7 @@ def find_mentions(text: str, entities: Sequence[Entity]) -> list[Entity]:
     Returns:
         Entities with the source ``repeat``, and the type, group and confidence of what they repeat, by start.
     """
-    seeds = [entity for entity in entities if entity.kept and entity.group not in _NOT_REPEATED]
+    seeds = [entity for entity in entities if entity.kept and entity.type not in _not_repeated()]
     if not seeds:
         return []
     taken = [
@@ -82,9 +83,8 @@ def find_mentions(text: str, entities: Sequence[Entity]) -> list[Entity]:
     for entity, start, end in sorted(found, key=lambda one: one[1] - one[2]):
         if all(end <= other or start >= stop for other, stop in taken):
             taken.append((start, end))
-            mentions.append(
-                replace(entity, text=text[start:end], char_start=start, char_end=end, source=REPEAT, match=None)
-            )
+            untimed = replace(entity, start_s=None, end_s=None, match=None)
+            mentions.append(replace(untimed, text=text[start:end], char_start=start, char_end=end, source=REPEAT))
     return sorted(mentions, key=lambda entity: entity.char_start)
 
 
@@ -201,6 +201,11 @@ def _known() -> dict[str, Any]:
     known = yaml.safe_load(_KNOWN.read_text(encoding="utf-8"))
     of_ends = {name: tuple(known[name]) for name in ("titles_zh", "before_zh")}
     return known | of_ends | {name: frozenset(known[name]) for name in known.keys() - {*of_ends, "nicknames"}}
+
+
+@cache
+def _not_repeated() -> frozenset[str]:
+    return frozenset(type_ for group in load_entity_groups() if group.name in _NOT_REPEATED for type_ in group.types)
 
 
 @cache

@@ -154,13 +154,13 @@ def test_a_beep_is_heard_where_it_is_wanted(run):
 def test_transcripts_hold_placeholders_and_the_log_no_text(run, capsys):
     out, log = redacted(run, "--vtt", "--textgrid")
     assert submission.read_task1(str(out / "task1_answer.txt")) == {
-        "1": "[PATIENT] came on [DATE] , Ann said .",
+        "1": "[PATIENT] came on [DATE] , [PATIENT] said .",
         "2": "[PATIENT] 在 [HOSPITAL] 看 [DOCTOR] 醫師",
         "10": "nothing to hide",
     }
     assert "<c.PATIENT>[PATIENT]</c> came on" in (out / "subtitles" / "1.vtt").read_text(encoding="utf-8")
     assert 'text = "HOSPITAL"' in (out / "textgrids" / "2.TextGrid").read_text(encoding="utf-8")
-    assert log["redacted"] == {"DATE": 1, "DOCTOR": 1, "HOSPITAL": 1, "PATIENT": 2}
+    assert log["redacted"] == {"DATE": 1, "DOCTOR": 1, "HOSPITAL": 1, "PATIENT": 3}, "Ann Lee is also Ann"
     keys = {"recording_id", "type", "start_s", "end_s", "audio", "text"}
     assert all(set(entry) == keys for entry in log["redactions"])
     assert log["redactions"] == tables.read(str(out / "redactions"), REDACTIONS).to_pylist()
@@ -186,7 +186,7 @@ def test_surrogates_are_the_same_in_all_transcripts_and_again_with_the_seed(run)
 
 def test_only_the_types_asked_for_are_redacted_and_what_is_left_in_is_said(run, capsys):
     out, log = redacted(run, "--types", "PATIENT", "DOCTOR")
-    assert submission.read_task1(str(out / "task1_answer.txt"))["1"] == "[PATIENT] came on May 5 , Ann said ."
+    assert submission.read_task1(str(out / "task1_answer.txt"))["1"] == "[PATIENT] came on May 5 , [PATIENT] said ."
     assert log["types_left_in"] == {"DATE": 1, "HOSPITAL": 1}
     assert "Left in, as --types asks: 1 DATE, 1 HOSPITAL." in capsys.readouterr().out
 
@@ -203,7 +203,7 @@ def test_overlapping_entities_are_redacted_as_one(run):
         ],
     )
     out, _ = redacted(run)
-    assert submission.read_task1(str(out / "task1_answer.txt"))["1"] == "[FAMILYNAME] on [DATE] , Ann said ."
+    assert submission.read_task1(str(out / "task1_answer.txt"))["1"] == "[FAMILYNAME] on [DATE] , [PATIENT] said ."
     samples, rate = soundfile.read(out / "audio" / "1.wav")
     assert not samples[: int(1.4 * rate)].any()
 
@@ -216,22 +216,10 @@ def test_overlapping_entities_are_redacted_as_one(run):
         ("recordings", {"recording_id": "2"}, None, "does not know its audio"),
         ("recordings", {"recording_id": "2"}, {"duration_s": 9.0}, "s long"),
         ("recordings", {"recording_id": "2"}, {"path": "http://127.0.0.1:9/2.flac"}, "an address of http, which is"),
-        ("entities", {"type": "HOSPITAL"}, {"start_s": None}, "no time"),
-        ("entities", {"type": "HOSPITAL"}, {"start_s": 1.0, "end_s": 1.0}, "no time"),
         ("entities", {"type": "HOSPITAL"}, {"char_start": None}, "no place"),
         ("entities", {"type": "HOSPITAL"}, {"text": "x"}, "no place"),
     ],
-    ids=[
-        "failed",
-        "no transcript",
-        "no audio",
-        "other audio",
-        "an address",
-        "no time",
-        "no duration",
-        "no place",
-        "other text",
-    ],
+    ids=["failed", "no transcript", "no audio", "other audio", "an address", "no place", "other text"],
 )
 def test_a_recording_that_is_not_surely_redacted_is_withheld_and_listed(run, name, chosen, fields, reason):
     def edit(rows: list[dict]) -> list[dict]:
@@ -248,6 +236,31 @@ def test_a_recording_that_is_not_surely_redacted_is_withheld_and_listed(run, nam
     assert set(submission.read_task1(str(out / "task1_answer.txt"))) == {"1", "10"}
     assert not any(path.stem == "2" for path in out.rglob("*"))
     assert all(entry["recording_id"] != "2" for entry in log["redactions"])
+
+
+@pytest.mark.parametrize("times", [{"start_s": None}, {"start_s": 1.0, "end_s": 1.0}, {"start_s": 2.0, "end_s": 1.0}])
+def test_an_entity_without_a_time_has_that_of_its_words(run, times):
+    change(run, "entities", lambda rows: [row | times if row["type"] == "HOSPITAL" else row for row in rows])
+    _, log = redacted(run)
+    assert not log["withheld"] and not log["widened"]
+    assert [(e["start_s"], e["end_s"]) for e in log["redactions"] if e["type"] == "HOSPITAL"] == [(1.0, 1.4)]
+
+
+def test_words_without_a_length_are_covered_up_to_their_neighbours_and_listed(run, capsys):
+    def edit(rows: list[dict]) -> list[dict]:
+        for row in rows:
+            if row["recording_id"] == "2":
+                row["words"] = [w | {"end_s": w["start_s"]} if w["text"] in "鳳山醫院" else w for w in row["words"]]
+        return rows
+
+    change(run, "transcripts", edit)
+    change(run, "entities", lambda rows: [row | {"start_s": None} for row in rows])
+    out, log = redacted(run)
+    assert not log["withheld"]
+    assert log["widened"] == [{"recording_id": "2", "type": "HOSPITAL", "start_s": 0.9, "end_s": 1.5}]
+    samples, rate = soundfile.read(out / "audio" / "2.flac")
+    assert not samples[int(0.9 * rate) : int(1.5 * rate)].any()
+    assert "1 entities had words without a time" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", [b"no sound", None], ids=["unreadable", "missing"])
@@ -289,7 +302,7 @@ def test_nothing_that_others_made_is_replaced(run):
 
 def test_a_users_mistake_is_one_sentence_and_exit_status_1(run):
     for arguments, sentence in (
-        (["--types", "PATIENTS"], "--types PATIENTS: there is no such type; the types are "),
+        (["--types", "PATIENTS"], "--types PATIENTS: there is no type PATIENTS; the nearest is PATIENT."),
         (["--padding-s", "-1"], "--padding-s -1.0: give a number of seconds from 0."),
         (["--run", "nowhere"], "--run nowhere holds no finished run"),
     ):
