@@ -141,6 +141,7 @@ def _given_files(settings: Settings) -> dict[str, str]:
     options = {f"--{name.replace('_', '-')}": path for name, path in asdict(settings.models).items()}
     tagger = settings.tagger
     files = {"groups-file": tagger.groups_file, "rules": tagger.rules, "patterns": tagger.patterns}
+    files |= {"patients": tagger.patients}
     options |= {f"--tagger.{name}": str(path) for name, path in files.items() if path}
     return {option: path for option, path in options.items() if Path(path).exists()}
 

@@ -43,7 +43,11 @@ def locate(settings: Settings) -> Settings:
     )
     tagger = settings.tagger
     tagger = replace(
-        tagger, groups_file=_file(tagger.groups_file), rules=_file(tagger.rules), patterns=_file(tagger.patterns)
+        tagger,
+        groups_file=_file(tagger.groups_file),
+        rules=_file(tagger.rules),
+        patterns=_file(tagger.patterns),
+        patients=_file(tagger.patients),
     )
     return replace(settings, models=found, tagger=tagger)
 

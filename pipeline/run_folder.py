@@ -178,6 +178,8 @@ def close_run(
 ) -> dict[str, Any]:
     """Write the tables, submission files, ``run.json`` and ``summary.json`` of a run from its parts.
 
+    What repeats the entities of other recordings is added on the way, if the run's settings ask for it.
+
     Args:
         out: The out folder of the run.
         recordings: Ids of all recordings of the run.
@@ -192,6 +194,8 @@ def close_run(
     Raises:
         UserError: The parts do not belong to exactly these recordings; nothing is changed.
     """
+    from pipeline.tagging.mentions_of_run import with_mentions_of_others
+
     fs, root = filesystem(out)
     results = _one_row_each(tables.read(f"{out}/parts", RESULT))
     missing = len(set(recordings) ^ set(results["recording_id"].to_pylist()))
@@ -201,7 +205,7 @@ def close_run(
             "to the same folder, so it must lie on shared storage; the same command then goes on from here."
         )
     failed = results["failure"].is_valid()
-    transcribed = results.filter(pc.invert(failed))
+    transcribed = with_mentions_of_others(results.filter(pc.invert(failed)), read_settings(out).tagger)
     made = {
         "recordings": tables.fit(results, tables.RECORDINGS),
         "transcripts": tables.fit(transcribed, tables.TRANSCRIPTS),

@@ -201,9 +201,14 @@ class TaggerSettings:
     empty list disables all patterns. Patterns find entities with a fixed form: telephone numbers, mail and web
     addresses, numbers with a check digit."""
 
-    repeats: Literal["recording", "none"] = "recording"
-    """Where further mentions of a found name, number or address are looked for: in its recording, or nowhere. Names
-    count in other case, as possessive, in parts, by nicknames and with titles; numbers written or spoken."""
+    repeats: Literal["recording", "run", "none"] = "recording"
+    """Where further mentions of a found name, number or address are looked for: in its recording, in all recordings of
+    the run, or nowhere. Names count in other case, as possessive, in parts, by nicknames and with titles; numbers
+    written or spoken."""
+
+    patients: Path | None = None
+    """Table with the columns recording_id and patient_id, separated by commas or tabs: with repeats run, only mentions
+    in recordings of the same patient count."""
 
     thresholds: dict[str, float] = field(default_factory=dict)
     """Minimum confidence (0 to 1) by type (`PATIENT 0.3 SET 0.8`). Entities below it are dropped, but stay in the table

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
@@ -28,7 +28,8 @@ _WORD = re.compile(rf"[{CJK}]|[^\W_{CJK}]+(?:'[^\W_{CJK}]+)*")
 _GAP = re.compile(r"[\s.'\-‐-―·・]{0,3}")  # between the words of a name
 _SENTENCE_END = re.compile(r"(?:^|[.!?。！？:：])[\s\"'“”(（]*$")
 _DIGITS = 4  # of a number that is looked for again
-_BETWEEN = r"[ ,.()/\-‐-―]{0,2}"
+_PIECE = re.compile(r"[0-9A-Za-z]+")
+_BETWEEN = re.compile(r"[ ,.()/\-‐-―]{0,2}")  # the pieces of a number
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class _Form:
     needs_title: bool = False
 
 
-def find_mentions(text: str, entities: Sequence[Entity]) -> list[Entity]:
-    """Find further mentions of the kept entities of a transcript.
+class MentionFinder:
+    """Finds further mentions of entities: of names, numbers and addresses that were found.
 
     Names, also without accents or apostrophes, in other case, as possessive, in parts, by their nicknames; Chinese
     given names alone and family names with a title; numbers of four digits and more, written or spoken; all others in
@@ -63,52 +64,85 @@ def find_mentions(text: str, entities: Sequence[Entity]) -> list[Entity]:
     beside a title.
 
     Args:
-        text: The transcript.
-        entities: Its entities. What overlaps a kept one, or one that a rule dropped, is none.
-
-    Returns:
-        Entities with the source ``repeat``, and the type, group and confidence of what they repeat, by start.
+        entities: What was found, in any transcript; of it, what is kept is looked for.
     """
-    seeds = [entity for entity in entities if entity.kept and entity.type not in _not_repeated()]
-    if not seeds:
-        return []
-    taken = [
-        (entity.char_start, entity.char_end)
-        for entity in entities
-        if entity.kept or (entity.cause or "").startswith("rule:")
-    ]
-    tokens = _tokens(text)
-    found = [*_by_words(text, tokens, seeds), *_by_numbers(text, seeds)]
-    mentions: list[Entity] = []
-    for entity, start, end in sorted(found, key=lambda one: one[1] - one[2]):
-        if all(end <= other or start >= stop for other, stop in taken):
-            taken.append((start, end))
-            untimed = replace(entity, start_s=None, end_s=None, match=None)
-            mentions.append(replace(untimed, text=text[start:end], char_start=start, char_end=end, source=REPEAT))
-    return sorted(mentions, key=lambda entity: entity.char_start)
 
+    def __init__(self, entities: Iterable[Entity]):
+        self._forms: dict[str, list[_Form]] = {}
+        self._numbers: dict[str, Entity] = {}
+        for entity in entities:
+            if not entity.kept or entity.type in _not_repeated():
+                continue
+            for form in _forms(entity):
+                self._forms.setdefault(form.keys[0], []).append(form)
+            key = re.sub(r"[^0-9A-Z]", "", numbers(plain(entity.text)).text.upper())
+            if sum(map(str.isdigit, key)) >= _DIGITS:
+                self._numbers.setdefault(key, entity)
+        self._longest = max(map(len, self._numbers), default=0)
 
-def _by_words(text: str, tokens: Sequence[_Token], seeds: Sequence[Entity]) -> Iterator[tuple[Entity, int, int]]:
-    forms: dict[str, list[_Form]] = {}
-    for seed in seeds:
-        for form in _forms(seed):
-            forms.setdefault(form.keys[0], []).append(form)
-    for place, token in enumerate(tokens):
-        for form in forms.get(token.key, ()):
-            end = place + len(form.keys)
-            if tuple(each.key for each in tokens[place:end]) != form.keys or not _stand_together(
-                text, tokens[place:end]
-            ):
-                continue
-            has_title = _has_title(text, tokens, place, end)
-            start, stop = token.start, tokens[end - 1].end
-            if form.needs_title and not has_title:
-                continue
-            if form.spelling and not has_title:
-                is_inside = not _SENTENCE_END.search(text[:start])
-                if not (text[start:stop] == form.spelling and form.spelling[0].isupper() and is_inside):
+    def __call__(self, text: str, entities: Sequence[Entity]) -> list[Entity]:
+        """Find mentions in a transcript.
+
+        Args:
+            text: The transcript.
+            entities: Its entities. What overlaps a kept one, or one that a rule dropped, is no mention.
+
+        Returns:
+            Entities with the source ``repeat``, and the type, group and confidence of what they repeat, by start.
+        """
+        taken = [
+            (entity.char_start, entity.char_end)
+            for entity in entities
+            if entity.kept or (entity.cause or "").startswith("rule:")
+        ]
+        found = [*self._by_words(text), *self._by_numbers(text)]
+        mentions: list[Entity] = []
+        for entity, start, end in sorted(found, key=lambda one: one[1] - one[2]):
+            if all(end <= other or start >= stop for other, stop in taken):
+                taken.append((start, end))
+                untimed = replace(entity, start_s=None, end_s=None, match=None)
+                mentions.append(replace(untimed, text=text[start:end], char_start=start, char_end=end, source=REPEAT))
+        return sorted(mentions, key=lambda entity: entity.char_start)
+
+    def _by_words(self, text: str) -> Iterator[tuple[Entity, int, int]]:
+        tokens = _tokens(text) if self._forms else []
+        for place, token in enumerate(tokens):
+            for form in self._forms.get(token.key, ()):
+                end = place + len(form.keys)
+                own = tokens[place:end]
+                if tuple(each.key for each in own) != form.keys or not _stand_together(text, own):
                     continue
-            yield form.entity, start, stop
+                start, stop, has_title = token.start, own[-1].end, _has_title(text, tokens, place, end)
+                if form.needs_title and not has_title:
+                    continue
+                if form.spelling and not has_title:
+                    is_inside = not _SENTENCE_END.search(text[:start])
+                    if not (text[start:stop] == form.spelling and form.spelling[0].isupper() and is_inside):
+                        continue
+                yield form.entity, start, stop
+
+    def _by_numbers(self, text: str) -> Iterator[tuple[Entity, int, int]]:
+        """Find numbers again, however their digits are written or spoken."""
+        if not self._numbers:
+            return
+        reading = numbers(plain(text))
+        pieces = list(_PIECE.finditer(reading.text))
+        for place, first in enumerate(pieces):
+            key, before = "", first
+            for piece in pieces[place:]:
+                if piece is not first and not _BETWEEN.fullmatch(reading.text[before.end() : piece.start()]):
+                    break
+                key += piece.group().upper()
+                if len(key) > self._longest:
+                    break
+                if key in self._numbers:
+                    yield self._numbers[key], *reading.span(first.start(), piece.end())
+                before = piece
+
+
+def find_mentions(text: str, entities: Sequence[Entity]) -> list[Entity]:
+    """Find further mentions of a transcript's entities in it; see ``MentionFinder``."""
+    return MentionFinder(entities)(text, entities)
 
 
 def _stand_together(text: str, tokens: Sequence[_Token]) -> bool:
@@ -119,7 +153,7 @@ def _forms(entity: Entity) -> Iterator[_Form]:
     """List the forms in which a name, or another text, may stand again."""
     tokens = [token for token in _tokens(entity.text) if token.key not in _known()["titles"]]
     keys = tuple(token.key for token in tokens)
-    if not any(map(str.isalpha, "".join(keys))):  # of numbers, see ``_by_numbers``
+    if not any(map(str.isalpha, "".join(keys))):  # numbers are found by their digits
         return
     if all(token.is_ideograph for token in tokens):
         yield from _chinese_forms("".join(keys), entity)
@@ -160,19 +194,6 @@ def _has_title(text: str, tokens: Sequence[_Token], start: int, end: int) -> boo
         behind, before = text[tokens[end - 1].end :], text[: tokens[start].start]
         return behind.startswith(_known()["titles_zh"]) or before.endswith(_known()["before_zh"])
     return start > 0 and tokens[start - 1].key in _known()["titles"]
-
-
-def _by_numbers(text: str, seeds: Sequence[Entity]) -> Iterator[tuple[Entity, int, int]]:
-    """Find numbers again, however their digits are written or spoken."""
-    reading = None
-    for seed in seeds:
-        key = re.sub(r"[^0-9A-Z]", "", numbers(plain(seed.text)).text.upper())
-        if sum(character.isdigit() for character in key) < _DIGITS:
-            continue
-        reading = reading or numbers(plain(text))
-        pattern = _BETWEEN.join(key)
-        for match in re.finditer(rf"(?<![0-9A-Za-z]){pattern}(?![0-9A-Za-z])", reading.text, re.IGNORECASE):
-            yield seed, *reading.span(*match.span())
 
 
 def _tokens(text: str) -> list[_Token]:

@@ -11,6 +11,7 @@ from pipeline.tagging.entities import Entity
 from pipeline.tagging.known_types import known_types
 from pipeline.tagging.mentions import find_mentions
 from pipeline.tagging.overlaps import resolve_overlaps
+from pipeline.tagging.patients import read_patients
 from pipeline.tagging.patterns import find, load_patterns
 from pipeline.tagging.rules import Rule, apply_rules, load_rules
 
@@ -28,6 +29,8 @@ class PostProcessor:
     def __init__(self, settings: TaggerSettings):
         self._patterns, self._rules = load_patterns(settings.patterns), load_rules(settings.rules)
         self._thresholds, self._repeats = settings.thresholds, settings.repeats
+        if settings.patients:
+            read_patients(settings.patients)
         known = known_types(settings.groups_file, settings.patterns) | known_types()
         given = {f"--tagger.thresholds {type_}": type_ for type_ in self._thresholds}
         given |= {
@@ -49,13 +52,18 @@ class PostProcessor:
         """
         found = [*tagged, *find(self._patterns, transcript.text, transcript.language)]
         selected = keep_or_drop(found, transcript.language, self._rules, self._thresholds)
-        if self._repeats == "recording":
+        if self._repeats != "none":
             again = find_mentions(transcript.text, selected)
             selected = sorted([*selected, *again], key=lambda entity: (entity.char_start, entity.char_end))
-        if not transcript.words:
-            return selected
-        times = [transcript.times(entity.char_start, entity.char_end) for entity in selected]
-        return [replace(each, start_s=start, end_s=end) for each, (start, end) in zip(selected, times, strict=True)]
+        return with_times(selected, transcript)
+
+
+def with_times(entities: Sequence[Entity], transcript: Transcript) -> list[Entity]:
+    """Give entities the times of their words; without timed words, they have none."""
+    if not transcript.words:
+        return list(entities)
+    times = [transcript.times(entity.char_start, entity.char_end) for entity in entities]
+    return [replace(each, start_s=start, end_s=end) for each, (start, end) in zip(entities, times, strict=True)]
 
 
 def keep_or_drop(
