@@ -114,7 +114,8 @@ def main(arguments: list[str]) -> None:
         write_transcriptions_json(out)
 
     print(
-        f"{summary['transcripts']} transcripts with {summary['entities']} entities, {summary['failures']} failures, "
+        f"{summary['transcripts']} transcripts with {summary['entities']} entities "
+        f"({summary['further_mentions']} further mentions), {summary['failures']} failures, "
         f"from {summary['recordings']} recordings ({summary['audio_seconds']:.0f} s of audio) "
         f"in {summary['seconds']['total']:.0f} s: {out}"
     )
@@ -140,9 +141,8 @@ def _given_files(settings: Settings) -> dict[str, str]:
     """Options that name a file or folder of this machine; a model may also be a hub name."""
     options = {f"--{name.replace('_', '-')}": path for name, path in asdict(settings.models).items()}
     tagger = settings.tagger
-    files = {"groups-file": tagger.groups_file, "rules": tagger.rules, "patterns": tagger.patterns}
-    files |= {"patients": tagger.patients}
-    options |= {f"--tagger.{name}": str(path) for name, path in files.items() if path}
+    files = {name: getattr(tagger, name) for name in ("groups_file", "rules", "patterns", "patients")}
+    options |= {f"--tagger.{name.replace('_', '-')}": str(path) for name, path in files.items() if path}
     return {option: path for option, path in options.items() if Path(path).exists()}
 
 

@@ -194,6 +194,7 @@ def close_run(
     Raises:
         UserError: The parts do not belong to exactly these recordings; nothing is changed.
     """
+    from pipeline.tagging.mentions import REPEAT
     from pipeline.tagging.mentions_of_run import with_mentions_of_others
 
     fs, root = filesystem(out)
@@ -227,6 +228,7 @@ def close_run(
         **left_out,
         "with_note": len(results) - results["note"].null_count,
         "entities": pc.sum(kept["kept"]).as_py() or 0,
+        "further_mentions": pc.sum(pc.equal(kept["source"], REPEAT)).as_py() or 0,
         "without_times": kept["start_s"].null_count,
         "confidence": pc.mean(results["confidence"]).as_py(),
         "audio_seconds": round(pc.sum(results["duration_s"]).as_py() or 0.0, 3),
