@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _BATCH_SECONDS = 240.0
 _UNKNOWN = math.inf, math.inf
+_TAIL_S = 0.16  # CTC models hear a token where it begins
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,8 @@ def with_times(
         duration_s: Duration of the segment in seconds.
 
     Returns:
-        The same words with other times: in order, within the segment, each of them with some length.
+        The same words with other times: in order, within the segment, each of them with some length. One whose
+        follower is heard too lasts up to it, though not much longer than its last token.
     """
     of_characters = [_UNKNOWN] * len(transcript.text)
     for token, (start_s, end_s) in zip(tokens, times, strict=True):
@@ -241,6 +243,11 @@ def with_times(
     for word in words:
         known = [time for time in of_characters[word.char_start : word.char_end] if time != _UNKNOWN]
         heard.append((known[0][0], known[-1][1]) if known else _UNKNOWN)
+    followers = [start_s for start_s, _ in heard[1:]] + [duration_s]
+    heard = [
+        (start_s, max(end_s, min(end_s + _TAIL_S, after)) if after < math.inf else end_s)
+        for (start_s, end_s), after in zip(heard, followers, strict=True)
+    ]
     timed = []
     for word, (start_s, end_s) in zip(words, mended_times(heard, duration_s), strict=True):
         start_s = round(min(start_s, duration_s - SHORTEST_S), 3)

@@ -82,20 +82,25 @@ def test_texts_of_any_length_are_aligned_together():
     assert token_frames([], []) == []
 
 
-def test_a_word_lasts_from_its_first_token_to_its_last():
+def test_a_word_lasts_from_its_first_token_to_a_moment_after_its_last():
     words = with_times(
         written("ab, 醫師"), [Token(0, 0, 1), Token(1, 1, 2), Token(2, 3, 6)], [(1, 1.5), (2, 3), (4, 6)], 8
     )
     assert [(word.text, word.start_s, word.end_s) for word in words.words] == [
-        ("ab,", 1.0, 3.0),
+        ("ab,", 1.0, 3.16),
         ("醫", 4.0, 5.0),  # one token of two words
-        ("師", 5.0, 6.0),
+        ("師", 5.0, 6.16),
     ]
+
+
+def test_a_word_never_lasts_into_the_next_or_beyond_the_segment():
+    transcript = with_times(written("a b"), [Token(0, 0, 1), Token(1, 2, 3)], [(1, 1.5), (1.6, 7.9)], 8)
+    assert [(word.start_s, word.end_s) for word in transcript.words] == [(1.0, 1.6), (1.6, 8.0)]
 
 
 def test_a_word_without_a_token_stands_between_its_neighbours():
     transcript = with_times(written("a 12 b"), [Token(0, 0, 1), Token(1, 5, 6)], [(1, 1.5), (2, 3)], 8)
-    assert [(word.start_s, word.end_s) for word in transcript.words] == [(1.0, 1.5), (1.5, 2.0), (2.0, 3.0)]
+    assert [(word.start_s, word.end_s) for word in transcript.words] == [(1.0, 1.5), (1.5, 2.0), (2.0, 3.16)]
 
 
 def test_a_character_that_the_model_does_not_have_is_its_small_or_its_simplified_one(by_characters):
@@ -110,7 +115,7 @@ def test_words_get_their_times_where_the_model_hears_them(by_characters, sound, 
     heard = [log_probs("".join(frames), CHARACTERS)]
     monkeypatch.setattr(by_characters, "_hear", lambda batch: (heard, 0.08))
     (transcript,) = by_characters.align([sound], [written("To 先生")])
-    assert [(word.start_s, word.end_s) for word in transcript.words] == [(0.8, 1.68), (2.4, 2.48), (3.2, 3.28)]
+    assert [(word.start_s, word.end_s) for word in transcript.words] == [(0.8, 1.84), (2.4, 2.64), (3.2, 3.44)]
 
 
 # What stays
