@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 _BATCH_SECONDS = 240.0
-_UNKNOWN = math.inf, math.inf
+_UNKNOWN = math.inf, -math.inf  # no time, which mended_times replaces
 _TAIL_S = 0.16  # CTC models hear a token where it begins
 
 

@@ -103,6 +103,14 @@ def test_a_word_without_a_token_stands_between_its_neighbours():
     assert [(word.start_s, word.end_s) for word in transcript.words] == [(1.0, 1.5), (1.5, 2.0), (2.0, 3.16)]
 
 
+def test_many_words_without_a_token_displace_none_that_has_one():
+    transcript = with_times(written("a 1 2 3 b 4 5"), [Token(0, 0, 1), Token(1, 8, 9)], [(1, 1.5), (3, 3.5)], 8)
+    assert [(word.start_s, word.end_s) for word in transcript.words] == [
+        *((1.0, 1.5), (1.5, 2.0), (2.0, 2.5), (2.5, 3.0)),
+        *((3.0, 3.5), (3.5, 4.5), (4.5, 5.5)),
+    ]
+
+
 def test_a_character_that_the_model_does_not_have_is_its_small_or_its_simplified_one(by_characters):
     tokens = by_characters._vocabulary.tokens("Gä馬")
     assert [(CHARACTERS[token.id], token.char_start) for token in tokens] == [("g", 0), ("马", 2)]
