@@ -38,6 +38,7 @@ def locate(settings: Settings) -> Settings:
         if NONE in (models.whisper, models.identifier)
         else _whole_whisper("--identifier", _locate("--identifier", models.identifier)),
         parakeet=NONE if models.parakeet == NONE else str(locate_parakeet(models.parakeet)),
+        aligner=NONE if models.aligner == NONE else str(locate_nemo("--aligner", models.aligner)),
         base_model=str(locate_base_model(models.base_model)),
         adapters=str(_adapters(models.adapters, settings.tagger)),
     )
@@ -53,12 +54,23 @@ def locate(settings: Settings) -> Settings:
 
 
 def locate_parakeet(name: str) -> Path:
+    """Locate a Parakeet, see ``locate_nemo``."""
+    return locate_nemo("--parakeet", name)
+
+
+def locate_nemo(option: str, name: str) -> Path:
     """Locate a ``.nemo`` file by its path, its folder or its hub name.
 
     Raises:
         UserError: It is missing; the message says how to get it.
     """
-    return _nemo_file(_locate("--parakeet", name), name)
+    path = _locate(option, name)
+    if path.is_file():
+        return path
+    found = sorted(path.glob("*.nemo"))
+    if len(found) != 1:
+        raise UserError(f"{option} {name}: {len(found)} .nemo files in {path}, not one: give the file itself.")
+    return found[0]
 
 
 def locate_base_model(name: str) -> Path:
@@ -120,15 +132,6 @@ def _whole_whisper(option: str, path: Path) -> str:
         if not (path / file).is_file():
             raise UserError(f"{option} {path} lacks {file}: copy the model's folder whole.")
     return str(path)
-
-
-def _nemo_file(path: Path, name: str) -> Path:
-    if path.is_file():
-        return path
-    found = sorted(path.glob("*.nemo"))
-    if len(found) != 1:
-        raise UserError(f"--parakeet {name}: {len(found)} .nemo files in {path}, not one: give the file itself.")
-    return found[0]
 
 
 def groups_without_adapter(settings: Settings) -> list[str]:

@@ -15,8 +15,8 @@ from pipeline import demo
 from pipeline.errors import UserError
 
 NONE = "none"
-"""Value of the settings ``adapters``, for tagging with the base model and few-shot turns only, and ``parakeet``, for
-Whisper's transcripts in both languages."""
+"""Value of the settings ``adapters``, for tagging with the base model and few-shot turns only, ``parakeet``, for
+Whisper's transcripts in both languages, and ``identifier`` and ``aligner``, for what Whisper itself hears."""
 
 IDENTIFY = "identify"
 """Value of Whisper's setting ``language`` for writing each recording in its own."""
@@ -37,6 +37,10 @@ class Models:
     parakeet: str = "nvidia/parakeet-tdt-0.6b-v2"
     """Parakeet TDT model that transcribes English: a .nemo file or a hub name. `none`: Whisper's
     transcripts stay; it should then have --whisper.language identify."""
+
+    aligner: str = NONE
+    """CTC model that times the words of Whisper's transcripts: a .nemo file or a hub name. `none`: Whisper's
+    cross-attention does."""
 
     base_model: str = "meta-llama/Llama-3.2-3B-Instruct"
     """Causal language model that tags, with or without adapters: a Transformers folder or a hub name."""
@@ -241,7 +245,7 @@ class Settings:
 
 def without_recognition(settings: Settings) -> Settings:
     """Return the settings of a run that is given its transcripts: no ASR model is looked for."""
-    return replace(settings, models=replace(settings.models, whisper=NONE, parakeet=NONE))
+    return replace(settings, models=replace(settings.models, whisper=NONE, parakeet=NONE, aligner=NONE))
 
 
 def check(settings: Settings) -> None:

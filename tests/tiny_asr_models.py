@@ -138,6 +138,34 @@ def build_parakeet(file: Path, seed: int = 0) -> None:
         model.save_to(str(file))
 
 
+def build_ctc(file: Path, characters: str = "", seed: int = 0) -> None:
+    """Build a CTC model over a FastConformer of two layers and write it as a .nemo file.
+
+    Args:
+        file: Where it goes; the name ends in .nemo.
+        characters: Its vocabulary. Without any, the pieces of a tokenizer of both languages.
+        seed: Seed of the weights.
+    """
+    import torch
+    from nemo.collections.asr.models import EncDecCTCModel, EncDecCTCModelBPE
+    from nemo.utils import logging
+    from omegaconf import OmegaConf
+
+    logging.set_verbosity(logging.ERROR)
+    with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
+        config = parakeet_config(folder)
+        kept = ("sample_rate", "preprocessor", "encoder") + (() if characters else ("tokenizer",))
+        head = {"feat_in": 64, "num_classes": len(characters) or -1, "vocabulary": list(characters)}
+        config = {name: config[name] for name in kept} | {
+            "decoder": {"_target_": "nemo.collections.asr.modules.ConvASRDecoder", **head}
+        }
+        if not characters:
+            write_sentencepiece(Path(folder), SENTENCES, 240)
+        torch.manual_seed(seed)
+        model = (EncDecCTCModel if characters else EncDecCTCModelBPE)(cfg=OmegaConf.create(config))
+        model.save_to(str(file))
+
+
 def _steer_parakeet(model: Any) -> None:
     """Make random weights write like Parakeet: words that hang on what is heard, blanks between, steps in time."""
     import torch

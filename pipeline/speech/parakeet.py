@@ -1,6 +1,7 @@
 """Parakeet, NVIDIA's FastConformer-TDT model for English, through NeMo."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,14 +24,9 @@ class Parakeet:
 
     def __init__(self, model: str, settings: ParakeetSettings, device: str | None = None):
         import torch
-        from nemo.collections.asr.models import ASRModel
-        from nemo.utils import logging
 
-        logging.set_verbosity(logging.ERROR)
         self._batch_seconds = settings.batch_seconds
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self._model = ASRModel.restore_from(model, map_location=torch.device(device))
-        self._model.to(getattr(torch, settings.dtype)).eval()
+        self._model = load_nemo(model, device).to(getattr(torch, settings.dtype))
 
     def transcribe(self, batch: Sequence[np.ndarray]) -> list[Transcript]:
         """Transcribe segments (float32, mono, 16 kHz, at least 0.1 s), one transcript each, in order."""
@@ -49,6 +45,22 @@ class Parakeet:
             )
             for hypothesis, audio in zip(hypotheses, batch, strict=True)
         ]
+
+
+def load_nemo(model: str, device: str | None = None) -> Any:
+    """Load an ASR model of NeMo for inference, and keep NeMo's warnings quiet.
+
+    Args:
+        model: A .nemo file.
+        device: ``cuda`` or ``cpu``. By default, the GPU if there is one.
+    """
+    import torch
+    from nemo.collections.asr.models import ASRModel
+    from nemo.utils import logging
+
+    logging.set_verbosity(logging.ERROR)
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return ASRModel.restore_from(model, map_location=torch.device(device)).eval()
 
 
 def pieces_of(text: str, words: Sequence[dict]) -> list[Piece]:

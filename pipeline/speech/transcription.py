@@ -42,7 +42,7 @@ class Transcription:
 
 
 def load_whisper(settings: Settings) -> Writer:
-    """Load Whisper with the library, on the device and in the way that the settings choose."""
+    """Load Whisper with the library, on the device and in the way that the settings choose, and its aligner."""
     from pipeline.speech.identifier import check_identifier, load_identifier
     from pipeline.speech.whisper import load_whisper as load
 
@@ -54,12 +54,16 @@ def load_whisper(settings: Settings) -> Writer:
     if leaves_english or settings.whisper.language == IDENTIFY:
         identifier = model if name == NONE else load_identifier(name, settings.whisper, device)
         check_identifier(identifier, settings.models)
-    router = Router(model, settings.whisper, identifier, leaves_english)
-    if not settings.whisper.traditional:
-        return router
-    from pipeline.speech.traditional import Traditional
+    writer: Writer = Router(model, settings.whisper, identifier, leaves_english)
+    if settings.whisper.traditional:
+        from pipeline.speech.traditional import Traditional
 
-    return Traditional(router)
+        writer = Traditional(writer)
+    if settings.models.aligner != NONE:
+        from pipeline.speech.alignment import Aligned, Aligner
+
+        writer = Aligned(writer, Aligner(settings.models.aligner, device))
+    return writer
 
 
 def load_parakeet(settings: Settings) -> Transcriber:

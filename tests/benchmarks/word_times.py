@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.word_times                     the demo's models on its clips, whose times are exact
     python -m tests.benchmarks.word_times --whisper FOLDER    that Whisper on ../shared/speech/words
+    python -m tests.benchmarks.word_times --aligner FILE      the same words with and without forced alignment
 
 Words that are recognised right are compared, in order; off is the absolute difference in seconds.
 """
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -22,6 +24,7 @@ from pipeline.demo import CLIPS
 from pipeline.files import write_json
 from pipeline.scoring.normalise import normalise
 from pipeline.settings import NONE, PROFILES, Models, Settings
+from pipeline.speech.alignment import Aligner
 from pipeline.speech.audio import decode
 from pipeline.speech.transcription import Transcription
 from pipeline.speech.words import Transcript
@@ -36,6 +39,9 @@ class Options:
 
     whisper: str = ""
     """Whisper in CTranslate2's format, for real speech; without it, the demo's models hear the demo's clips."""
+
+    aligner: str = ""
+    """CTC model that aligns what Whisper wrote, and what Parakeet wrote too; a .nemo file."""
 
     json: Path | None = None
     """File for the figures."""
@@ -74,24 +80,38 @@ def offs(true: Sequence[TimedWord], heard: Transcript) -> list[tuple[float, floa
     return found
 
 
+def quantiles(found: Sequence[tuple[float, float]]) -> list[list[float]]:
+    """Return the median and the 90th percentile of the starts, and those of the ends."""
+    both: list[list[float]] = np.quantile(np.array(found), [0.5, 0.9], axis=0).T.round(3).tolist()
+    return both
+
+
 def main(options: Options) -> None:
     """Measure, print and write; see the module."""
     settings = settings_of(options)
     transcribe = Transcription(settings)
-    by_language: dict[str, list[tuple[float, float]]] = {}
-    count = 0
+    aligner = Aligner(options.aligner) if options.aligner else None
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    count = right = 0
     for file, words in true_words(options):
-        (transcript,) = transcribe([decode(file, settings.decoding).samples])
+        samples = decode(file, settings.decoding).samples
+        (transcript,) = transcribe([samples])
+        times = {"recognizer": transcript}
+        if aligner:
+            (times["aligner"],) = aligner.align([samples], [transcript])
+        for source, timed in times.items():
+            found.setdefault(transcript.language, {}).setdefault(source, []).extend(offs(words, timed))
         count += len(words)
-        by_language.setdefault(transcript.language, []).extend(offs(words, transcript))
-    table = Table("language", "words", "start: median", "90 %", "end: median", "90 %", box=None)
-    figures = {}
-    for language, found in sorted(by_language.items()):
-        quantiles = np.quantile(np.array(found), [0.5, 0.9], axis=0).T.round(3).tolist()
-        figures[language] = {"words": len(found), "start_s": quantiles[0], "end_s": quantiles[1]}
-        table.add_row(language, str(len(found)), *(f"{second:.3f}" for pair in quantiles for second in pair))
+        right += len(offs(words, transcript))
+    table = Table("language", "times by", "words", "start: median", "90 %", "end: median", "90 %", box=None)
+    figures: dict[str, dict[str, Any]] = {}
+    for language, by_source in sorted(found.items()):
+        for source, some in by_source.items():
+            start_s, end_s = quantiles(some)
+            figures.setdefault(language, {})[source] = {"words": len(some), "start_s": start_s, "end_s": end_s}
+            table.add_row(language, source, str(len(some)), *(f"{second:.3f}" for second in (*start_s, *end_s)))
     Console().print(table)
-    Console().print(f"{sum(map(len, by_language.values()))} of {count} words were recognised right.")
+    Console().print(f"{right} of {count} words were recognised right.")
     if options.json:
         write_json(str(options.json), figures)
 

@@ -29,15 +29,18 @@ def test_folders_and_files_become_absolute_paths(tiny_settings, monkeypatch):
 
 
 def test_models_that_are_not_used_are_not_looked_for(tiny_settings):
-    settings = without_recognition(with_model(tiny_settings, whisper="/nowhere", parakeet="/nowhere"))
+    settings = without_recognition(
+        with_model(tiny_settings, whisper="/nowhere", parakeet="/nowhere", aligner="/nowhere")
+    )
     found = locate(with_model(settings, adapters="none")).models
-    assert (found.whisper, found.parakeet, found.adapters) == ("none", "none", "none")
+    assert (found.whisper, found.parakeet, found.aligner, found.adapters) == ("none",) * 4
     assert set(sha256(found)) == {"base_model"} and set(settings.pools) == {"tagger"}
 
 
 def test_a_folder_with_one_nemo_file_stands_for_the_file(tiny_settings, tmp_path):
     (tmp_path / "p.nemo").write_bytes(b"")
     assert locate(with_model(tiny_settings, parakeet=str(tmp_path))).models.parakeet == str(tmp_path / "p.nemo")
+    assert locate(with_model(tiny_settings, aligner=str(tmp_path))).models.aligner == str(tmp_path / "p.nemo")
     (tmp_path / "q.nemo").write_bytes(b"")
     with pytest.raises(UserError, match=r"--parakeet .*2 \.nemo files"):
         locate(with_model(tiny_settings, parakeet=str(tmp_path)))
