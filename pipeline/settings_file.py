@@ -3,31 +3,34 @@
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from pipeline.errors import UserError
+from pipeline.settings import Settings, check
 
 
-def read_settings(path: Path, settings: Any) -> Any:
+def read_settings(path: Path, settings: Settings) -> Settings:
     """Read a YAML file of settings.
 
     Args:
         path: The file. What it has by entity group or type adds to what the settings have.
-        settings: A dataclass, with the values that the file does not name.
-
-    Returns:
-        The same dataclass with the values of the file.
+        settings: The values that the file does not name.
 
     Raises:
         UserError: The file cannot be read, or a key or a value in it is none of a setting.
     """
     from pipeline.tagging.entity_groups import read_yaml
 
-    return _over(f"--settings {path}", "", read_yaml(path), settings)
+    new: Settings = _over(f"--settings {path}", "", read_yaml(path), settings)
+    try:
+        check(new)
+    except UserError as error:
+        raise UserError(f"--settings {path}: {error}") from None
+    return new
 
 
 def without_mappings(settings: Any) -> Any:
@@ -69,7 +72,7 @@ def _over(file: str, prefix: str, content: Any, settings: Any) -> Any:
             new[key] = _over(file, f"{prefix}{key}.", value, before)
             continue
         try:
-            new[key] = TypeAdapter(types[key]).validate_python(value, strict=types[key] in (bool, int, float, str))
+            new[key] = TypeAdapter(types[key]).validate_python(value, strict=Path not in get_args(types[key]))
         except ValidationError as error:
             reason = error.errors()[0]["msg"].replace("Input", "it")
             raise UserError(f"{file}: {prefix}{key} {value!r}: {reason}.") from None

@@ -68,9 +68,9 @@ def draw(calibrated: Calibrated, recall: float) -> bytes:
             linewidth=2 if name == ALL else 1,
             label=name if place < _NAMED else None,
         )
-        chosen = share(here.recall, name), share(here.precision, name)
-        if None not in chosen:
-            axes.plot(*chosen, color=colour, marker="o", markersize=7, linestyle="none")
+        at, precision = share(here.recall, name), share(here.precision, name)
+        if at is not None and precision is not None:
+            axes.plot(at, precision, color=colour, marker="o", markersize=7, linestyle="none")
     axes.axvline(recall, color="grey", linestyle="--", label=f"wanted: {recall:g}")
     axes.legend(loc="lower left", fontsize="small")
     axes.grid(alpha=0.3)

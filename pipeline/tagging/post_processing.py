@@ -17,14 +17,13 @@ from pipeline.tagging.rules import Rule, apply_rules, load_rules
 
 
 class PostProcessor:
-    """Adds entities found by patterns, calibrates confidences, selects which ones to keep, adds their other mentions, and the times of all.
+    """Adds entities found by patterns, calibrates confidences, selects what to keep, adds other mentions and the times.
 
     Args:
         settings: The settings ``patterns``, ``calibration``, ``thresholds``, ``rules`` and ``repeats`` are used.
 
     Raises:
-        UserError: The file with patterns or with rules is malformed, or a rule, a shift or a threshold is for an unknown
-            type.
+        UserError: The file with patterns or rules is malformed, or a rule, shift or threshold is for an unknown type.
     """
 
     def __init__(self, settings: TaggerSettings):
