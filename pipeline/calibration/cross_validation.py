@@ -11,7 +11,7 @@ from pipeline.calibration.thresholds import ALL, Dials, Times
 from pipeline.errors import UserError
 from pipeline.settings import CalibrationSettings
 
-_MARGINS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_MARGINS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
 """Parts of what may be lost that a fit gives up, so that recordings that it does not know lose no more than asked."""
 
 
@@ -82,10 +82,11 @@ def calibrate(recordings: Sequence[Recording], recall: float, folds: int, seed: 
     new = [one.calibrated(turns[part[row]]) for row, some in enumerate(found) for one in some]
     dials = thresholds.dials(recordings, recall)
 
+    views = [[recording.calibrated(turn) for recording in recordings] for turn in turns]
     aim, held_out = recall, None
     for margin in _MARGINS:
         aim = recall + margin * (1 - recall)
-        held_out = _held_out(recordings, part, turns, dials, aim)
+        held_out = _held_out(views, part, dials, aim)
         if (thresholds.share(held_out.recall, ALL) or 0.0) >= recall:
             break
     assert held_out is not None
@@ -111,15 +112,13 @@ def operation(recordings: Sequence[tuple[Recording, dict[str, float]]], dials: D
     )
 
 
-def _held_out(
-    recordings: Sequence[Recording], part: np.ndarray, turns: Sequence[CalibrationSettings], dials: Dials, aim: float
-) -> Operation:
+def _held_out(views: Sequence[Sequence[Recording]], part: np.ndarray, dials: Dials, aim: float) -> Operation:
+    """Judge each fold by thresholds from the others, on recordings as the probabilities of the others have them."""
     new: list[tuple[Recording, dict[str, float]]] = []
-    for fold, calibration in enumerate(turns):
-        now = [recording.calibrated(calibration) for recording in recordings]
-        known = [recording for recording, of in zip(now, part, strict=True) if of != fold]
+    for fold, view in enumerate(views):
+        known = [recording for recording, of in zip(view, part, strict=True) if of != fold]
         of_types = dials.by_type(thresholds.fit(known, dials, aim))
-        new += [(recording, of_types) for recording, of in zip(now, part, strict=True) if of == fold]
+        new += [(recording, of_types) for recording, of in zip(view, part, strict=True) if of == fold]
     return operation(new, dials)
 
 
