@@ -13,6 +13,7 @@ import tyro
 from pipeline.errors import UserError
 from pipeline.files import absolute
 from pipeline.settings import PROFILES, Models, Settings
+from pipeline.settings_file import read_settings, with_mappings, without_mappings
 
 Job = TypeVar("Job")
 
@@ -22,6 +23,7 @@ class Profile:
     """What is parsed first: the other options' defaults depend on it."""
 
     profile: str = "demo"
+    settings: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +51,8 @@ def run_job(job: Callable[[list[str]], None]) -> None:
 def parse(job: type[Job], arguments: list[str], prog: str, profiles: Mapping[str, Any] = _INFERENCE) -> Job:
     """Parse a job's options; ``--profile`` chooses the values of the settings that the others override.
 
+    Of inference, ``--settings`` names a file with values that override those of the profile, if the job has the option.
+
     Args:
         job: A dataclass with the fields ``profile`` and ``settings``.
         arguments: The command line's arguments.
@@ -56,20 +60,25 @@ def parse(job: type[Job], arguments: list[str], prog: str, profiles: Mapping[str
         profiles: The settings by profile.
 
     Raises:
-        UserError: There is no such profile.
+        UserError: There is no such profile, or the file of settings is malformed.
     """
     chosen, _ = tyro.cli(Profile, args=arguments, add_help=False, return_unknown_args=True)
     if chosen.profile not in profiles:
         raise UserError(
             f"--profile {chosen.profile}: there is no such profile; the profiles are {', '.join(profiles)}."
         )
+    settings = profiles[chosen.profile]
+    if chosen.settings and isinstance(settings, Settings):
+        settings = read_settings(chosen.settings, settings)
     values: dict[str, Any] = {
         field.name: tyro.MISSING
         for field in dataclasses.fields(job)  # type: ignore[arg-type]
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     }
-    default = job(**values | {"profile": chosen.profile, "settings": profiles[chosen.profile]})
-    return tyro.cli(job, prog=prog, args=arguments, default=default, config=(tyro.conf.FlagCreatePairsOff,))
+    # tyro makes an option of each key of a mapping that is not empty, and lets no other key be added.
+    default = job(**values | {"profile": chosen.profile, "settings": without_mappings(settings)})
+    parsed: Any = tyro.cli(job, prog=prog, args=arguments, default=default, config=(tyro.conf.FlagCreatePairsOff,))
+    return dataclasses.replace(parsed, settings=with_mappings(parsed.settings, settings))
 
 
 def check_paths(paths: Mapping[str, str]) -> None:

@@ -51,6 +51,9 @@ class Predict:
     GPU), rtx4090 (the large ones together on a card of 24 GB) or reference (the reference method's settings). The
     defaults shown are those of the profile given."""
 
+    settings_file: Annotated[Path | None, tyro.conf.arg(name="settings")] = None
+    """YAML file with settings, as jobs.calibrate writes it: they override the profile's, and options override them."""
+
     overwrite: bool = False
     """Replace the run that the out folder holds. To go on with an interrupted one, leave it out."""
 
@@ -71,8 +74,7 @@ def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.predict --help``."""
     start = time.perf_counter()
     job = parse(Predict, arguments, "python -m jobs.predict")
-    both = {"--audio": job.audio, "--transcripts": job.transcripts}
-    given = {option: path for option, path in both.items() if path}
+    given = {option: path for option, path in (("--audio", job.audio), ("--transcripts", job.transcripts)) if path}
     if len(given) != 1:
         raise UserError("Give --audio or --transcripts, one of them.")
     if job.audio and job.settings.models.whisper == NONE:
@@ -129,11 +131,10 @@ def main(arguments: list[str]) -> None:
         print("The table failures/ has the reasons; --retry-failed tries these again.")
     confidence, expected = summary["confidence"], job.settings.whisper.expected_confidence
     if confidence is not None and confidence < expected:
+        hint = " For the real models give --profile rtx4090 (see README)." * (job.profile == "demo")
         print(
             f"Whisper's mean confidence is {confidence:.2f}, below --whisper.expected-confidence {expected:g}: these "
-            "recordings do not sound like those that its model learned from."
-            + " For the real models give --profile rtx4090 (see README)."
-            * (job.profile == "demo")
+            f"recordings do not sound like those that its model learned from.{hint}"
         )
 
 

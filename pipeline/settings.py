@@ -167,6 +167,23 @@ class ParakeetSettings:
 
 
 @dataclass(frozen=True)
+class CalibrationSettings:
+    """What makes the confidence of an entity the probability that it is right, as jobs.calibrate fits it.
+
+    A confidence c becomes sigmoid(slope · logit(c) + intercept + shift). The values as they are leave it alone.
+    """
+
+    slope: float = 1.0
+    """Factor of the confidence's logit, above 0."""
+
+    intercept: float = 0.0
+    """What is added to the logit of all entities."""
+
+    shifts: dict[str, float] = field(default_factory=dict)
+    """What is added to the logit of a type as well, or, as `patterns`, of all that patterns found (`PATIENT -0.4`)."""
+
+
+@dataclass(frozen=True)
 class TaggerSettings:
     """How transcripts are tagged."""
 
@@ -214,9 +231,11 @@ class TaggerSettings:
     """Table with the columns recording_id and patient_id, separated by commas or tabs: with repeats run, only mentions
     in recordings of the same patient count."""
 
+    calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
+
     thresholds: dict[str, float] = field(default_factory=dict)
-    """Minimum confidence (0 to 1) by type (`PATIENT 0.3 SET 0.8`). Entities below it are dropped, but stay in the table
-    entities."""
+    """Minimum confidence (0 to 1, calibrated) by type (`PATIENT 0.3 SET 0.8`). Entities below it are dropped, but stay
+    in the table entities."""
 
     pool: Pool = field(default_factory=Pool)
 
@@ -251,7 +270,7 @@ def without_recognition(settings: Settings) -> Settings:
 def check(settings: Settings) -> None:
     """Raise a UserError, which names the option, if a value is out of its range."""
     least = {"batch_size": 1, "beam_size": 1, "silence_dbfs": -math.inf, "log_prob_threshold": -math.inf}
-    least |= {"recordings_at_once": 1, "certainty": 0.5}
+    least |= {"recordings_at_once": 1, "certainty": 0.5, "slope": 0.001, "intercept": -math.inf}
 
     def visit(settings: Any, prefix: str) -> None:
         check_numbers(

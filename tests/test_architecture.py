@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "speech": set(),
     "tagging": {"speech"},
     "scoring": {"speech"},
+    "calibration": {"speech", "tagging", "scoring"},
     "corpus": {"speech", "tagging", "synthetic"},
     "synthetic": {"speech", "tagging"},
     "outputs": {"speech", "tagging", "scoring", "corpus", "synthetic"},

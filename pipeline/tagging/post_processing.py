@@ -7,32 +7,36 @@ from pipeline.errors import UserError
 from pipeline.settings import TaggerSettings
 from pipeline.speech.words import Transcript
 from pipeline.submission import unknown_type
+from pipeline.tagging.calibration import calibrated
 from pipeline.tagging.entities import Entity
 from pipeline.tagging.known_types import known_types
 from pipeline.tagging.mentions import find_mentions
 from pipeline.tagging.overlaps import resolve_overlaps
 from pipeline.tagging.patients import read_patients
-from pipeline.tagging.patterns import find, load_patterns
+from pipeline.tagging.patterns import GROUP, find, load_patterns
 from pipeline.tagging.rules import Rule, apply_rules, load_rules
 
 
 class PostProcessor:
-    """Adds entities found by patterns, selects which ones to keep, adds their other mentions, and the times of all.
+    """Adds entities found by patterns, calibrates confidences, selects what to keep, adds other mentions and the times.
 
     Args:
-        settings: The settings ``patterns``, ``thresholds``, ``rules`` and ``repeats`` are used.
+        settings: The settings ``patterns``, ``calibration``, ``thresholds``, ``rules`` and ``repeats`` are used.
 
     Raises:
-        UserError: The file with patterns or with rules is malformed, or a rule or a threshold is for an unknown type.
+        UserError: The file with patterns or rules is malformed, or a rule, shift or threshold is for an unknown type.
     """
 
     def __init__(self, settings: TaggerSettings):
         self._patterns, self._rules = load_patterns(settings.patterns), load_rules(settings.rules)
-        self._thresholds, self._repeats = settings.thresholds, settings.repeats
+        self._calibration, self._thresholds, self._repeats = settings.calibration, settings.thresholds, settings.repeats
         if settings.patients:
             read_patients(settings.patients)
         known = known_types(settings.groups_file, settings.patterns) | known_types()
         given = {f"--tagger.thresholds {type_}": type_ for type_ in self._thresholds}
+        given |= {
+            f"--tagger.calibration.shifts {type_}": type_ for type_ in settings.calibration.shifts.keys() - {GROUP}
+        }
         given |= {
             f"--tagger.rules, {rule.name}": type_ for rule in self._rules for type_ in (*rule.types, rule.to) if type_
         }
@@ -51,6 +55,7 @@ class PostProcessor:
             All entities with their times, as sorted and marked by ``keep_or_drop``.
         """
         found = [*tagged, *find(self._patterns, transcript.text, transcript.language)]
+        found = [calibrated(self._calibration, entity) for entity in found]
         selected = keep_or_drop(found, transcript.language, self._rules, self._thresholds)
         if self._repeats != "none":
             again = find_mentions(transcript.text, selected)

@@ -1,0 +1,136 @@
+"""jobs.calibrate on the command line: a file that jobs.predict takes, figures and a picture, and no text."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from jobs import calibrate
+from jobs.command_line import parse
+from jobs.predict import Predict
+from pipeline import EntityFinder, tables
+from pipeline.calibration.candidates import pair
+from pipeline.calibration.cross_validation import calibrate as fit
+from pipeline.calibration.cross_validation import operation
+from pipeline.calibration.thresholds import ALL, share
+from pipeline.errors import UserError
+from pipeline.settings import PROFILES, CalibrationSettings, Settings, TaggerSettings
+from pipeline.speech.words import Transcript, Word
+from pipeline.submission import Submission
+from pipeline.synthetic import corpus
+from tests.made_up_findings import findings
+
+BIAS = {"names": 2.0, "times": 1.0}
+BIASED = TaggerSettings(opening_bias=BIAS)
+
+
+def written(folder: Path, tagger: TaggerSettings = BIASED) -> list[str]:
+    """Write a run and its reference, and return the options that name them."""
+    found, wanted = findings(300, 1)
+    ids = [str(number) for number in range(1, 301)]
+    transcripts = [{"recording_id": i, "language": "en", "text": "Secret", "words": [], "recognizer": ""} for i in ids]
+    for name, rows in (("run", found), ("reference", wanted)):
+        tables.write(tables.from_rows(rows, tables.ENTITIES), f"{folder}/{name}/entities")
+        tables.write(tables.from_rows(transcripts, tables.TRANSCRIPTS), f"{folder}/{name}/transcripts")
+    state = {"settings": asdict(Settings(tagger=tagger))}
+    (folder / "run" / "run.json").write_text(json.dumps(state, default=str), encoding="utf-8")
+    return ["--run", f"{folder}/run", "--reference", f"{folder}/reference", "--out", f"{folder}/own.yaml"]
+
+
+def test_what_it_writes_is_taken_by_predict_and_holds_no_text(tmp_path, capsys):
+    calibrate.main(written(tmp_path))
+    settings = parse(Predict, ["--out", "out", "--settings", f"{tmp_path}/own.yaml"], "predict").settings.tagger
+    assert settings.opening_bias == BIAS
+    assert settings.calibration != CalibrationSettings()
+    assert set(settings.thresholds) == {"PATIENT", "DATE", "CITY"}
+    figures = json.loads((tmp_path / "own.json").read_text(encoding="utf-8"))
+    assert figures["confidences"]["after"]["brier"] < figures["confidences"]["before"]["brier"]
+    assert figures["time"][ALL]["recall_held_out"] >= 0.98
+    assert figures["time"][ALL]["precision_held_out"] > figures["time"][ALL]["precision_everything"]
+    assert (tmp_path / "own.png").read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    for word in ("PATIENT", "held out", "expected calibration error", "Brier score", "jobs.predict --settings"):
+        assert word in printed
+    for text in (printed, *((tmp_path / f"own.{kind}").read_text(encoding="utf-8") for kind in ("yaml", "json"))):
+        assert "Secret" not in text
+
+
+def test_a_recall_out_of_reach_is_said_with_the_types_the_most_and_what_to_do(tmp_path, capsys):
+    options = written(tmp_path)
+    found, _ = findings(300, 1)
+    some = [row for row in found if row["type"] != "PATIENT" or int(row["recording_id"]) % 2]
+    tables.write(tables.from_rows(some, tables.ENTITIES), f"{tmp_path}/run/entities")
+    calibrate.main(options)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "A recall of 0.98 is out of reach even with everything kept, which covers" in printed
+    assert "% of PATIENT" in printed and "--tagger.opening-bias names 4" in printed
+    assert yaml.safe_load((tmp_path / "own.yaml").read_text())["tagger"]["thresholds"]["PATIENT"] == 0.0
+
+
+def test_recordings_that_the_run_lacks_are_counted_and_left_out(tmp_path, capsys):
+    options = written(tmp_path)
+    rows = tables.read(f"{tmp_path}/run/transcripts", tables.TRANSCRIPTS)
+    tables.write(rows.slice(10), f"{tmp_path}/run/transcripts")
+    calibrate.main(options)
+    assert "10 recordings of the reference are not in the run" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--recall", "1.2"], "--recall 1.2: give a number from 0.5 to 1."),
+        (["--folds", "1"], "--folds 1: give a number from 2 to 100."),
+        (["--out", "own.txt"], "--out own.txt: give a file that ends with .yaml."),
+        (["--run", "jobs"], "--run jobs holds no finished run: give the out folder of jobs.predict."),
+    ],
+)
+def test_a_mistake_is_one_sentence(tmp_path, options, sentence):
+    with pytest.raises(UserError) as refused:
+        calibrate.main([*written(tmp_path), *options])
+    assert str(refused.value) == sentence
+
+
+def test_a_run_with_calibrated_confidences_is_refused(tmp_path):
+    options = written(tmp_path, TaggerSettings(calibration=CalibrationSettings(slope=0.7)))
+    with pytest.raises(UserError, match="has calibrated confidences"):
+        calibrate.main(options)
+
+
+@pytest.mark.slow
+def test_on_the_demos_held_out_clips_half_of_them_calibrates_the_other():
+    """What is said in the 600 clips, with made-up times of words: the tagger alone, without its sound."""
+    drawn = corpus.utterances({"train1": 6000, "train2": 6000, "valid": 300, "test": 600}, 2025)["test"]
+    transcripts = [Transcript(one.sentence.text, _words(one.sentence.text), tables.GOLD) for one in drawn]
+    demo = PROFILES["demo"]
+    bias = dict.fromkeys(("names", "profession", "care", "addresses", "times", "identifiers"), 2.0)
+    find = EntityFinder(replace(demo, tagger=replace(demo.tagger, opening_bias=bias)))
+    found, wanted = [], []
+    for one, transcript, entities in zip(drawn, transcripts, find(transcripts), strict=True):
+        found += [entity.to_row() | {"recording_id": one.recording_id} for entity in entities]
+        for span in one.sentence.spans:
+            start_s, end_s = transcript.times(span.char_start, span.char_end)
+            label = {"recording_id": one.recording_id, "type": span.type, "group": "", "source": "gold", "kept": True}
+            wanted.append(label | {"text": "", "start_s": start_s, "end_s": end_s})
+    run = {
+        "entities": tables.from_rows(found, tables.ENTITIES),
+        "transcripts": tables.from_rows(
+            [t.to_row() | {"recording_id": one.recording_id} for one, t in zip(drawn, transcripts, strict=True)],
+            tables.TRANSCRIPTS,
+        ),
+    }
+    ids = {one.recording_id: "" for one in drawn}
+    reference = Submission("", ids, tables.from_rows(wanted, tables.ENTITIES), False)
+    recordings, _ = pair(run, reference)
+    halves = [[one for place, one in enumerate(recordings) if (place // 2) % 2 == half] for half in (0, 1)]
+    fitted = fit(halves[0], 0.98, folds=5, seed=1126)
+    others = [(one.calibrated(fitted.calibration), fitted.thresholds) for one in halves[1]]
+    reached = operation(others, fitted.dials)
+    assert share(reached.recall, ALL) == pytest.approx(0.98, abs=0.01)
+    assert share(reached.precision, ALL) > 0.97
+
+
+def _words(text: str) -> list[Word]:
+    """Give each character a twentieth of a second."""
+    return [Word(character, n, n + 1, n / 20, (n + 1) / 20, None) for n, character in enumerate(text)]
