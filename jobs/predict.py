@@ -141,8 +141,7 @@ def main(arguments: list[str]) -> None:
 def _given_files(settings: Settings) -> dict[str, str]:
     """Options that name a file or folder of this machine; a model may also be a hub name."""
     options = {f"--{name.replace('_', '-')}": path for name, path in asdict(settings.models).items()}
-    tagger = settings.tagger
-    files = {name: getattr(tagger, name) for name in ("groups_file", "rules", "patterns", "patients")}
+    files = {name: getattr(settings.tagger, name) for name in ("groups_file", "rules", "patterns", "patients")}
     options |= {f"--tagger.{name.replace('_', '-')}": str(path) for name, path in files.items() if path}
     return {option: path for option, path in options.items() if Path(path).exists()}
 
