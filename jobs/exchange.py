@@ -8,7 +8,7 @@ python -m jobs.exchange from-transcriptions --file FILE --out FOLDER
 
 import json
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import tyro
@@ -20,6 +20,7 @@ from pipeline.files import absolute, check_file, write_text
 from pipeline.out_folder import OutFolder
 from pipeline.outputs import label_studio, transcriptions
 from pipeline.run_folder import read_run
+from pipeline.tagging.known_types import known_types
 
 _MADE_HERE = ["recordings", "transcripts", "entities", submission.TASK2]
 
@@ -65,7 +66,7 @@ def to_label_studio(run: str, out: str, audio_url: str | None = None, overwrite:
         print(f"{export.without_span} entities without a place in their transcript were left out.")
 
 
-def from_label_studio(file: str, out: str, overwrite: bool = False) -> None:
+def from_label_studio(file: str, out: str, groups_file: Path | None = None, overwrite: bool = False) -> None:
     """Turn a project of Label Studio, exported as JSON, into a labelled folder for jobs.prepare.
 
     The folder gets task1_answer.txt, task2_answer.txt and the tables recordings, transcripts and entities, from the
@@ -75,10 +76,11 @@ def from_label_studio(file: str, out: str, overwrite: bool = False) -> None:
     Args:
         file: The exported file.
         out: Folder for the results.
+        groups_file: YAML file with entity groups, for types of your own.
         overwrite: Replace the results that the out folder holds.
     """
     check_paths({"--file": file, "--out": out})
-    made, without, lost = label_studio.read(absolute(file))
+    made, without, lost = label_studio.read(absolute(file), known_types(groups_file))
     _write(made, file, out, overwrite)
     print(f"{len(made['transcripts'])} transcripts with {len(made['entities'])} entities: {absolute(out)}")
     if without:

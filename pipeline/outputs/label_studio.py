@@ -2,7 +2,7 @@
 
 import html
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -119,7 +119,7 @@ def task(
     return {"data": about | dict(data), "predictions": [{"model_version": "shi-speech", "result": result}]}
 
 
-def read(path: str) -> tuple[dict[str, pa.Table], int, list[int]]:
+def read(path: str, types: Collection[str]) -> tuple[dict[str, pa.Table], int, list[int]]:
     """Read the latest annotation of each task that has one.
 
     Entities were marked in the text as it was shown, and are transferred to the corrected text. They get their times
@@ -127,13 +127,15 @@ def read(path: str) -> tuple[dict[str, pa.Table], int, list[int]]:
 
     Args:
         path: A project exported as JSON, with tasks made by ``task``.
+        types: The types that an entity may be marked as.
 
     Returns:
         The tables recordings, transcripts and entities; the number of tasks without an annotation; and for each marked
         entity whose words were deleted in the corrected text, the number of its task.
 
     Raises:
-        UserError: The file is no such export, a task does not have that form, or two tasks are for the same recording.
+        UserError: The file is no such export, a task does not have that form, a type is unknown, or two tasks are for
+            the same recording.
     """
     tasks = read_json(path)
     if not isinstance(tasks, list) or not all(isinstance(each, dict) and "annotations" in each for each in tasks):
@@ -160,6 +162,10 @@ def read(path: str) -> tuple[dict[str, pa.Table], int, list[int]]:
             facts = {"path": audio and str(audio), "duration_s": None if seconds is None else float(seconds)}
             recordings[recording_id] = {"recording_id": recording_id} | facts
             transcript, spans = _corrected(data, result)
+            for span in filter(None, spans):
+                if span.type not in types:
+                    unknown = submission.unknown_type(span.type, types)
+                    raise UserError(f"{path}, task {number}: {unknown}. Types of your own are known by --groups-file.")
             lost += [number] * spans.count(None)
             transcripts.append({"recording_id": recording_id} | transcript.to_row())
             found = sorted(filter(None, set(spans)), key=lambda span: (span.char_start, span.char_end, span.type))
@@ -200,8 +206,6 @@ def _corrected(data: Mapping[str, Any], result: Sequence[Mapping[str, Any]]) -> 
 
 def _span(shown: str, value: Mapping[str, Any], type_: str) -> Span:
     """Read a span, whose offsets the browser may have counted in UTF-16 units."""
-    if not submission.TYPE.fullmatch(type_):
-        raise ValueError("a label that is no type")
     start, end = int(value["start"]), int(value["end"])
     marked = value.get("text", shown[start:end])
     if shown[start:end] != marked:

@@ -144,6 +144,15 @@ def test_one_task_alone_is_scored_alone(tmp_path, reference):
     assert not {"entities", "redaction"} & found.keys() and found["transcripts"]["all"]["mer"] == 0
 
 
+def test_types_of_ones_own_are_known_by_their_groups(tmp_path, reference):
+    own = folder(tmp_path / "own", TASK1, "1\tMEDICINE\t0.500\t1.000\taspirin\n")
+    with pytest.raises(UserError, match="there is no type MEDICINE"):
+        score.main(["--reference", own, "--submission", own])
+    groups = tmp_path / "groups.yaml"
+    groups.write_text("drugs: {types: {MEDICINE: a drug}, examples: ['I take <MEDICINE>aspirin</MEDICINE>']}")
+    assert scores_of(tmp_path, own, own, "--groups-file", str(groups))["entities"]["leak_recall"] == 1
+
+
 def test_folders_that_cannot_be_compared_are_refused(tmp_path, reference):
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad" / "entities").mkdir(parents=True)

@@ -135,6 +135,17 @@ def test_a_bad_line_of_task_1_is_an_error_with_file_and_line(tmp_path, content):
         read_task1(str(path))
 
 
+def test_an_unknown_type_is_an_error_that_names_file_line_and_the_nearest_one(tmp_path):
+    path = tmp_path / "task2_answer.txt"
+    path.write_text("1\tDATE\t0.0\t1.0\tMay\n1\tDOKTOR\t0.0\t1.0\tLee\n")
+    for malformed in (None, []):
+        with pytest.raises(
+            UserError, match=r"line 2: there is no type DOKTOR; the nearest is DOCTOR\. .*--groups-file"
+        ):
+            read_task2(str(path), malformed, {"DATE", "DOCTOR", "PATIENT"})
+    assert len(read_task2(str(path), types={"DATE", "DOKTOR"})) == 2
+
+
 def test_a_bad_line_of_task_2_is_an_error_with_file_and_line(tmp_path):
     path = tmp_path / "task2_answer.txt"
     path.write_text("1\tDATE\t0.0\t1.0\tMay\n1\tDATE\tsoon\t1.0\tMay\n")

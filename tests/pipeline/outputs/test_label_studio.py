@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pipeline.errors import UserError
 from pipeline.outputs import label_studio
 from pipeline.speech.words import Piece, transcript_from_pieces
+from pipeline.tagging.known_types import known_types
 
 SAID = transcript_from_pieces([Piece("Mr. Lee in 台北 on May 5", 0, 11)], 11, "whisper")
 TALK = {"recording_id": "7"} | SAID.to_row()
@@ -31,7 +32,7 @@ def annotated(task, result=None, **fields):
 def read(tmp_path, *tasks):
     path = tmp_path / "export.json"
     path.write_text(json.dumps(tasks, ensure_ascii=False), encoding="utf-8")
-    made, without, lost = label_studio.read(str(path))
+    made, without, lost = label_studio.read(str(path), known_types())
     return {name: table.to_pylist() for name, table in made.items()} | {"without": without, "lost": lost}
 
 
@@ -139,7 +140,10 @@ def test_a_file_of_another_form_is_an_error_that_names_the_task_and_no_text(task
         ([annotated(changed(task, recording_id="../7"))], "task 1: its recording_id cannot be"),
         ([annotated(changed(task, recording_id="7\n8"))], "task 1: its recording_id cannot be"),
         ([annotated(changed(task, duration_s="Lee"))], "task 1: it lacks"),
-        ([annotated(task, [region | {"value": region["value"] | {"labels": ["pat ient"]}}])], "task 1: it lacks"),
+        (
+            [annotated(task, [region | {"value": region["value"] | {"labels": ["PATEINT"]}}])],
+            "task 1: .*PATEINT; the nearest is PATIENT",
+        ),
     ):
         with pytest.raises(UserError, match=sentence) as caught:
             read(tmp_path, *tasks)

@@ -1,3 +1,6 @@
+import pytest
+
+from pipeline.errors import UserError
 from pipeline.settings import TaggerSettings
 from pipeline.speech.words import Transcript, Word
 from pipeline.tagging.entities import Entity
@@ -15,6 +18,18 @@ def causes(entities: list[Entity], thresholds: dict[str, float], language: str =
     selected = keep_or_drop(entities, language, RULES, thresholds)
     assert all(found.kept == (found.cause is None) for found in selected)
     return [(found.type, found.cause) for found in selected]
+
+
+def test_a_threshold_or_a_rule_for_an_unknown_type_is_refused_with_the_nearest_one(tmp_path):
+    with pytest.raises(UserError, match=r"--tagger\.thresholds PATEINT: .*the nearest is PATIENT"):
+        PostProcessor(TaggerSettings(thresholds={"DATE": 0.5, "PATEINT": 0.3}))
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(
+        "- {name: titles, languages: [en], types: [DOKTOR], pattern: '^dr$', case: ignore, action: drop, "
+        "examples: {positive: [Dr], negative: [Lee]}}"
+    )
+    with pytest.raises(UserError, match=r"--tagger\.rules, titles: .*the nearest is DOCTOR"):
+        PostProcessor(TaggerSettings(rules=rules))
 
 
 def test_what_is_below_its_types_threshold_is_dropped_with_its_cause():
