@@ -59,7 +59,7 @@ def test_a_file_goes_with_any_profile(tmp_path):
         ("tagger: {treshold: {}}", ": there is no setting tagger.treshold; the nearest is tagger.thresholds."),
         ("tagger: {batch_size: many}", ": tagger.batch_size 'many': it should be a valid integer."),
         ("tagger: {thresholds: {SET: high}}", ": tagger.thresholds {'SET': 'high'}: it should be a valid number."),
-        ("tagger: {repeats: often}", ": tagger.repeats 'often': it should be 'recording' or 'none'."),
+        ("tagger: {repeats: often}", ": tagger.repeats 'often': it should be 'recording', 'run' or 'none'."),
         ("tagger: {thresholds: {SET: 1.5}}", ": --tagger.thresholds: a threshold is a confidence from 0 to 1."),
         ("tagger: {calibration: {slope: 0}}", ": --tagger.calibration.slope 0.0: give a number from 0.001."),
         ("tagger: 3", ", tagger: give settings by name, such as `pool:`."),
