@@ -33,14 +33,13 @@ class PostProcessor:
         if settings.patients:
             read_patients(settings.patients)
         known = known_types(settings.groups_file, settings.patterns) | known_types()
-        given = {f"--tagger.thresholds {type_}": type_ for type_ in self._thresholds}
-        given |= {
-            f"--tagger.calibration.shifts {type_}": type_ for type_ in settings.calibration.shifts.keys() - {GROUP}
-        }
-        given |= {
-            f"--tagger.rules, {rule.name}": type_ for rule in self._rules for type_ in (*rule.types, rule.to) if type_
-        }
-        for where, type_ in given.items():
+        shifted = settings.calibration.shifts.keys() - {GROUP}
+        given = [(f"--tagger.thresholds {type_}", type_) for type_ in self._thresholds]
+        given += [(f"--tagger.calibration.shifts {type_}", type_) for type_ in shifted]
+        given += [
+            (f"--tagger.rules, {rule.name}", type_) for rule in self._rules for type_ in (*rule.types, rule.to) if type_
+        ]
+        for where, type_ in given:
             if type_ not in known:
                 raise UserError(f"{where}: {unknown_type(type_, known)}.")
 

@@ -25,7 +25,7 @@ def test_a_threshold_or_a_rule_for_an_unknown_type_is_refused_with_the_nearest_o
         PostProcessor(TaggerSettings(thresholds={"DATE": 0.5, "PATEINT": 0.3}))
     rules = tmp_path / "rules.yaml"
     rules.write_text(
-        "- {name: titles, languages: [en], types: [DOKTOR], pattern: '^dr$', case: ignore, action: drop, "
+        "- {name: titles, languages: [en], types: [DOKTOR, DATE], pattern: '^dr$', case: ignore, action: drop, "
         "examples: {positive: [Dr], negative: [Lee]}}"
     )
     with pytest.raises(UserError, match=r"--tagger\.rules, titles: .*the nearest is DOCTOR"):
