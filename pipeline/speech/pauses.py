@@ -47,7 +47,7 @@ def unwritten(segment: Segment, transcript: Transcript, speech: Sequence[Segment
     Args:
         segment: A segment of a recording.
         transcript: What was written of it.
-        speech: The recording's stretches of speech.
+        speech: The stretches of speech that overlap it.
 
     Returns:
         The segment from the last word on, if there are at least two seconds of speech behind it.

@@ -4,6 +4,7 @@ Stretches go together as in WhisperX (Bain et al., 2023), but never across a cha
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from pipeline.speech.audio import SAMPLE_RATE
@@ -16,6 +17,12 @@ _LEAST = 0.005  # probability of a language
 def fits(samples: int) -> bool:
     """Return whether a recording of so many samples is transcribed as a whole."""
     return samples <= WINDOW_S * SAMPLE_RATE
+
+
+def within(segment: Segment, speech: Sequence[Segment]) -> Sequence[Segment]:
+    """Return the stretches of speech, of a recording's in order, that overlap a segment."""
+    first = bisect_right(speech, segment.start, key=lambda stretch: stretch.end)
+    return speech[first : bisect_left(speech, segment.end, key=lambda stretch: stretch.start)]
 
 
 def put_together(speech: Sequence[Segment], english: Sequence[float]) -> tuple[list[Segment], list[float]]:

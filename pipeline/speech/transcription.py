@@ -9,7 +9,7 @@ from pipeline.settings import IDENTIFY, NONE, Settings
 from pipeline.speech.language import language_of
 from pipeline.speech.pauses import out_of_pauses, unwritten
 from pipeline.speech.routing import Router
-from pipeline.speech.segments import fits, put_together
+from pipeline.speech.segments import fits, put_together, within
 from pipeline.speech.voice import Segment, find_speech
 from pipeline.speech.words import Transcriber, Transcript, Writer
 
@@ -95,7 +95,7 @@ def transcribe(
     while latest:
         rests = []
         for (row, segment), transcript in latest.items():
-            if rest := unwritten(segment, transcript, speech[row]):
+            if rest := unwritten(segment, transcript, within(segment, speech[row])):
                 written[row, Segment(segment.start, rest.start)] = written.pop((row, segment))
                 rests.append((row, rest))
         latest = _written(whisper, batch, speech, rests)
@@ -134,7 +134,8 @@ def _written(
     written = whisper.transcribe([batch[row][segment.start : segment.end] for row, segment in places], english)
     return {
         (row, segment): out_of_pauses(
-            transcript, [(each.start_s - segment.start_s, each.end_s - segment.start_s) for each in speech[row]]
+            transcript,
+            [(each.start_s - segment.start_s, each.end_s - segment.start_s) for each in within(segment, speech[row])],
         )
         for (row, segment), transcript in zip(places, written, strict=True)
     }

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.speech.audio import SAMPLE_RATE
-from pipeline.speech.segments import put_together, spoken_languages
+from pipeline.speech.segments import put_together, spoken_languages, within
 from pipeline.speech.voice import WINDOW_S, Segment
 
 
@@ -18,6 +18,22 @@ def test_neighbours_in_one_language_go_together_up_to_the_window():
     segments, english = put_together(speech, [0.1, 0.0, 0.0, 0.0, 0.0])
     assert segments == stretches((0, 29.5), (30, 42), (70, 71))
     assert english == pytest.approx([0.1 * 12 / 27.5, 0.0, 0.0]), "the mean over their time"
+
+
+@pytest.mark.parametrize(
+    ("segment", "found"),
+    [
+        ((4, 9), (1, 3)),
+        ((3, 4), (0, 0)),
+        ((0, 20), (0, 4)),
+        ((7, 7.5), (1, 2)),
+        ((2.5, 4.5), (0, 2)),
+        ((15, 20), (0, 0)),
+    ],
+)
+def test_the_speech_of_a_segment_is_what_overlaps_it(segment, found):
+    speech = stretches((0, 3), (4, 7.5), (8, 11), (12, 15))
+    assert within(*stretches(segment), speech) == speech[slice(*found)]
 
 
 def test_a_change_of_the_language_ends_a_segment():
