@@ -101,16 +101,18 @@ def redact_run(
     paths = [path for path in read["recordings"]["path"].to_pylist() if path]
     if is_within(out, run) or is_within(run, out) or any(is_within(path, out) for path in paths):
         raise UserError(f"--out {out} is, holds or lies in the run or its recordings: give a folder of its own.")
+    found = found_entities(read["entities"])
+    types = _types(redaction.types, found)
+    options = {"run": run, "out": out, **asdict(redaction)}
+    made = OutFolder(out, "redact.json", LOG, _MADE_HERE)
+    made.check(overwrite)
     transcribe = None
     if redaction.verify:
         from pipeline.speech.transcription import Transcription
 
         settings = read_settings(run)
         transcribe = Transcription(settings)
-    found = found_entities(read["entities"])
-    types = _types(redaction.types, found)
-    options = {"run": run, "out": out, **asdict(redaction)}
-    OutFolder(out, "redact.json", LOG, _MADE_HERE).begin(options, overwrite)
+    made.begin(options, overwrite)
 
     recordings, withheld = choose(read, [row for row in found if row["type"] in types], schemes)
     copies, failed = _copy_audio(recordings, f"{folder}/audio", Cover(redaction.sound, redaction.padding_s), track)
