@@ -3,10 +3,7 @@
 python -m jobs.calibrate --run RUN --reference FOLDER --recall 0.98 --out FILE.yaml
 """
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import tyro
 
@@ -17,9 +14,9 @@ from pipeline.calibration.cross_validation import calibrate
 from pipeline.calibration.picture import draw
 from pipeline.calibration.results import as_yaml, figures
 from pipeline.errors import UserError
-from pipeline.files import absolute, check_file, filesystem, write_bytes, write_json, write_text
-from pipeline.run_folder import read_run
-from pipeline.settings import CalibrationSettings, check_numbers
+from pipeline.files import absolute, check_file, write_bytes, write_json, write_text
+from pipeline.run_folder import read_run, read_settings
+from pipeline.settings import CalibrationSettings, TaggerSettings, check_numbers
 from pipeline.submission import read_submission
 from pipeline.tagging.known_types import known_types
 
@@ -70,10 +67,9 @@ def main(arguments: list[str]) -> None:
     for file in (job.out, f"{stem}.json", f"{stem}.png"):
         check_file("--out", file, over=True)
     run, tagger = read_run(job.run, ("transcripts", "entities")), _tagger(job.run)
-    if tagger.get("calibration", asdict(CalibrationSettings())) != asdict(CalibrationSettings()):
+    if tagger.calibration != CalibrationSettings():
         raise UserError(f"--run {job.run} has calibrated confidences: give one without --tagger.calibration.")
-    groups_file = Path(tagger["groups_file"]) if tagger.get("groups_file") else None
-    types = known_types(groups_file) | {*run["entities"]["type"].to_pylist()}
+    types = known_types(tagger.groups_file) | {*run["entities"]["type"].to_pylist()}
     reference = read_submission("--reference", job.reference, prefer_tables=True, types=types)
     if reference.entities is None:
         raise UserError(f"--reference {job.reference} has no entities: thresholds are chosen by them.")
@@ -86,8 +82,7 @@ def main(arguments: list[str]) -> None:
     about = (
         f"Settings for jobs.predict by jobs.calibrate: a recall of {job.recall:g}, from {len(recordings)} recordings."
     )
-    bias = tagger.get("opening_bias", {})
-    write_text(absolute(job.out), as_yaml(calibrated, bias, about))
+    write_text(absolute(job.out), as_yaml(calibrated, tagger.opening_bias, about))
     write_json(f"{stem}.json", found)
     write_bytes(f"{stem}.png", draw(calibrated, job.recall))
     print_figures(found)
@@ -95,17 +90,16 @@ def main(arguments: list[str]) -> None:
         print(
             f"Too few entities for a threshold of their own, so they share one: {', '.join(calibrated.dials.sharing)}."
         )
-    print_unreached(found, bias, groups_file)
+    print_unreached(found, tagger.opening_bias, tagger.groups_file)
     print(f"Tag with them: python -m jobs.predict --settings {job.out}")
 
 
-def _tagger(run: str) -> dict[str, Any]:
-    """Return the tagger's settings of a run; empty for tables that jobs.predict did not write."""
-    fs, root = filesystem(absolute(run))
+def _tagger(run: str) -> TaggerSettings:
+    """Return the tagger's settings of a run; the defaults for tables that jobs.predict did not write."""
     try:
-        return json.loads(fs.cat_file(f"{root}/run.json"))["settings"]["tagger"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return {}
+        return read_settings(run).tagger
+    except UserError:
+        return TaggerSettings()
 
 
 if __name__ == "__main__":

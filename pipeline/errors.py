@@ -3,6 +3,7 @@
 import re
 import socket
 import traceback
+from collections.abc import Collection
 from pathlib import Path
 
 
@@ -26,6 +27,14 @@ def without_text(error: Exception) -> str:
 def reason(error: OSError) -> str:
     """Say in the system's words why a file cannot be read or written."""
     return error.strerror or type(error).__name__
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """Return which of the known names is most like another."""
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    return str(process.extractOne(name, sorted(known), scorer=OSA.normalized_similarity)[0])
 
 
 def unwritten(error: OSError) -> str:

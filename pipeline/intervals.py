@@ -45,11 +45,7 @@ def covered_parts(intervals: Sequence[Interval], cover: Iterable[Interval]) -> n
 
 def covered(intervals: Iterable[Interval]) -> int:
     """Return the length of the union of intervals."""
-    total, reached = 0, 0
-    for start, end in sorted(intervals):
-        total += max(0, end - max(start, reached))
-        reached = max(reached, end)
-    return total
+    return sum(end - start for start, end in union(intervals))
 
 
 def shared(first: Iterable[Interval], second: Iterable[Interval]) -> int:

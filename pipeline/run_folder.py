@@ -14,7 +14,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import TypeAdapter
 
 from pipeline import submission, tables
 from pipeline.errors import UserError
@@ -160,6 +159,8 @@ def read_settings(run: str) -> Settings:
     Raises:
         UserError: The folder does not hold them.
     """
+    from pydantic import TypeAdapter
+
     fs, root = filesystem(absolute(run))
     try:
         return TypeAdapter(Settings).validate_python(json.loads(fs.cat_file(f"{root}/run.json"))["settings"])

@@ -5,11 +5,7 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
-from pipeline.errors import UserError
+from pipeline.errors import UserError, nearest
 from pipeline.settings import Settings, check
 
 
@@ -57,6 +53,8 @@ def with_mappings(settings: Any, others: Any) -> Any:
 
 
 def _over(file: str, prefix: str, content: Any, settings: Any) -> Any:
+    from pydantic import TypeAdapter, ValidationError
+
     where = f"{file}, {prefix.removesuffix('.')}".removesuffix(", ")
     known = [each.name for each in fields(settings)]
     if not isinstance(content, Mapping):
@@ -65,8 +63,8 @@ def _over(file: str, prefix: str, content: Any, settings: Any) -> Any:
     new: dict[str, Any] = {}
     for key, value in content.items():
         if key not in known:
-            nearest = process.extractOne(str(key), known, scorer=OSA.normalized_similarity)[0]
-            raise UserError(f"{file}: there is no setting {prefix}{key}; the nearest is {prefix}{nearest}.")
+            best = nearest(str(key), known)
+            raise UserError(f"{file}: there is no setting {prefix}{key}; the nearest is {prefix}{best}.")
         before = getattr(settings, key)
         if is_dataclass(before):
             new[key] = _over(file, f"{prefix}{key}.", value, before)

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
 
 from pipeline import tables
-from pipeline.errors import UserError, reason
+from pipeline.errors import UserError, nearest, reason
 from pipeline.files import absolute, filesystem, open_binary, write_text
 from pipeline.ids import as_id, id_order
 
@@ -29,8 +27,7 @@ TYPE = re.compile(r"[A-Z][A-Z0-9_-]*")
 
 def unknown_type(type_: str, known: Collection[str]) -> str:
     """Say that there is no such type, and which is the nearest."""
-    nearest = process.extractOne(type_.upper(), sorted(known), scorer=OSA.normalized_similarity)[0]
-    return f"there is no type {type_}; the nearest is {nearest}"
+    return f"there is no type {type_}; the nearest is {nearest(type_.upper(), known)}"
 
 
 def write_task1(transcripts: pa.Table, path: str) -> None:

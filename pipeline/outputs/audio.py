@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from pipeline.files import filesystem
+from pipeline.intervals import union
 from pipeline.outputs.sound_writer import FLAC, FFmpegForm, NotWritable, SoundFileForm, open_writer, own_form
 from pipeline.speech.reader import AudioError, open_sound
 
@@ -129,13 +130,7 @@ def _seconds(path: str) -> float:
 def _covered(spans: Sequence[tuple[float, float]], cover: Cover, rate: int) -> list[tuple[int, int]]:
     """Return the ranges of frames to cover, in order and apart from each other."""
     padding = math.ceil(cover.padding_s * rate)
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted((math.floor(a * rate) - padding, math.ceil(b * rate) + padding) for a, b in spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return merged
+    return union((math.floor(a * rate) - padding, math.ceil(b * rate) + padding) for a, b in spans)
 
 
 def _cover(block: np.ndarray, first: int, start: int, end: int, cover: Cover, rate: int) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.outputs.progress import Track
 from pipeline.outputs.redactable import RedactableRecording
-from pipeline.scoring.normalise import mixed_tokens, normalise
+from pipeline.scoring.normalise import tokens_apart
 from pipeline.settings import DecodingSettings
 from pipeline.speech.audio import decode
 from pipeline.speech.words import Transcript
@@ -60,7 +60,7 @@ def still_recognised(
 
 def _is_heard(entity: Entity, recording: RedactableRecording, heard: Transcript) -> bool:
     beside = _said_near(entity, recording.transcript, [(each.char_start, each.char_end) for each in recording.entities])
-    return bool((_said_near(entity, heard) - beside) & Counter(_tokens(entity.text)))
+    return bool((_said_near(entity, heard) - beside) & Counter(tokens_apart(entity.text)))
 
 
 def _said_near(entity: Entity, transcript: Transcript, left_out: Sequence[tuple[int, int]] = ()) -> Counter[str]:
@@ -70,8 +70,4 @@ def _said_near(entity: Entity, transcript: Transcript, left_out: Sequence[tuple[
     kept = [
         word for word in near if not any(word.char_start < end and start < word.char_end for start, end in left_out)
     ]
-    return Counter(token for word in kept for token in _tokens(word.text))
-
-
-def _tokens(text: str) -> list[str]:
-    return mixed_tokens(normalise(text).replace("'", " ")).split()
+    return Counter(token for word in kept for token in tokens_apart(word.text))

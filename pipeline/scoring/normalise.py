@@ -28,6 +28,11 @@ def normalise_entity(text: str) -> str:
     return text.replace(" ", "") if _IDEOGRAPH.search(text) else text
 
 
+def tokens_apart(text: str) -> list[str]:
+    """Return the mixed tokens of a normalised text, parted at apostrophes too: a name also stands in its genitive."""
+    return mixed_tokens(normalise(text).replace("'", " ")).split()
+
+
 def mixed_tokens(text: str) -> str:
     """Put single spaces between the tokens of a text: CJK ideographs, and runs of other characters."""
     return " ".join(WORD.findall(text))

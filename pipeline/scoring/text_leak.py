@@ -3,8 +3,7 @@
 A redacted transcript is that of the submission without the text of its kept entities: without their spans if they have
 them, as in the tables of a run, else, as in task 2, without their text wherever it occurs as whole words. What it
 lacks, as it was not recognised or the recording is missing, does not leak. All texts are compared in mixed tokens (CJK
-ideographs and words) as :func:`pipeline.scoring.normalise.normalise` writes them, but parted at apostrophes too: a name
-also stands in its genitive.
+ideographs and words) as :func:`pipeline.scoring.normalise.tokens_apart` writes them.
 
 * ``entities``: reference entities whose whole text, all its tokens in a row, is left.
 * ``words``: tokens of the reference entities with at least one letter that are left.
@@ -26,7 +25,7 @@ import pyarrow as pa
 from pipeline.intervals import Interval, union
 from pipeline.scoring import bootstrap
 from pipeline.scoring.coverage import Entities
-from pipeline.scoring.normalise import mixed_tokens, normalise
+from pipeline.scoring.normalise import tokens_apart
 
 _MARK = "|"  # in the place of what is redacted; no normalised text has it
 
@@ -102,4 +101,4 @@ def _left(wanted: Sequence[str], entities: Sequence[str], spoken: str, left: str
 
 def _form(text: str) -> str:
     """Return the normalised tokens of a text, each between two spaces, so that only whole tokens are found."""
-    return "".join(f" {token} " for token in mixed_tokens(normalise(text).replace("'", " ")).split())
+    return "".join(f" {token} " for token in tokens_apart(text))
