@@ -277,7 +277,7 @@ def main(options: Options) -> None:
         figures[name] = {
             "recordings": len(some),
             "audio_s": round(audio_s, 1),
-            "seconds": round(measured.seconds, 2),
+            "seconds": round(measured.seconds, 4),
             "audio_s_per_s": round(audio_s / measured.seconds, 2),
             "peak_mib": measured.peak >> 20,
             **error_rates(some, measured.texts),
