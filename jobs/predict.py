@@ -6,20 +6,23 @@ python -m jobs.predict --audio FOLDER --out FOLDER [--profile demo|laptop|rtx409
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
 from jobs.command_line import InferenceSettings, check_paths, parse, run_job
 from jobs.progress import track
 from jobs.ray_cluster import connect_to_ray, share_out
-from pipeline import inputs, models, run_folder
+from jobs.run_summary import print_summary
+from pipeline import fingerprints, inputs, models, run_folder
 from pipeline.errors import UserError
 from pipeline.files import absolute
 from pipeline.outputs.transcriptions import write_transcriptions_json
+from pipeline.run_closing import close_run
 from pipeline.settings import NONE, Settings, check, check_numbers, without_recognition
 from pipeline.speech.census import Ids
 from pipeline.tagging.post_processing import PostProcessor
+from pipeline.unfinished import PARTS
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Predict:
     Every audio file of the folder and its subfolders is a recording; other files are counted. The out folder gets the
     submission files task1_answer.txt and task2_answer.txt, the tables recordings, transcripts, entities and failures
     (Parquet), summary.json and run.json. A recording that cannot be read is listed in failures and costs only itself.
-    An interrupted run goes on when the same command is given again.
+    An interrupted run goes on when the same command is given again: with what is missing, and with recordings that have
+    changed.
     """
 
     out: str
@@ -81,61 +85,51 @@ def main(arguments: list[str]) -> None:
         raise UserError(f"--whisper {NONE} leaves --audio untranscribed: give a model, or --transcripts.")
     check_paths(given | {"--out": job.out} | _given_files(job.settings))
     check(job.settings)
-    audio, out = absolute(job.audio or ""), absolute(job.out)
-    transcripts = job.transcripts and absolute(job.transcripts)
-    begin = inputs.of_transcripts(transcripts) if transcripts else inputs.of_audio(audio, job.ids, out)
-    recordings = begin.rows
+    check_numbers({"max_failures": job.max_failures}, {}, {"max_failures": 1})
     if job.overwrite and job.retry_failed:
         raise UserError("--overwrite removes what --retry-failed goes on with: give one of them.")
-    check_numbers({"max_failures": job.max_failures}, {}, {"max_failures": 1})
-    run_folder.run_folder(out).check(job.overwrite or job.retry_failed)
-    settings = models.locate(without_recognition(job.settings) if transcripts else job.settings)
-    without_adapter = models.groups_without_adapter(settings)
+    out = absolute(job.out)
+    if job.transcripts:
+        source = {"transcripts": absolute(job.transcripts)}
+        begin = inputs.of_transcripts(source["transcripts"])
+    else:
+        source = {"audio": absolute(job.audio or ""), "ids": job.ids}
+        begin = inputs.of_audio(source["audio"], job.ids, out)
+    run_folder.run_folder(job.out).check(overwrite=True)
+    settings = models.locate(without_recognition(job.settings) if job.transcripts else job.settings)
     PostProcessor(settings.tagger)  # malformed patterns or rules are refused before anything is replaced
-    if without_adapter:
+    if without_adapter := models.groups_without_adapter(settings):
         print(f"Left out, as they have no adapter: {', '.join(without_adapter)}.")
+    asked = run_folder.asked_for(source, settings, fingerprints.of_settings(settings))
+    plan = run_folder.plan(job.out, asked, begin.rows, job.overwrite, job.retry_failed)
+    if plan.going_on:
+        print(plan.going_on)
 
-    connect_to_ray()
-    import ray
-
-    from pipeline import flow
-
-    placement = share_out(settings)
-    done, resumed = run_folder.open_run(
-        out, audio, settings, job.overwrite, recordings if job.retry_failed else None, job.ids, transcripts
-    )
-    if resumed:
-        print(f"{resumed} {len(done)} of {len(recordings)} recordings are finished.")
-    left = {recording_id: row for recording_id, row in recordings.items() if recording_id not in done}
-    hashes: Any = ray.remote(num_cpus=0)(models.sha256).remote(settings.models)
-    finished = flow.run(left, f"{out}/parts", settings, placement, max_failures=job.max_failures, finished=len(done))
-    for _ in track(finished, len(left), "recordings"):
-        pass
-    summary = run_folder.close_run(out, recordings, ray.get(hashes), time.perf_counter() - start, begin.counts)
+    if plan.is_done:
+        plan.begin()
+    else:
+        _work_through(plan, settings, job.max_failures)
+        summary = close_run(out, begin.rows, time.perf_counter() - start, begin.counts)
+        print_summary(summary, out, begin.left_out, job.settings.whisper.expected_confidence, job.profile)
     if job.transcriptions_json:
         write_transcriptions_json(out)
 
-    print(
-        f"{summary['transcripts']} transcripts with {summary['entities']} entities "
-        f"({summary['further_mentions']} further mentions), {summary['failures']} failures, "
-        f"from {summary['recordings']} recordings ({summary['audio_seconds']:.0f} s of audio) "
-        f"in {summary['seconds']['total']:.0f} s: {out}"
-    )
-    if begin.left_out:
-        print(f"Left out below --audio: {begin.left_out}.")
-    if summary["with_note"]:
-        print(f"{summary['with_note']} recordings have a note (incomplete, ...): see the table recordings/.")
-    if summary["without_times"]:
-        print(f"{summary['without_times']} entities have no times: they are in the table entities/ alone.")
-    if summary["failures"]:
-        print("The table failures/ has the reasons; --retry-failed tries these again.")
-    confidence, expected = summary["confidence"], job.settings.whisper.expected_confidence
-    if confidence is not None and confidence < expected:
-        hint = " For the real models give --profile rtx4090 (see README)." * (job.profile == "demo")
-        print(
-            f"Whisper's mean confidence is {confidence:.2f}, below --whisper.expected-confidence {expected:g}: these "
-            f"recordings do not sound like those that its model learned from.{hint}"
-        )
+
+def _work_through(plan: run_folder.Plan, settings: Settings, max_failures: float) -> None:
+    """Send the recordings that are left through the stream."""
+    if not plan.left:
+        plan.begin()
+        return
+    connect_to_ray()
+    from pipeline import flow
+
+    placement = share_out(settings)
+    plan.begin()
+    left = {recording_id: {**row} for recording_id, row in plan.recordings.items() if recording_id in plan.left}
+    done = len(plan.recordings) - len(left)
+    finished = flow.run(left, f"{absolute(plan.out)}/{PARTS}", settings, placement, None, max_failures, done)
+    for _ in track(finished, len(left), "recordings"):
+        pass
 
 
 def _given_files(settings: Settings) -> dict[str, str]:

@@ -3,8 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -36,8 +36,26 @@ def write_bytes(path: str, content: bytes) -> None:
     """
     fs, target = filesystem(path)
     fs.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
-    fs.pipe_file(f"{target}.tmp", content)
-    fs.mv(f"{target}.tmp", target)
+    try:
+        fs.pipe_file(f"{target}.tmp", content)
+        fs.mv(f"{target}.tmp", target)
+    except OSError:
+        with suppress(OSError):
+            fs.rm_file(f"{target}.tmp")
+        raise
+
+
+@contextmanager
+def writing(path: str) -> Iterator[None]:
+    """Turn an error of the body, which writes or removes files, into a sentence that names the path.
+
+    Raises:
+        UserError: The storage is full, lacks a permission, or cannot be reached.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {reason(error)}.") from None
 
 
 def write_text(path: str, text: str) -> None:
@@ -46,10 +64,8 @@ def write_text(path: str, text: str) -> None:
     Raises:
         UserError: The file cannot be written.
     """
-    try:
+    with writing(path):
         write_bytes(path, text.encode())
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {reason(error)}.") from None
 
 
 def write_json(path: str, content: Mapping[str, Any]) -> None:
@@ -58,12 +74,13 @@ def write_json(path: str, content: Mapping[str, Any]) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Hash the content of a file, or the names and contents of all files in a folder."""
+    """Hash the content of a file, or the names and contents of all files in a folder that are not hidden."""
     if path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    lines = (f"{file.relative_to(path).as_posix()} {sha256(file)}\n" for file in files)
+    files = {file.relative_to(path): file for file in sorted(path.rglob("*")) if file.is_file()}
+    hidden = {name for name in files if any(part.startswith(".") for part in name.parts)}
+    lines = (f"{name.as_posix()} {sha256(file)}\n" for name, file in files.items() if name not in hidden)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

@@ -27,7 +27,7 @@ from pipeline.errors import UserError, is_load_error, load_error
 from pipeline.failure_limit import FailureLimit
 from pipeline.inputs import of_paths
 from pipeline.placement import Node, Placement, place
-from pipeline.run_folder import RESULT
+from pipeline.run_parts import RESULT
 from pipeline.settings import NONE, DecodingSettings, Pool, Settings
 from pipeline.stages import Loaders
 from pipeline.tagging.post_processing import PostProcessor
@@ -35,7 +35,6 @@ from pipeline.tagging.post_processing import PostProcessor
 Row = dict[str, Any]
 
 _FILES_IN_A_TASK = 16
-_REFILLS = 4  # batches that the tagger is given at once: where an answer is finished, the next transcript begins
 _WAIT_S = 120  # for cards that other work of the cluster holds
 _LOST_BLOCKS = 8  # batches that may kill their process before recordings are tried one by one
 _ALONE = 20  # recordings that are tried one by one before it is counted how many of them failed
@@ -55,8 +54,8 @@ def stream(
     """Lay out the stream; it runs while its output is read.
 
     Args:
-        recordings: ``recording_id`` and ``path``; where Whisper is ``none``, rows of ``given_transcripts.SCHEMA``. A
-            block is read by one task.
+        recordings: ``recording_id``, ``path`` and ``fingerprint``; where Whisper is ``none``, rows of
+            ``given_transcripts.SCHEMA``. A block is read by one task.
         parts: Folder for the finished recordings, a path or URI that every node can write.
         settings: All settings; models as absolute paths.
         loaders: How actors load their models.
@@ -68,9 +67,10 @@ def stream(
     """
     models, tagger = settings.models, settings.tagger
 
-    def actors(model: str, batch_size: int | None, *arguments: Any) -> dict[str, Any]:
+    # A block that was read goes on as it is, so many recordings or fewer where they are long: nothing waits for others.
+    def actors(model: str, *arguments: Any) -> dict[str, Any]:
         size, where = on_cards(model)
-        options = _actors(settings.pools[model], size, 1 if one_by_one else batch_size)
+        options = _actors(settings.pools[model], size, one_by_one)
         return options | where | {"fn_constructor_args": arguments}
 
     read = partial(stages.read, settings=settings.decoding)
@@ -78,15 +78,12 @@ def stream(
     if are_given:
         transcribed = recordings.map_batches(stages.take_up, **_TASK)
     else:
-        # A block that was read goes on as it is: so many recordings, or fewer where they are long.
-        for_whisper = actors("whisper", None, loaders.whisper, settings, not with_parakeet)
+        for_whisper = actors("whisper", loaders.whisper, settings, not with_parakeet)
         transcribed = recordings.map_batches(read, **_TASK).map_batches(stages.Transcribe, **for_whisper)
         if with_parakeet:
-            for_parakeet = actors("parakeet", None, loaders.parakeet, settings)
+            for_parakeet = actors("parakeet", loaders.parakeet, settings)
             transcribed = transcribed.map_batches(stages.TranscribeEnglish, **for_parakeet)
-    for_tagger = actors(
-        "tagger", _REFILLS * tagger.batch_size, loaders.tagger, models.base_model, models.adapters, tagger
-    )
+    for_tagger = actors("tagger", loaders.tagger, models.base_model, models.adapters, tagger)
     post_process = partial(stages.post_process, processor=PostProcessor(tagger), are_timed=not are_given)
     return (
         transcribed.map_batches(stages.Tag, **for_tagger)
@@ -107,7 +104,7 @@ def run(
     """Send recordings through the stream.
 
     Args:
-        recordings: By recording id, rows of recording_id and path, or of ``given_transcripts.SCHEMA``.
+        recordings: By recording id, rows of recording_id, path and fingerprint, or of ``given_transcripts.SCHEMA``.
         parts: Folder for the finished recordings.
         settings: All settings; models as absolute paths.
         placement: Where the actors go; by default to no GPU.
@@ -127,7 +124,7 @@ def run(
 
     def died(some: Mapping[str, Row]) -> Iterator[Row]:
         lost = {"entities": [], "timings": [], "failure": {"stage": "stream", "error": _DIED}}
-        rows = [{"recording_id": recording_id, "path": row["path"]} | lost for recording_id, row in some.items()]
+        rows = [{**row, **lost} for row in some.values()]
         yield from stages.write(tables.from_rows(rows, RESULT), parts).to_pylist()
 
     with _reserved(placement) as on_cards:
@@ -241,7 +238,8 @@ def _run(
     context.max_errored_blocks = lost_blocks
     dataset = lay_out(ray.data.from_arrow(_blocks(recordings, in_a_task)))
     try:
-        for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+        # A batch that is fetched ahead is handed out only when the next one is there.
+        for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
             for row in cast(pa.Table, batch).to_pylist():
                 if row["unwritten"]:
                     raise UserError(f"The out folder cannot be written: {row['unwritten']}.")
@@ -261,13 +259,13 @@ def _blocks(recordings: Mapping[str, Row], rows: int) -> list[pa.Table]:
     return [table.slice(start, rows) for start in range(0, len(table), rows)]
 
 
-def _actors(pool: Pool, size: int, batch_size: int | None) -> dict[str, Any]:
+def _actors(pool: Pool, size: int, one_by_one: bool) -> dict[str, Any]:
     """Options of a pool of actors; Ray replaces a dead actor and, here, gives its task one more try."""
     # One recording at a time means one task at a time too, or a dying actor takes the next recording with it.
-    in_flight = 1 if batch_size == 1 else None
+    alone = 1 if one_by_one else None
     return {
-        "compute": ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=in_flight),
-        "batch_size": batch_size,
+        "compute": ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=alone),
+        "batch_size": alone,
         "batch_format": "pyarrow",
         "num_cpus": pool.num_cpus,
         "num_gpus": pool.num_gpus,

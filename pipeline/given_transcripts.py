@@ -7,17 +7,19 @@ import pyarrow as pa
 from pipeline import tables
 from pipeline.errors import UserError
 from pipeline.files import absolute, filesystem
+from pipeline.fingerprints import of_row
 from pipeline.ids import fault
-from pipeline.run_folder import RESULT
+from pipeline.run_parts import RESULT
 from pipeline.speech.language import language_of
 from pipeline.submission import read_submission, read_table, read_task1
+from pipeline.unfinished import refuse_unfinished
 
 GIVEN = "given"
 """Recognizer of a transcript of which nothing is known but its text."""
 
 _OF_TRANSCRIPT = ("language", "text", "words", "recognizer")
 _OF_RECORDING = ("path", "duration_s", "sample_rate", "channels", "note")
-SCHEMA = pa.schema([RESULT.field(name) for name in ("recording_id", *_OF_RECORDING, *_OF_TRANSCRIPT)])
+SCHEMA = pa.schema([RESULT.field(name) for name in ("recording_id", "fingerprint", *_OF_RECORDING, *_OF_TRANSCRIPT)])
 
 
 def read(path: str, option: str = "--transcripts") -> dict[str, dict[str, Any]]:
@@ -35,6 +37,8 @@ def read(path: str, option: str = "--transcripts") -> dict[str, dict[str, Any]]:
     """
     folder = absolute(path)
     fs, root = filesystem(folder)
+    if not fs.isfile(root):
+        refuse_unfinished(option, path)
     about: dict[str, dict[str, Any]] = {}
     if fs.isfile(root):
         rows = {key: _of_text(text) for key, text in read_task1(folder).items()}
@@ -49,7 +53,8 @@ def read(path: str, option: str = "--transcripts") -> dict[str, dict[str, Any]]:
         if why := fault(recording_id):
             raise UserError(f"{option} {path}: {recording_id!a} cannot be a recording's id, as {why}: rename it.")
     known = {key: {name: about.get(key, {}).get(name) for name in _OF_RECORDING} for key in rows}
-    return {key: {"recording_id": key, **known[key], **row} for key, row in rows.items()}
+    given = {key: known[key] | row for key, row in rows.items()}
+    return {key: {"recording_id": key, "fingerprint": of_row(row)} | row for key, row in given.items()}
 
 
 def _of_text(text: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline import given_transcripts
 from pipeline.errors import UserError
+from pipeline.fingerprints import of_file
 from pipeline.speech.census import Ids, take_census
 
 
@@ -14,7 +15,7 @@ class Inputs:
     """The recordings of a run.
 
     Attributes:
-        rows: Rows of ``given_transcripts.SCHEMA``, or of recording_id and path alone, by recording id.
+        rows: Rows of ``given_transcripts.SCHEMA``, or of recording_id, path and fingerprint alone, by recording id.
         counts: What lies beside the recordings, for the run's summary.
         left_out: The same in words; empty if there is nothing.
     """
@@ -39,7 +40,8 @@ def of_audio(folder: str, ids: Ids, out: str) -> Inputs:
     if any(path.startswith(f"{out}/") for path in census.recordings.values()):
         raise UserError(f"--out {out} lies above recordings: give a folder of its own.")
     counts = {"not_audio": census.not_audio, "hidden": census.hidden}
-    return Inputs(of_paths(census.recordings), counts, census.left_out)
+    rows = {key: row | {"fingerprint": of_file(row["path"])} for key, row in of_paths(census.recordings).items()}
+    return Inputs(rows, counts, census.left_out)
 
 
 def of_transcripts(path: str) -> Inputs:

@@ -1,7 +1,7 @@
 """Locate all models before a run starts, so that a missing one is reported at once."""
 
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
@@ -14,7 +14,6 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
-from pipeline import files
 from pipeline.errors import UserError
 from pipeline.settings import NONE, Models, Settings, TaggerSettings
 from pipeline.tagging.entity_groups import load_entity_groups
@@ -84,11 +83,6 @@ def locate_base_model(name: str) -> Path:
 
 def _file(path: Path | None) -> Path | None:
     return path and path.expanduser().absolute()
-
-
-def sha256(models: Models) -> dict[str, str]:
-    """Hash each located model, see ``pipeline.files.sha256``."""
-    return {name: files.sha256(Path(path)) for name, path in asdict(models).items() if path != NONE}
 
 
 def _locate(option: str, name: str) -> Path:

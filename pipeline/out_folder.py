@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.errors import UserError, reason
-from pipeline.files import absolute, filesystem, write_json
+from pipeline.files import absolute, filesystem, write_json, writing
 
 _LIBRARIES = ["ray", "torch", "transformers", "nemo_toolkit", "peft", "trl", "bitsandbytes", "faster-whisper"]
 _LIBRARIES += ["ctranslate2", "pyarrow", "soundfile", "soxr"]
@@ -33,6 +33,7 @@ class OutFolder:
         finished: Name of what the job writes last.
         made: Names of everything else that the job makes there.
         shared: Whether files of other origin may lie in the folder; they are left alone.
+        free: Names of settings, at any depth, that may be others when interrupted work goes on.
     """
 
     path: str
@@ -40,6 +41,7 @@ class OutFolder:
     finished: str
     made: Collection[str]
     shared: bool = False
+    free: Collection[str] = ()
 
     def check(self, overwrite: bool) -> set[str]:
         """Make the folder where it is missing, and refuse one that cannot take results; nothing is removed yet.
@@ -53,20 +55,30 @@ class OutFolder:
         Raises:
             UserError: The folder cannot be made, holds something else, or finished results that have to stay.
         """
-        fs, root = filesystem(absolute(self.path))
-        try:
-            fs.makedirs(root, exist_ok=True)
-            names = {PurePosixPath(name).name for name in fs.ls(root, detail=False)}
-        except FileNotFoundError:  # an object store has no empty folders
-            names = set()
-        except OSError as error:
-            raise UserError(f"--out {self.path} cannot be used: {reason(error)}.") from None
-        if names and self.state not in names and not self.shared:
+        names = self._names()
+        if self.state in names:
+            self.read_state()
+        elif names and not self.shared:
             raise UserError(f"--out {self.path} is not empty: give a folder of its own.")
+        elif foreign := sorted(names & {self.finished, *self.made}):
+            raise UserError(
+                f"--out {self.path} holds {', '.join(foreign)} but no {self.state} with it, so that is no work of this "
+                "job: give another folder."
+            )
         if self.finished in names and not overwrite:
             sentence = f"--out {self.path} is finished already: give another folder, or --overwrite to replace it."
             raise UserError(sentence)
         return names
+
+    def _names(self) -> set[str]:
+        fs, root = filesystem(absolute(self.path))
+        try:
+            fs.makedirs(root, exist_ok=True)
+            return {PurePosixPath(name).name for name in fs.ls(root, detail=False)}
+        except FileNotFoundError:  # an object store has no empty folders
+            return set()
+        except OSError as error:
+            raise UserError(f"--out {self.path} cannot be used: {reason(error)}.") from None
 
     def begin(self, asked: Mapping[str, Any], overwrite: bool) -> None:
         """Make the folder ready; what an earlier call left is removed.
@@ -83,53 +95,66 @@ class OutFolder:
         if self.state in names:
             for name in (self.finished, *self.made):  # first what says that the rest is whole
                 if name in names:
-                    fs.rm(f"{root}/{name}", recursive=True)
+                    with writing(self.path):
+                        fs.rm(f"{root}/{name}", recursive=True)
         write_json(f"{absolute(self.path)}/{self.state}", {**_as_json(asked), _VERSIONS: _versions()})
 
-    def resume(self, asked: Mapping[str, Any], overwrite: bool, reopen: bool = False) -> str | None:
+    def resume(self, asked: Mapping[str, Any], overwrite: bool) -> str | None:
         """Make the folder ready, or go on with what an interrupted call left there.
 
         Args:
             asked: What the state file will hold, or holds. It binds no later call until something is made.
             overwrite: Begin anew, whatever the folder holds.
-            reopen: Go on with finished work too.
 
         Returns:
-            None where the work begins; where it goes on, a sentence that says so, and which libraries are others now.
+            None where the work begins; where it goes on, the sentence of ``going_on``.
 
         Raises:
             UserError: Something else was asked for when the work in the folder began, or see ``check``.
         """
-        names = self.check(overwrite or reopen)
+        names = self.check(overwrite)
         if self.state not in names or overwrite or not names & set(self.made):
             self.begin(asked, overwrite)
             return None
-        begun, what = self.read_state(), "finished" if self.finished in names else "unfinished"
-        versions = begun.pop(_VERSIONS, {})
-        wanted = _as_json(asked)
-        if found := list(differences({key: begun.get(key) for key in wanted}, wanted)):
+        return self.going_on(asked)
+
+    def going_on(self, asked: Mapping[str, Any]) -> str:
+        """Say that the work in the folder goes on, and which libraries are others now.
+
+        Args:
+            asked: What is asked for now.
+
+        Raises:
+            UserError: Something else was asked for when the work began.
+        """
+        what = "finished" if self.finished in self._names() else "interrupted"
+        begun = self.read_state()
+        versions, wanted = begun.pop(_VERSIONS), _as_json(asked)
+        before = {key: begun.get(key) for key in wanted}
+        if found := list(differences(_without(before, self.free), _without(wanted, self.free))):
             shown = "; ".join(found[:_SHOWN] + [f"and {len(found) - _SHOWN} more"] * (len(found) > _SHOWN))
             raise UserError(
                 f"--out {self.path} holds {what} work with other settings or data ({shown}): give the same command "
                 "to go on with it, or --overwrite to replace it."
             )
         others = "; ".join(differences(versions, _versions()))
-        going_on = f"Going on with {'finished' if self.finished in names else 'interrupted'} work."
-        return going_on + (f" Other libraries since then: {others}." if others else "")
+        return f"Going on with {what} work." + (f" Other libraries since then: {others}." if others else "")
 
     def read_state(self) -> dict[str, Any]:
         """Read the state file.
 
         Raises:
-            UserError: It is missing or damaged.
+            UserError: It is missing, damaged, or of another program.
         """
         fs, root = filesystem(absolute(self.path))
         try:
             state = json.loads(fs.cat_file(f"{root}/{self.state}"))
-            if not isinstance(state, dict):
+            if not isinstance(state[_VERSIONS], dict):
                 raise ValueError
-        except (OSError, ValueError):
-            raise UserError(f"--out {self.path}: its {self.state} cannot be read: give --overwrite.") from None
+        except (OSError, ValueError, LookupError, TypeError):
+            raise UserError(
+                f"--out {self.path}: its {self.state} is damaged, or not of this program: give another folder."
+            ) from None
         return state
 
 
@@ -151,6 +176,13 @@ def differences(before: Any, now: Any, name: str = "") -> Iterator[str]:
     elif before != now:
         old, new = (json.dumps(value, ensure_ascii=False) for value in (before, now))
         yield f"{name} was {old} and is {new}"
+
+
+def _without(value: Any, names: Collection[str]) -> Any:
+    """Return a JSON value without the keys of these names, at any depth."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _without(each, names) for key, each in value.items() if key not in names}
 
 
 def _as_json(asked: Mapping[str, Any]) -> dict[str, Any]:

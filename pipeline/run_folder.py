@@ -1,117 +1,174 @@
-"""The out folder of a run: tables, submission files, ``summary.json`` and ``run.json``.
+"""The out folder of a run: what a call finds and begins there, and what other jobs read.
 
-During a run, finished recordings are written to ``parts/``. The tables and submission files are made from them at the
-end, so a file outside ``parts/`` is always complete.
+While a run goes on, finished recordings are written to ``parts/``. The tables and submission files are made from them
+at the end (:mod:`pipeline.run_closing`), and ``summary.json`` last: a run without it is unfinished, whatever else is
+there.
 """
 
 import json
-import uuid
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
-from types import MappingProxyType
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipeline import submission, tables
+from pipeline import run_parts, submission, tables
 from pipeline.errors import UserError
-from pipeline.files import absolute, filesystem, write_json
-from pipeline.ids import id_order
+from pipeline.files import absolute, filesystem, writing
 from pipeline.out_folder import OutFolder
+from pipeline.run_parts import RESULT, Parts, Rows
 from pipeline.settings import Settings
-
-_ENTITY, _FAILURE = (pa.struct(list(schema)[1:]) for schema in (tables.ENTITIES, tables.FAILURES))  # without the id
-_TIMING = pa.struct(list(tables.schema("stage: string?, worker: string?, load_s: float64?, seconds: float64?")))
-
-RESULT = tables.schema(
-    "recording_id: string, path: string?, duration_s: float64?, sample_rate: int32?, channels: int32?, "
-    "note: string?, language: string?, text: string?, words: words?, recognizer: string?, confidence: float64?, "
-    "entities: entities?, failure: failure?, timings: timings?",
-    words=pa.list_(tables.WORD),
-    entities=pa.list_(_ENTITY),
-    failure=_FAILURE,
-    timings=pa.list_(_TIMING),
-)
-"""One finished recording: its transcript and entities, or its failure, and the seconds that each stage took.
-``confidence`` is the mean token probability of Whisper, or null if its library gives none."""
+from pipeline.unfinished import FINISHED, PARTS, STATE, refuse_unfinished
 
 CORRECTED = "transcriptions_corrected.json"
 """Transcripts in the reference method's form, which some jobs write beside the tables."""
 
-_MADE_HERE = ["parts", *tables.SCHEMAS, submission.TASK1, submission.TASK2, CORRECTED]
+_MADE_HERE = [PARTS, *tables.SCHEMAS, submission.TASK1, submission.TASK2, CORRECTED]
+_FREE = ["pool"]  # where models run changes no result
 
 
 def run_folder(out: str) -> OutFolder:
     """Return the out folder of a run, which may contain recordings and other files too."""
-    return OutFolder(out, "run.json", "summary.json", _MADE_HERE, shared=True)
+    return OutFolder(out, STATE, FINISHED, _MADE_HERE, shared=True, free=_FREE)
 
 
-def open_run(
-    out: str,
-    audio: str,
-    settings: Settings,
-    overwrite: bool,
-    retry: Collection[str] | None = None,
-    ids: str = "stem",
-    transcripts: str | None = None,
-) -> tuple[set[str], str | None]:
-    """Prepare the folder for a new run, or resume an interrupted one.
+def asked_for(source: Mapping[str, str], settings: Settings, sha256: Mapping[str, str]) -> dict[str, Any]:
+    """Return what ``run.json`` holds beside the versions of libraries.
+
+    Args:
+        source: The options that gave the recordings, or transcripts.
+        settings: All settings, with located models.
+        sha256: Hashes of what they name, see ``pipeline.fingerprints``.
+    """
+    return {**source, "settings": asdict(settings), "sha256": dict(sha256)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a call does in an out folder.
+
+    Attributes:
+        out: The folder.
+        asked: See ``asked_for``.
+        recordings: All recordings that there are now.
+        left: Ids of those to work on.
+        going_on: Where work that is there goes on, what is said of it; None where it begins.
+        reopens: Whether that work was finished, and its failures are taken up.
+        is_done: Whether nothing is left to do, not even to close the run.
+    """
+
+    out: str
+    asked: Mapping[str, Any]
+    recordings: Rows
+    left: Collection[str]
+    going_on: str | None = None
+    reopens: bool = False
+    is_done: bool = False
+
+    def begin(self) -> None:
+        """Make the folder ready; with ``overwrite`` an earlier run is removed now.
+
+        Raises:
+            UserError: The folder cannot be written.
+        """
+        if self.reopens:
+            _reopen(absolute(self.out))
+        elif self.is_done:
+            _remove_parts(self.out)
+        elif not self.going_on:
+            run_folder(self.out).begin(self.asked, overwrite=True)
+
+
+def plan(out: str, asked: Mapping[str, Any], recordings: Rows, overwrite: bool, retry_failed: bool = False) -> Plan:
+    """Find out what is left to do; nothing is changed yet.
 
     Args:
         out: The out folder, a path or URI.
-        audio: The folder of recordings.
-        settings: All settings.
-        overwrite: Remove the files of an earlier run.
-        retry: Ids of all recordings that there are now, to take up the failures of an interrupted or finished run: they
-            are no longer finished.
-        ids: What a recording is called, see ``pipeline.speech.census``.
-        transcripts: Where transcripts are given in place of recordings; ``audio`` is empty then.
-
-    Returns:
-        Ids of the recordings that an earlier run with the same settings has finished, and the message of
-        ``OutFolder.resume``.
+        asked: See ``asked_for``.
+        recordings: All recordings that there are now.
+        overwrite: Replace an earlier run.
+        retry_failed: Take up the failures of an interrupted or finished run.
 
     Raises:
-        UserError: The folder holds a finished run, or an unfinished one with other settings; or failures are to be
-            taken up and none are there, or other recordings are gone.
+        UserError: The folder is not of a run; its run has other settings, or is finished and would not stay as it is;
+            or failures are to be taken up and recordings of the finished run are gone.
     """
-    source = {"transcripts": transcripts} if transcripts else {"audio": audio, "ids": ids}
-    asked = {**source, "settings": asdict(settings)}
-    resumed = run_folder(out).resume(asked, overwrite, retry is not None)
-    if resumed and retry is not None:
-        _forget_failures(absolute(out), retry)
-    done = set(tables.read(f"{absolute(out)}/parts", RESULT)["recording_id"].to_pylist())
-    if done and not resumed:
-        raise UserError(f"--out {out} holds parts of a run but not its run.json: give another folder.")
-    return done, resumed
+    folder, at = run_folder(out), absolute(out)
+    names = folder.check(overwrite=True)
+    if overwrite or not names & {PARTS, FINISHED}:
+        return Plan(out, asked, recordings, recordings.keys())
+    going_on = folder.going_on(asked)
+    if FINISHED not in names:
+        parts = run_parts.read(f"{at}/{PARTS}", recordings)
+        left = recordings.keys() - parts.ids(failed=not retry_failed)
+        return Plan(out, asked, recordings, left, f"{going_on} {_how_far(parts, len(recordings), len(left))}")
+    return _of_finished(Plan(out, asked, recordings, recordings.keys(), going_on), retry_failed)
 
 
-def _forget_failures(out: str, recordings: Collection[str]) -> None:
-    """Make a run unfinished, with one part of all recordings that did not fail."""
+def _of_finished(plan: Plan, retry_failed: bool) -> Plan:
+    run = read_run(plan.out)
+    before = {row["recording_id"]: row["fingerprint"] for row in run["recordings"].to_pylist()}
+    now = {recording_id: row["fingerprint"] for recording_id, row in plan.recordings.items()}
+    failed = set(run["failures"]["recording_id"].to_pylist())
+    gone, changed = before.keys() - now.keys(), {key for key in before.keys() & now.keys() if before[key] != now[key]}
+    if retry_failed:
+        if gone:
+            raise UserError(
+                f"--audio lacks {len(gone)} recordings of the finished run in {plan.out}: put them back, or give "
+                "another --out."
+            )
+        left = failed | changed | (now.keys() - before.keys())
+        if left:
+            said = f"{plan.going_on} {len(now) - len(left)} of {len(now)} recordings stay as they are."
+            return replace(plan, left=left, going_on=said, reopens=True)
+    if before == now:
+        nothing = "no recording failed" if retry_failed else "nothing has changed since then"
+        return replace(plan, left=(), going_on=f"--out {plan.out} is finished, and {nothing}.", is_done=True)
+    since = ", ".join(
+        f"{count} {what}"
+        for count, what in ((len(now.keys() - before.keys()), "new"), (len(changed), "changed"), (len(gone), "gone"))
+        if count
+    )
+    raise UserError(
+        f"--out {plan.out} is finished already, and since then recordings are others ({since}): give another folder, "
+        "or --overwrite to replace it."
+    )
+
+
+def _how_far(parts: Parts, recordings: int, left: int) -> str:
+    further = (
+        (parts.changed, "{} are done again, as their files have changed"),
+        (parts.gone, "{} are gone and forgotten"),
+        (parts.damaged, "{} files in parts/ are damaged, and their recordings are done again"),
+    )
+    said = [f"{recordings - left} of {recordings} recordings are finished"]
+    return "; ".join(said + [words.format(count) for count, words in further if count]) + "."
+
+
+def _reopen(out: str) -> None:
+    """Make a finished run an interrupted one, with one part of all its recordings."""
     fs, root = filesystem(out)
-    finished = fs.exists(f"{root}/summary.json")
-    if finished:
-        run = read_run(out)
-        results = _as_results(run, json.loads(fs.cat_file(f"{root}/summary.json")))
-        if not run["failures"]:
-            raise UserError(f"--out {out}: no recording failed, so there is nothing to try again.")
-    else:
-        results = _one_row_each(tables.read(f"{out}/parts", RESULT))
-        results = results.filter(pc.invert(results["failure"].is_valid()))
-    if gone := len(set(results["recording_id"].to_pylist()) - set(recordings)):
-        raise UserError(f"--audio lacks {gone} recordings of the run in {out}: put them back, or give another --out.")
-    before = fs.find(f"{root}/parts") if fs.isdir(f"{root}/parts") else []
-    tables.write(results, f"{out}/parts", f"part-before-{uuid.uuid4().hex[:16]}")
-    # First what says that the tables are whole. Killed from here on, the run is an interrupted one.
-    for file in [f"{root}/summary.json", *before, f"{root}/{CORRECTED}"]:
-        if fs.exists(file):
-            fs.rm(file)
+    results = _as_results(read_run(out), json.loads(fs.cat_file(f"{root}/{FINISHED}")))
+    with writing(out):
+        _remove_parts(out)
+        tables.write(results, f"{out}/{PARTS}", "part-before")
+        # First what says that the tables are whole. Killed from here on, the run is an interrupted one.
+        for file in (f"{root}/{FINISHED}", f"{root}/{CORRECTED}"):
+            if fs.exists(file):
+                fs.rm(file)
+
+
+def _remove_parts(out: str) -> None:
+    """Remove what a call that was killed at its very end, or as it took up failures, has left of the parts."""
+    fs, root = filesystem(absolute(out))
+    if fs.exists(f"{root}/{PARTS}"):
+        with writing(out):
+            fs.rm(f"{root}/{PARTS}", recursive=True)
 
 
 def _as_results(run: Mapping[str, pa.Table], summary: Mapping[str, Any]) -> pa.Table:
-    """Make the rows of a finished run's transcripts again from its tables.
+    """Make the rows of a finished run again from its tables.
 
     Whisper's confidence and the seconds of the stages are kept in the summary alone: each recording gets the mean, and
     one recording the seconds and loads of all.
@@ -128,12 +185,15 @@ def _as_results(run: Mapping[str, pa.Table], summary: Mapping[str, Any]) -> pa.T
         for stage, of in summary["model_loads"].items()
         for number in range(of["loads"])
     ]
+    failures = {row.pop("recording_id"): row for row in run["failures"].to_pylist()}
     rows: list[dict[str, Any]] = []
     for recording in run["recordings"].to_pylist():
         recording_id = recording["recording_id"]
+        row = recording | {"failure": failures.get(recording_id), "entities": entities[recording_id], "timings": []}
         if recording_id in transcripts:
-            row = recording | transcripts[recording_id] | {"confidence": summary["confidence"]}
-            rows.append(row | {"entities": entities[recording_id], "timings": [] if rows else timings})
+            row |= transcripts[recording_id] | {"confidence": summary["confidence"], "timings": timings}
+            timings = []
+        rows.append(row)
     return tables.fit(tables.from_rows(rows, RESULT), RESULT)
 
 
@@ -143,9 +203,9 @@ def read_run(run: str, needed: Collection[str] = ("recordings", "transcripts")) 
     Raises:
         UserError: A needed table is missing, the run is unfinished, or a table cannot be read.
     """
+    refuse_unfinished("--run", run)
     fs, root = filesystem(absolute(run))
-    whole = all(fs.isdir(f"{root}/{name}") for name in needed)
-    if not whole or (fs.exists(f"{root}/parts") and not fs.exists(f"{root}/summary.json")):
+    if not all(fs.isdir(f"{root}/{name}") for name in needed):
         raise UserError(f"--run {run} holds no finished run: give the out folder of jobs.predict.")
     try:
         return {name: tables.read(f"{absolute(run)}/{name}", schema) for name, schema in tables.SCHEMAS.items()}
@@ -163,110 +223,8 @@ def read_settings(run: str) -> Settings:
 
     fs, root = filesystem(absolute(run))
     try:
-        return TypeAdapter(Settings).validate_python(json.loads(fs.cat_file(f"{root}/run.json"))["settings"])
+        return TypeAdapter(Settings).validate_python(json.loads(fs.cat_file(f"{root}/{STATE}"))["settings"])
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(
             f"--run {run} does not say what made it (run.json): give the out folder of jobs.predict."
         ) from None
-
-
-def close_run(
-    out: str,
-    recordings: Collection[str],
-    model_hashes: Mapping[str, str],
-    seconds: float,
-    left_out: Mapping[str, Any] = MappingProxyType({}),
-) -> dict[str, Any]:
-    """Write the tables, submission files, ``run.json`` and ``summary.json`` of a run from its parts.
-
-    What repeats the entities of other recordings is added on the way, if the run's settings ask for it.
-
-    Args:
-        out: The out folder of the run.
-        recordings: Ids of all recordings of the run.
-        model_hashes: Hashes of the models' files, by setting.
-        seconds: Wall-clock seconds of this call.
-        left_out: Counts of what lies beside the recordings, for the summary.
-
-    Returns:
-        The summary: counts, Whisper's mean confidence, seconds of audio and of each stage, and model loads. It contains
-        no patient text.
-
-    Raises:
-        UserError: The parts do not belong to exactly these recordings; nothing is changed.
-    """
-    from pipeline.tagging.mentions import REPEAT
-    from pipeline.tagging.mentions_of_run import with_mentions_of_others
-
-    fs, root = filesystem(out)
-    results = _one_row_each(tables.read(f"{out}/parts", RESULT))
-    missing = len(set(recordings) ^ set(results["recording_id"].to_pylist()))
-    if missing:
-        raise UserError(
-            f"--out {out}: the results of {missing} recordings are missing or of another run. Every node has to write "
-            "to the same folder, so it must lie on shared storage; the same command then goes on from here."
-        )
-    failed = results["failure"].is_valid()
-    transcribed = with_mentions_of_others(results.filter(pc.invert(failed)), read_settings(out).tagger)
-    made = {
-        "recordings": tables.fit(results, tables.RECORDINGS),
-        "transcripts": tables.fit(transcribed, tables.TRANSCRIPTS),
-        "entities": _unnest(transcribed, "entities", tables.ENTITIES),
-        "failures": _unnest(results.filter(failed), "failure", tables.FAILURES),
-    }
-    for name, table in made.items():
-        tables.write(table, f"{out}/{name}")
-    submission.write_task1(made["transcripts"], f"{out}/{submission.TASK1}")
-    submission.write_task2(made["entities"], f"{out}/{submission.TASK2}")
-
-    kept = made["entities"].filter(pc.field("kept"))
-    of_stages, loads = _timed(results)
-    seconds += of_stages.pop("total", 0.0)
-    summary = {
-        "recordings": len(results),
-        "transcripts": len(transcribed),
-        "failures": len(made["failures"]),
-        **left_out,
-        "with_note": len(results) - results["note"].null_count,
-        "entities": pc.sum(kept["kept"]).as_py() or 0,
-        "further_mentions": pc.sum(pc.equal(kept["source"], REPEAT)).as_py() or 0,
-        "without_times": kept["start_s"].null_count,
-        "confidence": pc.mean(results["confidence"]).as_py(),
-        "audio_seconds": round(pc.sum(results["duration_s"]).as_py() or 0.0, 3),
-        "seconds": {"total": round(seconds, 3), **of_stages},
-        "model_loads": loads,
-    }
-    write_json(f"{out}/run.json", run_folder(out).read_state() | {"model_sha256": dict(model_hashes)})
-    write_json(f"{out}/summary.json", summary)
-    fs.rm(f"{root}/parts", recursive=True)
-    return summary
-
-
-def _one_row_each(results: pa.Table) -> pa.Table:
-    """Sort by id and keep one row per recording: a task that ran twice may have written it twice."""
-    row_of = {recording_id: row for row, recording_id in enumerate(results["recording_id"].to_pylist())}
-    return results.take([row_of[i] for i in sorted(row_of, key=id_order)])
-
-
-def _unnest(results: pa.Table, name: str, schema: pa.Schema) -> pa.Table:
-    """Return the structs, or lists of structs, of a column as a table with the recording ids."""
-    column, ids = results[name].combine_chunks(), results["recording_id"].combine_chunks()
-    if pa.types.is_list(column.type):
-        ids = ids.take(pc.list_parent_indices(column))
-        column = pc.list_flatten(column)
-    fields = {field.name: pc.struct_field(column, field.name) for field in column.type}
-    return tables.fit(pa.table({"recording_id": ids} | fields), schema)
-
-
-def _timed(results: pa.Table) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Return the seconds of each stage; and for each stage with a model, the number of loads and their seconds."""
-    seconds: Counter[str] = Counter()
-    loads: dict[str, dict[str, float]] = defaultdict(dict)
-    for timing in pc.list_flatten(results["timings"].combine_chunks()).to_pylist():
-        seconds[timing["stage"]] += timing["seconds"]
-        if timing["load_s"]:
-            loads[timing["stage"]][timing["worker"]] = timing["load_s"]
-    return (
-        {stage: round(each, 3) for stage, each in seconds.items()},
-        {stage: {"loads": len(each), "seconds": round(sum(each.values()), 3)} for stage, each in loads.items()},
-    )

@@ -69,8 +69,8 @@ class DecodingSettings:
     """Probability of a voice, 0 to 1, from which a moment counts as speech (Silero's network and default value). Where
     nobody speaks, the transcript is empty, and longer recordings are cut at pauses. 0: all is speech."""
 
-    recordings_at_once: int = 32
-    """Number of recordings that travel together; the ASR models sort their segments by length."""
+    recordings_at_once: int = 64
+    """Number of recordings that travel together and are written together; the models sort them by length."""
 
     silence_dbfs: float = -60.0
     """RMS level in dB of full scale. A recording without a louder 50 ms window is silent: its transcript is empty."""
@@ -338,6 +338,7 @@ PROFILES = {
             base_model="Qwen/Qwen2.5-Coder-0.5B-Instruct",
             adapters=str(Path(__file__).with_name("adapters")),
         ),
+        decoding=DecodingSettings(recordings_at_once=8),
         whisper=WhisperSettings(language=IDENTIFY, traditional=True, batch_seconds=240.0),
         tagger=TaggerSettings(quantization="none", dtype="bfloat16", batch_size=8),
     ),

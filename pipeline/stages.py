@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from pipeline import cpu, cuda, tables
 from pipeline.errors import unwritten, without_text
-from pipeline.run_folder import RESULT
+from pipeline.run_parts import RESULT
 from pipeline.settings import DecodingSettings, Pool, Settings, TaggerSettings
 from pipeline.speech.audio import SAMPLE_RATE, Audio, decode
 from pipeline.speech.transcription import (

@@ -17,6 +17,7 @@ from pipeline import tables
 from pipeline.errors import UserError, nearest, reason
 from pipeline.files import absolute, filesystem, open_binary, write_text
 from pipeline.ids import as_id, id_order
+from pipeline.unfinished import refuse_unfinished
 
 TASK1 = "task1_answer.txt"
 TASK2 = "task2_answer.txt"
@@ -131,12 +132,13 @@ def read_submission(
         types: The types that a text file may hold. None: any.
 
     Raises:
-        UserError: The folder does not exist, holds neither, or has a file that cannot be read.
+        UserError: The folder does not exist, holds neither or an unfinished run, or has a file that cannot be read.
     """
     folder = absolute(path)
     fs, root = filesystem(folder)
     if not fs.isdir(root):
         raise UserError(f"{option} {path}: there is no such folder.")
+    refuse_unfinished(option, path)
     texts = {name for name in (TASK1, TASK2) if fs.exists(f"{root}/{name}")}
     parquet = {name for name in ("transcripts", "entities") if tables.is_there(f"{folder}/{name}")}
     if not texts and not parquet:

@@ -5,11 +5,11 @@ Times are in seconds (float64). Spans are half-open character ranges of the tran
 
 import io
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fsspec import AbstractFileSystem
 
 from pipeline.files import filesystem, write_bytes
 from pipeline.ids import as_id
@@ -37,8 +37,8 @@ _TIMES = "start_s: float64, end_s: float64, confidence: float64?"
 WORD = pa.struct(list(schema(f"text: string, char_start: int32, char_end: int32, {_TIMES}")))
 
 RECORDINGS = schema(
-    "recording_id: string, path: string?, split: string?, phase: string?, duration_s: float64?, sample_rate: int32?, "
-    "channels: int32?, note: string?"
+    "recording_id: string, path: string?, fingerprint: string?, split: string?, phase: string?, duration_s: float64?, "
+    "sample_rate: int32?, channels: int32?, note: string?"
 )
 
 TRANSCRIPTS = schema(
@@ -89,9 +89,18 @@ def read(folder: str, schema: pa.Schema) -> pa.Table:
     Raises:
         pyarrow.ArrowInvalid: A file does not match the schema, or a required column has nulls.
     """
-    fs, files = _files(folder)
-    parts = (pq.read_table(file, filesystem=fs, schema=schema) for file in files)
-    table = _complete(pa.concat_tables([schema.empty_table(), *parts]))
+    return _complete(pa.concat_tables([schema.empty_table(), *(read_file(file, schema) for file in files(folder))]))
+
+
+def read_file(path: str, schema: pa.Schema) -> pa.Table:
+    """Read a Parquet file; see ``read``.
+
+    Args:
+        path: A local path or an fsspec URI.
+        schema: Its columns; those that it lacks are null.
+    """
+    fs, file = filesystem(path)
+    table = _complete(pq.read_table(file, filesystem=fs, schema=schema))
     if "recording_id" not in schema.names:
         return table
     ids = pa.array(map(as_id, table["recording_id"].to_pylist()), pa.string())
@@ -100,13 +109,14 @@ def read(folder: str, schema: pa.Schema) -> pa.Table:
 
 def is_there(folder: str) -> bool:
     """Say whether a folder holds a table, which may be empty."""
-    return bool(_files(folder)[1])
+    return bool(files(folder))
 
 
-def _files(folder: str) -> tuple[AbstractFileSystem, list[str]]:
+def files(folder: str) -> list[str]:
+    """Return the paths or URIs of a folder's Parquet files, sorted."""
     fs, root = filesystem(folder)
     found = fs.find(root, maxdepth=1) if fs.isdir(root) else []
-    return fs, sorted(file for file in found if file.endswith(".parquet"))
+    return sorted(f"{folder}/{PurePosixPath(file).name}" for file in found if file.endswith(".parquet"))
 
 
 def _complete(table: pa.Table) -> pa.Table:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from pipeline import run_folder, submission, tables
+from pipeline import run_closing, run_folder, run_parts, submission, tables
 from pipeline.settings import Settings
 from pipeline.speech.language import language_of
 from pipeline.speech.words import Piece, transcript_from_pieces
@@ -73,9 +73,11 @@ def write_run(folder: Path, texts: Mapping[str, Text], failed: Mapping[str, str]
         results.append(result)
         labels += [label for span in spans if (label := _label(i, text, span, random))]
 
-    run_folder.open_run(str(made.run), str(made.audio), Settings(), overwrite=False)
-    tables.write(tables.from_rows(results, run_folder.RESULT), f"{made.run}/parts")
-    run_folder.close_run(str(made.run), texts, {}, seconds=25.0)
+    recordings = {result["recording_id"]: result for result in results}
+    asked = run_folder.asked_for({"audio": str(made.audio)}, Settings(), {})
+    run_folder.plan(str(made.run), asked, recordings, overwrite=False).begin()
+    tables.write(tables.from_rows(results, run_parts.RESULT), f"{made.run}/parts")
+    run_closing.close_run(str(made.run), recordings, seconds=25.0)
     submission.write_task2(tables.from_rows(labels, tables.ENTITIES), f"{made.reference}/{submission.TASK2}")
     lines = [f"{i}\t{text}\n" for i, (text, _) in texts.items()]
     (made.reference / submission.TASK1).write_text("".join(lines), encoding="utf-8")

@@ -19,7 +19,7 @@ from pipeline.tagging.spoken import numbers, plain
 REPEAT = "repeat"
 """Source of the entities that are found here."""
 
-_KNOWN = Path(__file__).with_name("mentions.yaml")
+BUILT_IN = Path(__file__).with_name("mentions.yaml")
 _NAMES = frozenset(("PATIENT", "DOCTOR", "PERSONALNAME", "FAMILYNAME"))
 _NOT_REPEATED = ("times", "profession")  # entity groups whose words identify nobody by themselves
 
@@ -219,7 +219,7 @@ def _tokens(text: str) -> list[_Token]:
 
 @cache
 def _known() -> dict[str, Any]:
-    known = yaml.safe_load(_KNOWN.read_text(encoding="utf-8"))
+    known = yaml.safe_load(BUILT_IN.read_text(encoding="utf-8"))
     of_ends = {name: tuple(known[name]) for name in ("titles_zh", "before_zh")}
     return known | of_ends | {name: frozenset(known[name]) for name in known.keys() - {*of_ends, "nicknames"}}
 

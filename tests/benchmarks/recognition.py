@@ -32,7 +32,7 @@ from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 from pipeline import cpu, tables
 from pipeline.demo import model_paths
 from pipeline.files import write_json
-from pipeline.run_folder import RESULT
+from pipeline.run_parts import RESULT
 from pipeline.scoring import transcripts as scoring
 from pipeline.settings import NONE, PROFILES, DecodingSettings, Models, Settings
 from pipeline.speech.audio import SAMPLE_RATE, decode

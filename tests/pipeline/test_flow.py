@@ -15,7 +15,7 @@ import torch
 from pipeline import flow, stages, tables
 from pipeline.errors import UserError
 from pipeline.inputs import of_paths
-from pipeline.run_folder import RESULT
+from pipeline.run_parts import RESULT
 from pipeline.settings import NONE, DecodingSettings, Models, Settings, TaggerSettings, without_recognition
 from pipeline.speech.words import Piece, Transcript, Word, transcript_from_pieces
 from pipeline.tagging.entities import Entity

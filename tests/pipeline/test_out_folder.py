@@ -50,14 +50,36 @@ def test_a_store_without_empty_folders_can_be_a_new_out_folder(monkeypatch):
 
 def test_a_shared_folder_may_hold_more_and_keeps_it(folder, tmp_path):
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "model").write_text("of somebody")
+    (tmp_path / "out" / "letter.txt").write_text("of somebody")
     shared = OutFolder(folder.path, folder.state, folder.finished, folder.made, shared=True)
     assert shared.resume(ASKED, overwrite=True) is None
-    assert (tmp_path / "out" / "model").read_text() == "of somebody"
     (tmp_path / "out" / "card.json").write_text("{}")
-    (tmp_path / "out" / "training.json").unlink()
     with pytest.raises(UserError, match="is finished already"):
         shared.check(overwrite=False)
+    shared.begin(ASKED, overwrite=True)
+    assert names(folder, tmp_path) == {"letter.txt", "training.json"}
+
+
+@pytest.mark.parametrize("state", [None, "{", "[]", '{"audio": "of another program"}'])
+def test_what_is_not_its_own_is_refused_whatever_may_be_overwritten(folder, tmp_path, state):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "model").write_text("of somebody")
+    if state is not None:
+        (tmp_path / "out" / "training.json").write_text(state)
+    for shared in (True, False):
+        of_job = OutFolder(folder.path, folder.state, folder.finished, folder.made, shared=shared)
+        with pytest.raises(UserError, match=r"give (another|a) folder"):
+            of_job.resume(ASKED, overwrite=True)
+    assert (tmp_path / "out" / "model").read_text() == "of somebody"
+
+
+def test_settings_that_are_free_may_be_others_when_work_goes_on(tmp_path):
+    folder = OutFolder(str(tmp_path), "training.json", "card.json", ["model"], free=["pool"])
+    folder.begin({"settings": {"tagger": {"rank": 8, "pool": {"actors": 1}}}}, overwrite=False)
+    (tmp_path / "model").touch()
+    assert folder.resume({"settings": {"tagger": {"rank": 8, "pool": {"actors": 2}}}}, overwrite=False)
+    with pytest.raises(UserError, match=r"settings\.tagger\.rank was 8 and is 4"):
+        folder.resume({"settings": {"tagger": {"rank": 4}}}, overwrite=False)
 
 
 def test_interrupted_work_goes_on_with_the_same_command(folder, tmp_path):
@@ -106,7 +128,7 @@ def test_finished_work_stays_unless_it_may_be_overwritten(folder, tmp_path):
 def test_a_state_that_cannot_be_read_is_one_sentence(folder, tmp_path):
     interrupted(folder, tmp_path)
     (tmp_path / "out" / "training.json").write_text("{")
-    with pytest.raises(UserError, match=r"its training\.json cannot be read"):
+    with pytest.raises(UserError, match=r"its training\.json is damaged, or not of this program"):
         folder.resume(ASKED, overwrite=False)
 
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.run_folder import RESULT
+from pipeline.run_parts import RESULT
 from pipeline.settings import TaggerSettings
 from pipeline.speech.words import Piece, transcript_from_pieces
 from pipeline.tagging.entities import Entity
