@@ -1,6 +1,7 @@
 # make demo   install everything into .venv, then transcribe and tag the shipped clips and compare with what was said
 # make demo-train  install everything, then train the demo's models on a new clinic: a quarter of an hour on two cores
 # make test   install everything into .venv, then run the tests
+# make test-faults  kill runs, fill disks, break files and nodes: what a run has to survive, long trials included
 # make gpu-check  measure the tagger, a LoRA step and both ASR models at their real sizes on this machine's GPU
 # make setup  install alone;  make lint  style and types;  make lock  requirements.in -> requirements.txt
 
@@ -13,7 +14,7 @@ export UV_FIND_LINKS ?= $(shell $(PYTHON) -m pip config get global.find-links 2>
 export UV_LINK_MODE ?= copy
 STAMP := $(VENV)/installed
 
-.PHONY: setup demo demo-train test gpu-check lint lock clean
+.PHONY: setup demo demo-train test test-faults gpu-check lint lock clean
 
 setup: $(STAMP)
 
@@ -41,6 +42,9 @@ demo-train: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+test-faults: $(STAMP)
+	$(BIN)/python -m pytest -m faults
 
 # Needs no network: without .venv it takes PYTHON with whatever that has; WHEELS=FOLDER lends it what it lacks.
 gpu-check:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,6 +105,34 @@ def run(recordings, folder, settings=SETTINGS, loaders=LOADERS, **options):
     assert sorted(row["recording_id"] for row in seen) == sorted(recordings), "each recording leaves once"
     written = tables.read(str(folder), RESULT).to_pylist()
     return {row["recording_id"]: row for row in seen}, {row["recording_id"]: row for row in written}
+
+
+class Waiting(StandIn):
+    """Writes a Mandarin recording only when a file is there."""
+
+    def __init__(self, file: str):
+        super().__init__("whisper")
+        self.file = Path(file)
+
+    def transcribe(self, batch, english=None):
+        for _ in range(600 if any(len(audio) == MANDARIN for audio in batch) else 0):
+            if self.file.exists():
+                break
+            time.sleep(0.1)
+        return super().transcribe(batch)
+
+
+def test_what_is_finished_is_written_and_reported_while_other_recordings_are_worked_on(ray_cluster, tmp_path):
+    recordings = record(tmp_path, {f"en{i}": 8_000 + i for i in range(4)} | {"zh": MANDARIN})
+    seen_first, parts = tmp_path / "seen_first", tmp_path / "parts"
+    loaders = replace(LOADERS, whisper=lambda settings, file=str(seen_first): Waiting(file))
+    written = []
+    for row in flow.run(of_paths(recordings), str(parts), SETTINGS, loaders=loaders):
+        written.append((row["recording_id"], len(list(parts.glob("*.parquet")))))
+        if len(written) == 4:
+            assert not row["failure"] and written[-1][1] == 1
+            seen_first.touch()
+    assert [recording_id for recording_id, _ in written[4:]] == ["zh"]
 
 
 @pytest.fixture(scope="module")

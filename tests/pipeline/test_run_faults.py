@@ -76,14 +76,15 @@ def finished(out) -> None:
 )
 @pytest.mark.parametrize("what", ["kill", "full disk"])
 def test_at_every_change_of_the_storage_a_fault_costs_nothing(tmp_path, monkeypatch, before, options, when, what):
-    before(tmp_path / "whole")
+    before(tmp_path / "before")
+    shutil.copytree(tmp_path / "before", tmp_path / "whole")
     go_on(tmp_path / "whole", **options)
     whole = contents(tmp_path / "whole")
     at = 0
     while True:
         at += 1
         out = tmp_path / f"{at}"
-        before(out)
+        shutil.copytree(tmp_path / "before", out)
         error = Killed() if what == "kill" else OSError(errno.ENOSPC, "No space left on device")
         with monkeypatch.context() as patched:
             storage = Storage(patched, at, when, error)
