@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import tyro
 
 from jobs.command_line import InferenceSettings, check_paths, parse, run_job
-from jobs.progress import track
 from jobs.ray_cluster import connect_to_ray, share_out
+from jobs.run_progress import track_run
 from pipeline import inputs, models, run_folder
 from pipeline.errors import UserError
 from pipeline.files import absolute
@@ -109,7 +109,7 @@ def main(arguments: list[str]) -> None:
     left = {recording_id: row for recording_id, row in recordings.items() if recording_id not in done}
     hashes: Any = ray.remote(num_cpus=0)(models.sha256).remote(settings.models)
     finished = flow.run(left, f"{out}/parts", settings, placement, max_failures=job.max_failures, finished=len(done))
-    for _ in track(finished, len(left), "recordings"):
+    for _ in track_run(finished, len(left), finished.work):
         pass
     summary = run_folder.close_run(out, recordings, ray.get(hashes), time.perf_counter() - start, begin.counts)
     if job.transcriptions_json:
