@@ -71,7 +71,7 @@ class Lines:
             left: Seconds that are left, if that can be said.
             work: What each stage does.
         """
-        for stage in _MODELS.keys() & work.keys():
+        for stage in [stage for stage in _MODELS if stage in work]:
             if work[stage].is_loading and stage not in self._loading:
                 self._loading.add(stage)
                 self._print(f"loading {_MODELS[stage]}", seconds)
