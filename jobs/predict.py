@@ -11,8 +11,8 @@ from typing import Annotated
 import tyro
 
 from jobs.command_line import InferenceSettings, check_paths, parse, run_job
-from jobs.progress import track
 from jobs.ray_cluster import connect_to_ray, share_out
+from jobs.run_progress import track_run
 from jobs.run_summary import print_summary
 from pipeline import fingerprints, inputs, models, run_folder
 from pipeline.errors import UserError
@@ -128,7 +128,7 @@ def _work_through(plan: run_folder.Plan, settings: Settings, max_failures: float
     left = {recording_id: {**row} for recording_id, row in plan.recordings.items() if recording_id in plan.left}
     done = len(plan.recordings) - len(left)
     finished = flow.run(left, f"{absolute(plan.out)}/{PARTS}", settings, placement, None, max_failures, done)
-    for _ in track(finished, len(left), "recordings"):
+    for _ in track_run(finished, len(left), finished.work):
         pass
 
 

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +36,38 @@ def track(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
 
 
 @contextmanager
+def doing(what: str) -> Iterator[None]:
+    """Say what the body does: live on a terminal, otherwise by a line.
+
+    Args:
+        what: Such as "starting Ray".
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        console.print(what, highlight=False, soft_wrap=True)
+    with console.status(what):
+        yield
+
+
+@contextmanager
+def every_second(show: Callable[[], None]) -> Iterator[None]:
+    """Call a function once a second, in a thread, while the body runs."""
+    done = threading.Event()
+
+    def repeat() -> None:
+        while not done.wait(1.0):
+            show()
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@contextmanager
 def follow(files: Mapping[str, Path]) -> Iterator[None]:
     """Show the progress of trainings while the body runs: live on a terminal, otherwise a line for each 10 %.
 
@@ -43,33 +75,25 @@ def follow(files: Mapping[str, Path]) -> Iterator[None]:
         files: Progress file that each training writes with ``tuning.progress``, by the training's name.
     """
     console = Console(stderr=True)
-    done = threading.Event()
     tenths = dict.fromkeys(files, -1)
 
     def show() -> None:
-        with console.status("starting") as status:
-            while not done.wait(1.0):
-                lines = []
-                for what, file in files.items():
-                    try:
-                        state = json.loads(file.read_text(encoding="utf-8"))
-                    except (OSError, ValueError):
-                        continue
-                    lines.append(f"{what}: {_describe(state)}")
-                    tenth = state["step"] * 10 // state["steps"]
-                    if not console.is_terminal and tenth > tenths[what]:
-                        tenths[what] = tenth
-                        console.print(lines[-1], highlight=False, soft_wrap=True)
-                if lines:
-                    status.update("\n".join(lines))
+        lines = []
+        for what, file in files.items():
+            try:
+                state = json.loads(file.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+            lines.append(f"{what}: {_describe(state)}")
+            tenth = state["step"] * 10 // state["steps"]
+            if not console.is_terminal and tenth > tenths[what]:
+                tenths[what] = tenth
+                console.print(lines[-1], highlight=False, soft_wrap=True)
+        if lines:
+            status.update("\n".join(lines))
 
-    thread = threading.Thread(target=show, daemon=True)
-    thread.start()
-    try:
+    with console.status("starting") as status, every_second(show):
         yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def _describe(state: Mapping[str, Any]) -> str:

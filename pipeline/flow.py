@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -31,6 +32,8 @@ from pipeline.run_parts import RESULT
 from pipeline.settings import NONE, DecodingSettings, Pool, Settings
 from pipeline.stages import Loaders
 from pipeline.tagging.post_processing import PostProcessor
+from pipeline.watch import Watch
+from pipeline.work import Report, Work, unreported
 
 Row = dict[str, Any]
 
@@ -50,6 +53,7 @@ def stream(
     loaders: Loaders,
     on_cards: Callable[[str], tuple[int, dict[str, Any]]],
     one_by_one: bool = False,
+    report: Report = unreported,
 ) -> Dataset:
     """Lay out the stream; it runs while its output is read.
 
@@ -61,6 +65,7 @@ def stream(
         loaders: How actors load their models.
         on_cards: Number of a model's actors, and Ray Data's options that place them; see ``_reserved``.
         one_by_one: Give actors a single recording at a time, whatever their batch size.
+        report: Is told by the stages of what they do.
 
     Returns:
         A dataset of the finished recordings, without their text.
@@ -71,9 +76,9 @@ def stream(
     def actors(model: str, *arguments: Any) -> dict[str, Any]:
         size, where = on_cards(model)
         options = _actors(settings.pools[model], size, one_by_one)
-        return options | where | {"fn_constructor_args": arguments}
+        return options | where | {"fn_constructor_args": (*arguments, report)}
 
-    read = partial(stages.read, settings=settings.decoding)
+    read = partial(stages.read, settings=settings.decoding, report=report)
     with_parakeet, are_given = models.parakeet != NONE, models.whisper == NONE
     if are_given:
         transcribed = recordings.map_batches(stages.take_up, **_TASK)
@@ -84,12 +89,30 @@ def stream(
             for_parakeet = actors("parakeet", loaders.parakeet, settings)
             transcribed = transcribed.map_batches(stages.TranscribeEnglish, **for_parakeet)
     for_tagger = actors("tagger", loaders.tagger, models.base_model, models.adapters, tagger)
-    post_process = partial(stages.post_process, processor=PostProcessor(tagger), are_timed=not are_given)
+    processor = PostProcessor(tagger)
+    post_process = partial(stages.post_process, processor=processor, are_timed=not are_given, report=report)
     return (
         transcribed.map_batches(stages.Tag, **for_tagger)
         .map_batches(post_process, **_TASK)
         .map_batches(partial(stages.write, parts=parts), **_TASK)
     )
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the stream: it runs while its rows are read, once.
+
+    Attributes:
+        rows: For each recording as it is finished: recording_id, duration_s, failed_stage and failure (or None),
+            entities (a count) and timings.
+        work: Says what each stage does meanwhile.
+    """
+
+    rows: Iterator[Row]
+    work: Callable[[], dict[str, Work]]
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.rows
 
 
 def run(
@@ -100,7 +123,7 @@ def run(
     loaders: Loaders | None = None,
     max_failures: float = 1.0,
     finished: int = 0,
-) -> Iterator[Row]:
+) -> Run:
     """Send recordings through the stream.
 
     Args:
@@ -112,29 +135,34 @@ def run(
         max_failures: The share of failures above which the run stops, see ``FailureLimit``.
         finished: Recordings that earlier calls have finished, for that share.
 
-    Yields:
-        For each recording as it is finished: recording_id, duration_s, failed_stage and failure (or None),
-        entities (a count) and timings.
+    Returns:
+        The run, to be iterated over.
 
     Raises:
-        UserError: A model cannot be loaded, the parts cannot be written, or too many recordings failed.
+        UserError: While it runs: a model cannot be loaded, the parts cannot be written, or too many recordings failed.
     """
     limit = FailureLimit(max_failures, len(recordings) + finished, finished)
     placement = placement or place(settings.pools, [Node(math.inf, 0)])
+    watch = Watch(len(recordings))
 
     def died(some: Mapping[str, Row]) -> Iterator[Row]:
         lost = {"entities": [], "timings": [], "failure": {"stage": "stream", "error": _DIED}}
         rows = [{**row, **lost} for row in some.values()]
         yield from stages.write(tables.from_rows(rows, RESULT), parts).to_pylist()
 
-    with _reserved(placement) as on_cards:
+    def rows() -> Iterator[Row]:
+        with _reserved(placement) as on_cards, watch:
 
-        def lay_out(some: Dataset, one_by_one: bool) -> Dataset:
-            return stream(some, parts, settings, loaders or Loaders(), on_cards, one_by_one)
+            def lay_out(some: Dataset, one_by_one: bool) -> Dataset:
+                watch.restart()
+                return stream(some, parts, settings, loaders or Loaders(), on_cards, one_by_one, watch.report)
 
-        for row in _each_once(dict(recordings), settings.decoding.recordings_at_once, lay_out, died):
-            yield row
-            limit.count(row["failed_stage"], row["failure"])
+            for row in _each_once(dict(recordings), settings.decoding.recordings_at_once, lay_out, died):
+                watch.count(row["failed_stage"], row["duration_s"])
+                yield row
+                limit.count(row["failed_stage"], row["failure"])
+
+    return Run(rows(), watch.work)
 
 
 @contextmanager

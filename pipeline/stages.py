@@ -9,11 +9,13 @@ import hashlib
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline import cpu, cuda, tables
 from pipeline.errors import unwritten, without_text
@@ -34,6 +36,7 @@ from pipeline.speech.words import Transcriber, Transcript, Word, Writer
 from pipeline.tagging.entities import Entity
 from pipeline.tagging.entity_finder import EntityTagger, load_tagger
 from pipeline.tagging.post_processing import PostProcessor
+from pipeline.work import Report, unreported
 
 _SEGMENT = pa.struct(
     list(
@@ -70,16 +73,38 @@ class Loaders:
 
 
 class Clock:
-    """Seconds that a worker took to load its model and then for each batch, shared out over the batch's rows."""
+    """Seconds that a worker took to load its model and then for each batch, shared out over the batch's rows.
 
-    def __init__(self) -> None:
+    Args:
+        stage: Name of the worker's stage.
+        report: Is told of what the worker does.
+    """
+
+    def __init__(self, stage: str, report: Report = unreported):
+        self.stage = stage
         self.worker = uuid.uuid4().hex
-        self.start = time.perf_counter()
         self.load_s = 0.0
+        self._report = report
 
-    def loaded(self) -> None:
-        """Note that the model is loaded."""
-        self.load_s = time.perf_counter() - self.start
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Time the body, which loads the model."""
+        start = time.perf_counter()
+        self._report(self.stage, "loading")
+        yield
+        self.load_s = time.perf_counter() - start
+        self._report(self.stage, "loaded", seconds=self.load_s)
+
+    def begun(self, batch: pa.Table) -> None:
+        """Note that a batch is begun; what holds no model is too quick for that."""
+        if self.load_s:
+            self._report(self.stage, "begun", len(batch))
+
+    def finished(self, batch: pa.Table, seconds: float) -> None:
+        """Note that a batch is finished."""
+        has_durations = "duration_s" in batch.column_names
+        audio_s = pc.sum(batch["duration_s"]).as_py() or 0.0 if has_durations else 0.0
+        self._report(self.stage, "finished", len(batch), audio_s, seconds)
 
 
 def take_up(batch: pa.Table) -> pa.Table:
@@ -91,26 +116,28 @@ def take_up(batch: pa.Table) -> pa.Table:
     return _with(_with(batch, "failure", [None] * len(batch)), "timings", [[]] * len(batch))
 
 
-def read(batch: pa.Table, settings: DecodingSettings) -> Iterator[pa.Table]:
+def read(batch: pa.Table, settings: DecodingSettings, report: Report = unreported) -> Iterator[pa.Table]:
     """Decode files to mono 16 kHz samples, and find where somebody speaks.
 
     Args:
         batch: ``recording_id`` and ``path``.
         settings: The limits on duration, and what counts as speech.
+        report: Is told of what is read.
 
     Yields:
         Its rows in order, of long recordings a few at a time.
     """
+    clock = Clock("decode", report)
     waiting: list[pa.Table] = []
-    seconds = 0.0
+    seconds, start = 0.0, time.perf_counter()
     for row in range(len(batch)):
         waiting.append(_read(batch.slice(row, 1), settings))
         seconds += waiting[-1]["duration_s"][0].as_py() or 0.0
-        if seconds >= _SECONDS_AT_ONCE:
-            yield pa.concat_tables(waiting)
-            waiting, seconds = [], 0.0
-    if waiting:
-        yield pa.concat_tables(waiting)
+        if seconds >= _SECONDS_AT_ONCE or row == len(batch) - 1:
+            some = pa.concat_tables(waiting)
+            clock.finished(some, time.perf_counter() - start)
+            yield some
+            waiting, seconds, start = [], 0.0, time.perf_counter()
 
 
 def _read(one: pa.Table, settings: DecodingSettings) -> pa.Table:
@@ -121,7 +148,7 @@ def _read(one: pa.Table, settings: DecodingSettings) -> pa.Table:
         sound = decode(path, settings)
         return [(sound, find_speech(sound.samples, settings))]
 
-    one, heard = _attempt("decode", take_up(one), [0], work, Clock())
+    one, heard = _attempt(take_up(one), [0], work, Clock("decode"))
     audio, segments = heard.get(0, (None, None))
     for name in ("duration_s", "sample_rate", "channels", "note", "samples"):
         one = _with(one, name, [getattr(audio, name, None)])
@@ -131,13 +158,13 @@ def _read(one: pa.Table, settings: DecodingSettings) -> pa.Table:
 class _AsrStage(Generic[Asr]):
     """A stage with an ASR model, which loads once."""
 
-    def __init__(self, load: Callable[[Settings], Asr], settings: Settings, pool: Pool):
+    def __init__(self, load: Callable[[Settings], Asr], settings: Settings, pool: Pool, clock: Clock):
         cpu.use_threads(pool)
-        self._clock = Clock()
-        self._model = load(settings)
-        # A library that is missing is found now, and not by every recording.
-        self._model.transcribe([np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)])
-        self._clock.loaded()
+        self._clock = clock
+        with clock.loading():
+            self._model = load(settings)
+            # A library that is missing is found now, and not by every recording.
+            self._model.transcribe([np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)])
 
 
 class Transcribe(_AsrStage[Writer]):
@@ -146,8 +173,8 @@ class Transcribe(_AsrStage[Writer]):
     The sound is handed on only where another model needs it.
     """
 
-    def __init__(self, load: LoadWriter, settings: Settings, is_last: bool):
-        super().__init__(load, settings, settings.whisper.pool)
+    def __init__(self, load: LoadWriter, settings: Settings, is_last: bool, report: Report = unreported):
+        super().__init__(load, settings, settings.whisper.pool, Clock("whisper", report))
         self._is_last = is_last
 
     def __call__(self, batch: pa.Table) -> pa.Table:
@@ -157,7 +184,7 @@ class Transcribe(_AsrStage[Writer]):
             made = transcribe(self._model, [samples[row] for row in rows], [speech[row] for row in rows])
             return list(zip(*made, strict=True))
 
-        batch, made = _attempt("whisper", batch, samples, work, self._clock)
+        batch, made = _attempt(batch, samples, work, self._clock)
         segments = {row: some for row, (some, _) in made.items()}
         parts = {row: some for row, (_, some) in made.items()}
         batch = _with(batch, "confidence", [mean_confidence(parts.get(row, ())) for row in range(len(batch))])
@@ -167,8 +194,8 @@ class Transcribe(_AsrStage[Writer]):
 class TranscribeEnglish(_AsrStage[Transcriber]):
     """Parakeet transcribes the English segments; the sound is not handed on."""
 
-    def __init__(self, load: LoadAsr, settings: Settings):
-        super().__init__(load, settings, settings.parakeet.pool)
+    def __init__(self, load: LoadAsr, settings: Settings, report: Report = unreported):
+        super().__init__(load, settings, settings.parakeet.pool, Clock("parakeet", report))
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         samples, segments, parts = _samples(batch), _segments(batch), _parts(batch)
@@ -178,35 +205,40 @@ class TranscribeEnglish(_AsrStage[Transcriber]):
             return transcribe_english(self._model, [samples[row] for row in rows], some, [parts[row] for row in rows])
 
         english = [row for row, written in parts.items() if is_for_parakeet(written)]
-        batch, made = _attempt("parakeet", batch, english, work, self._clock)
+        batch, made = _attempt(batch, english, work, self._clock)
         return _with_joined(batch, segments, parts | made)
 
 
 class Tag:
     """One base model with its adapters tags every transcript."""
 
-    def __init__(self, load: LoadTagger, base_model: str, adapters: str, settings: TaggerSettings):
+    def __init__(
+        self, load: LoadTagger, base_model: str, adapters: str, settings: TaggerSettings, report: Report = unreported
+    ):
         cpu.use_threads(settings.pool)
-        self._clock = Clock()
-        self._tagger = load(base_model, adapters, settings)
-        self._clock.loaded()
+        self._clock = Clock("tagger", report)
+        with self._clock.loading():
+            self._tagger = load(base_model, adapters, settings)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         texts = batch["text"].to_pylist()
         with_text = [row for row, text in enumerate(texts) if text]
         batch, tagged = _attempt(
-            "tagger", batch, with_text, lambda rows: self._tagger.tag([texts[row] for row in rows]), self._clock
+            batch, with_text, lambda rows: self._tagger.tag([texts[row] for row in rows]), self._clock
         )
         return _with_entities(batch, tagged)
 
 
-def post_process(batch: pa.Table, processor: PostProcessor, are_timed: bool = True) -> pa.Table:
+def post_process(
+    batch: pa.Table, processor: PostProcessor, are_timed: bool = True, report: Report = unreported
+) -> pa.Table:
     """Add what patterns find, decide which entities are kept, and give each the times of its words.
 
     Args:
         batch: Tagged recordings.
         processor: See ``PostProcessor``.
         are_timed: Whether a text without timed words is an error.
+        report: Is told of what is finished.
     """
     transcripts, tagged = _transcripts(batch), batch["entities"].to_pylist()
 
@@ -216,7 +248,7 @@ def post_process(batch: pa.Table, processor: PostProcessor, are_timed: bool = Tr
         return [processor(transcripts[row], [Entity.from_row(entity) for entity in tagged[row]]) for row in rows]
 
     with_text = [row for row, transcript in transcripts.items() if transcript.text]
-    batch, finished = _attempt("rules", batch, with_text, work, Clock())
+    batch, finished = _attempt(batch, with_text, work, Clock("rules", report))
     return _with_entities(batch, finished)
 
 
@@ -243,7 +275,7 @@ def write(batch: pa.Table, parts: str) -> pa.Table:
 
 
 def _attempt(
-    stage: str, batch: pa.Table, rows: Iterable[int], work: Callable[[Sequence[int]], Sequence[Made]], clock: Clock
+    batch: pa.Table, rows: Iterable[int], work: Callable[[Sequence[int]], Sequence[Made]], clock: Clock
 ) -> tuple[pa.Table, dict[int, Made]]:
     """Do a stage's work on rows together; where that fails, on each alone, so that only the bad ones fail.
 
@@ -254,6 +286,7 @@ def _attempt(
     """
     failures, timings = batch["failure"].to_pylist(), batch["timings"].to_pylist()
     rows = [row for row in rows if failures[row] is None]
+    clock.begun(batch)
     start = time.perf_counter()
     made: dict[int, Made] = {}
     together = True
@@ -268,10 +301,17 @@ def _attempt(
             (made[row],) = work([row])
         except Exception as error:
             _survive(error, clock)
-            failures[row] = {"stage": stage, "error": without_text(error)}
-    seconds = (time.perf_counter() - start) / max(len(rows), 1)
+            failures[row] = {"stage": clock.stage, "error": without_text(error)}
+    seconds = time.perf_counter() - start
+    clock.finished(batch, seconds)
+    noted = {
+        "stage": clock.stage,
+        "worker": clock.worker,
+        "load_s": clock.load_s,
+        "seconds": seconds / max(len(rows), 1),
+    }
     for row in rows:
-        timings[row].append({"stage": stage, "worker": clock.worker, "load_s": clock.load_s, "seconds": seconds})
+        timings[row].append(noted)
     return _with(_with(batch, "failure", failures), "timings", timings), made
 
 
