@@ -70,7 +70,7 @@ class Runs:
 
 
 def check_alike(tables: Mapping[str, Mapping[str, pa.Table]], settings: Mapping[str, Settings]) -> None:
-    """Raise a UserError, which names what differs, if runs differ in more than the opening bias.
+    """Raise a UserError, which names what differs, if runs differ in more than the opening bias, or not even in that.
 
     Args:
         tables: The tables of the runs by folder.
@@ -85,6 +85,8 @@ def check_alike(tables: Mapping[str, Mapping[str, pa.Table]], settings: Mapping[
                 f"--run {other} differs from {first} in {', '.join(differ)}: give runs that differ in "
                 "--tagger.opening-bias alone."
             )
+        if settings[other].tagger.opening_bias == settings[first].tagger.opening_bias:
+            raise UserError(f"--run {other} has the --tagger.opening-bias of {first}: give runs that differ in it.")
         written = _transcripts(tables[other])
         if number := sum(written[key] != said[key] for key in written.keys() & said.keys()):
             raise UserError(
