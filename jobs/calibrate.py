@@ -1,39 +1,52 @@
-"""Choose the thresholds at which a share of the sensitive time is covered, and make confidences probabilities.
+"""Choose opening biases and thresholds that cover a share of the sensitive time; make confidences probabilities.
 
-python -m jobs.calibrate --run RUN --reference FOLDER --recall 0.98 --out FILE.yaml
+python -m jobs.calibrate --run RUN [RUN ...] --reference FOLDER --recall 0.98 --out FILE.yaml
 """
 
 from dataclasses import dataclass
 
 import tyro
 
-from jobs.calibrate_tables import print_figures, print_unreached
+from jobs.calibrate_tables import print_biases, print_figures, print_unreached
 from jobs.command_line import check_paths, run_job
 from pipeline.calibration.candidates import pair
 from pipeline.calibration.cross_validation import calibrate
 from pipeline.calibration.picture import draw
 from pipeline.calibration.results import as_yaml, figures
+from pipeline.calibration.runs import Runs, check_alike
 from pipeline.errors import UserError
 from pipeline.files import absolute, check_file, write_bytes, write_json, write_text
 from pipeline.run_folder import read_run, read_settings
-from pipeline.settings import CalibrationSettings, TaggerSettings, check_numbers
+from pipeline.settings import CalibrationSettings, Settings, check_numbers
 from pipeline.submission import read_submission
+from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.known_types import known_types
 
 
 @dataclass(frozen=True)
 class Calibrate:
-    """Choose the thresholds at which a share of the sensitive time is covered, and make confidences probabilities.
+    """Choose opening biases and thresholds that cover a share of the sensitive time; make confidences probabilities.
 
-    The run should have been made with an opening bias (--tagger.opening-bias names 2 ...), so that it has found more
-    than is to be kept; what it dropped by thresholds or overlaps counts as found. A type with so many reference
-    entities that one may be lost gets a threshold of its own, the others share one. All is cross-validated over
-    recordings. The settings go to a file that jobs.predict takes as --settings; all figures, without text, to a JSON
-    file and recall against precision to a picture beside it.
+    Each entity group gets the opening bias of one of the runs: the least with which the share of its time can be held
+    at the highest precision, or else the one that covers the most. So make several, of the same transcripts:
+
+    python -m jobs.predict --audio FOLDER --out run0
+
+    python -m jobs.predict --transcripts run0 --out run2 --tagger.opening-bias names 2 care 2 times 2 ...
+
+    python -m jobs.predict --transcripts run0 --out run4 --tagger.opening-bias names 4 care 4 times 4 ...
+
+    python -m jobs.calibrate --run run0 run2 run4 --reference FOLDER --out own.yaml
+
+    What a run dropped by thresholds or overlaps counts as found. A type with so many reference entities that one may be
+    lost gets a threshold of its own, the others share one. All is cross-validated over recordings. The settings go to a
+    file that jobs.predict takes as --settings; all figures, without text, to a JSON file and recall against precision
+    to a picture beside it.
     """
 
-    run: str
-    """Out folder of jobs.predict on recordings of the reference."""
+    run: tuple[str, ...]
+    """Out folders of jobs.predict on recordings of the reference, which differ in --tagger.opening-bias alone. Of a
+    single one the opening bias stays as it is; it should find more than is to be kept."""
 
     reference: str
     """Folder with the reference entities, and better with the transcripts too: they say which recordings have none."""
@@ -58,7 +71,11 @@ class Calibrate:
 def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.calibrate --help``."""
     job = tyro.cli(Calibrate, prog="python -m jobs.calibrate", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
-    check_paths({"--run": job.run, "--reference": job.reference, "--out": job.out})
+    if not job.run:
+        raise UserError("--run: give at least one out folder of jobs.predict.")
+    for run in job.run:
+        check_paths({"--run": run})
+    check_paths({"--reference": job.reference, "--out": job.out})
     limits = {"recall": job.recall, "padding_s": job.padding_s, "folds": job.folds}
     check_numbers(limits, {"folds": 2, "recall": 0.5}, {"recall": 1, "folds": 100, "padding_s": 10})
     if not job.out.endswith((".yaml", ".yml")):
@@ -66,40 +83,49 @@ def main(arguments: list[str]) -> None:
     stem = absolute(job.out).rpartition(".")[0]
     for file in (job.out, f"{stem}.json", f"{stem}.png"):
         check_file("--out", file, over=True)
-    run, tagger = read_run(job.run, ("transcripts", "entities")), _tagger(job.run)
-    if tagger.calibration != CalibrationSettings():
-        raise UserError(f"--run {job.run} has calibrated confidences: give one without --tagger.calibration.")
-    types = known_types(tagger.groups_file) | {*run["entities"]["type"].to_pylist()}
+    tables = {run: read_run(run, ("transcripts", "entities")) for run in job.run}
+    settings = {run: _settings(run, alone=len(tables) == 1) for run in tables}
+    for run in tables:
+        if settings[run].tagger.calibration != CalibrationSettings():
+            raise UserError(f"--run {run} has calibrated confidences: give one without --tagger.calibration.")
+    check_alike(tables, settings)
+    groups_file = settings[job.run[0]].tagger.groups_file
+    types = known_types(groups_file).union(*(table["entities"]["type"].to_pylist() for table in tables.values()))
     reference = read_submission("--reference", job.reference, prefer_tables=True, types=types)
     if reference.entities is None:
         raise UserError(f"--reference {job.reference} has no entities: thresholds are chosen by them.")
-    recordings, missing = pair(run, reference, job.padding_s)
+    recordings, missing = pair([*tables.values()], reference, job.padding_s)
     if missing:
-        print(f"{missing} recordings of the reference are not in the run and do not count.")
+        where = "the run" if len(tables) == 1 else "all runs"
+        print(f"{missing} recordings of the reference are not in {where} and do not count.")
 
-    calibrated = calibrate(recordings, job.recall, job.folds, job.seed)
-    found = figures(calibrated) | {"recall": job.recall, "padding_s": job.padding_s, "recordings": len(recordings)}
-    about = (
-        f"Settings for jobs.predict by jobs.calibrate: a recall of {job.recall:g}, from {len(recordings)} recordings."
-    )
-    write_text(absolute(job.out), as_yaml(calibrated, tagger.opening_bias, about))
+    biases = [of.tagger.opening_bias for of in settings.values()]
+    runs = Runs(recordings, biases, {group.name: group.types for group in load_entity_groups(groups_file)})
+    calibrated = calibrate(runs, job.recall, job.folds, job.seed)
+    number = len(calibrated.recordings)
+    found = figures(calibrated) | {"recall": job.recall, "padding_s": job.padding_s, "recordings": number}
+    about = f"Settings for jobs.predict by jobs.calibrate: a recall of {job.recall:g}, from {number} recordings."
+    write_text(absolute(job.out), as_yaml(calibrated, about))
     write_json(f"{stem}.json", found)
     write_bytes(f"{stem}.png", draw(calibrated, job.recall))
+    print_biases(found)
     print_figures(found)
     if calibrated.dials.sharing:
         print(
             f"Too few entities for a threshold of their own, so they share one: {', '.join(calibrated.dials.sharing)}."
         )
-    print_unreached(found, tagger.opening_bias, tagger.groups_file)
+    print_unreached(found, {group: max(runs.options(group)) for group in runs.biased}, groups_file)
     print(f"Tag with them: python -m jobs.predict --settings {job.out}")
 
 
-def _tagger(run: str) -> TaggerSettings:
-    """Return the tagger's settings of a run; the defaults for tables that jobs.predict did not write."""
+def _settings(run: str, alone: bool) -> Settings:
+    """Return the settings of a run; the defaults for tables of a single one that jobs.predict did not write."""
     try:
-        return read_settings(run).tagger
+        return read_settings(run)
     except UserError:
-        return TaggerSettings()
+        if alone:
+            return Settings()
+        raise
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The figures of a calibration on the terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +14,34 @@ _MORE = 2.0
 """What is added to the opening bias of an entity group that found too little, in logits."""
 
 
+def print_biases(found: Mapping[str, Any]) -> None:
+    """Print what each opening bias gives of each entity group, if there were several, and which was chosen.
+
+    Args:
+        found: As ``pipeline.calibration.results.figures`` returns them.
+    """
+    judged = {group: of for group, of in found["opening_bias"].items() if of["each"]}
+    if not judged:
+        return
+    table = _table("share of time (%)", "opening\nbias")
+    for group, of in judged.items():
+        for bias, *rates in (one.values() for one in of["each"]):
+            table.add_row(group, "* " * (bias == of["chosen"]) + f"{bias:g}", *_percentages(rates))
+    Console(highlight=False).print(table)
+    print("*: chosen. Each bias has thresholds of its own here, and only what has a type of the entity group counts.")
+    print()
+
+
 def print_figures(found: Mapping[str, Any]) -> None:
     """Print recall and precision of each threshold, and the error of the confidences.
 
     Args:
         found: As ``pipeline.calibration.results.figures`` returns them.
     """
-    table = Table(box=None, pad_edge=False)
-    table.add_column("share of time (%)", no_wrap=True)
-    for column in (
-        "threshold",
-        "recall,\nall kept",
-        "precision,\nall kept",
-        "recall,\nheld out",
-        "precision,\nheld out",
-    ):
-        table.add_column(column, justify="right")
+    table = _table("share of time (%)", "threshold")
     for name in _dials(found):
         threshold, *rates = found["time"][name].values()
-        cells = ("" if rate is None else f"{100 * rate:.1f}" for rate in rates)
-        table.add_row(name, "" if threshold is None else f"{threshold:.4f}", *cells)
+        table.add_row(name, "" if threshold is None else f"{threshold:.4f}", *_percentages(rates))
     Console(highlight=False).print(table)
     errors = found["confidences"]
     for name, title in (("ece", "expected calibration error"), ("brier", "Brier score")):
@@ -46,7 +54,7 @@ def print_unreached(found: Mapping[str, Any], bias: Mapping[str, float], groups_
 
     Args:
         found: As ``pipeline.calibration.results.figures`` returns them, with the wanted ``recall``.
-        bias: Opening bias of the run by entity group.
+        bias: Highest opening bias of the runs by entity group.
         groups_file: The entity groups of the run. None: the built-in ones.
     """
     recall, rows, dials = found["recall"], found["time"], _dials(found)
@@ -65,6 +73,21 @@ def print_unreached(found: Mapping[str, Any], bias: Mapping[str, float], groups_
             print("Where words were timed a little off, edges are not covered: see what --padding-s 0.1 says.")
     elif rows[ALL]["recall_held_out"] < recall:
         print(f"A recall of {recall:g} was not quite reached in recordings that were not fitted on.")
+
+
+def _table(title: str, setting: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(title, no_wrap=True)
+    for column in (
+        setting,
+        *(f"{rate},\n{what}" for what in ("all kept", "held out") for rate in ("recall", "precision")),
+    ):
+        table.add_column(column, justify="right")
+    return table
+
+
+def _percentages(rates: Iterable[float | None]) -> list[str]:
+    return ["" if rate is None else f"{100 * rate:.1f}" for rate in rates]
 
 
 def _dials(found: Mapping[str, Any]) -> list[str]:

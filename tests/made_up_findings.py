@@ -1,10 +1,15 @@
 """Made-up findings: true and false entities with confidences that are not probabilities, and their reference."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from pipeline import tables
+from pipeline.calibration.candidates import Recording, pair
+from pipeline.calibration.runs import Runs
+from pipeline.submission import Submission
 
 LENGTH_S = 0.5
 TYPES = {"PATIENT": ("names", 1.0), "DATE": ("times", -1.5), "CITY": ("addresses", 0.0)}
@@ -46,3 +51,20 @@ def row(number: int, type_: str, group: str, start_s: float, confidence: float |
     times = {"start_s": start_s, "end_s": start_s + LENGTH_S, "char_start": place, "char_end": place + 6}
     about = {"recording_id": str(number), "type": type_, "group": group, "text": "Secret", "source": source}
     return about | times | {"confidence": confidence, "kept": True}
+
+
+def recordings_of(found: Rows, wanted: Rows, number: int, padding_s: float = 0.0) -> list[Recording]:
+    """Put what a run found in recordings 1, 2, ... beside the reference."""
+    ids = [str(each) for each in range(1, number + 1)]
+    transcripts = [{"recording_id": i, "language": "en", "text": "", "words": [], "recognizer": ""} for i in ids]
+    run = {
+        "entities": tables.from_rows(found, tables.ENTITIES),
+        "transcripts": tables.from_rows(transcripts, tables.TRANSCRIPTS),
+    }
+    reference = Submission("reference", dict.fromkeys(ids, ""), tables.from_rows(wanted, tables.ENTITIES), False)
+    return pair([run], reference, padding_s)[0][0]
+
+
+def alone(recordings: Sequence[Recording]) -> Runs:
+    """Return a single run without an opening bias."""
+    return Runs([recordings], [{}], {})

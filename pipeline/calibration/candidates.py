@@ -75,39 +75,44 @@ class Recording:
         return replace(self, candidates=[candidate.calibrated(calibration) for candidate in self.candidates])
 
 
-def pair(run: Mapping[str, pa.Table], reference: Submission, padding_s: float = 0) -> tuple[list[Recording], int]:
-    """Put what a run found beside the reference, recording by recording.
+def pair(
+    runs: Sequence[Mapping[str, pa.Table]], reference: Submission, padding_s: float = 0
+) -> tuple[list[list[Recording]], int]:
+    """Put what runs found beside the reference, recording by recording.
 
     Args:
-        run: The tables of the run.
+        runs: The tables of each run.
         reference: The reference, with entities.
         padding_s: Seconds that redacting an entity covers before and after it as well.
 
     Returns:
-        The recordings of the reference that the run transcribed, by id; and how many it did not.
+        For each run the recordings of the reference that all runs transcribed, by id; and how many they did not.
 
     Raises:
-        UserError: None is in both, or the entities of one have no times.
+        UserError: None is in all of them, or the entities of one have no times.
     """
     assert reference.entities is not None
-    wanted, found = timed(reference.entities), defaultdict(list)
-    for row in run["entities"].to_pylist():
-        if row["start_s"] is not None:
-            found[row["recording_id"]].append(Entity.from_row(row))
+    wanted, padding = timed(reference.entities), milliseconds(padding_s)
     ids = sorted(languages(reference), key=id_order)
-    there = set(run["transcripts"]["recording_id"].to_pylist())
-    both = [recording_id for recording_id in ids if recording_id in there]
-    if not both:
+    there = set(ids).intersection(*(run["transcripts"]["recording_id"].to_pylist() for run in runs))
+    shared = [recording_id for recording_id in ids if recording_id in there]
+    if not shared:
         raise UserError(
             "--run and --reference have no recording in common: give the reference of the run's recordings."
         )
-    if not any(found[recording_id] for recording_id in both):
-        raise UserError("--run has no entity with a time in the recordings of --reference: nothing can be calibrated.")
-    if not any(entity.end_ms for recording_id in both for entity in wanted.get(recording_id, ())):
+    if not any(entity.end_ms for recording_id in shared for entity in wanted.get(recording_id, ())):
         raise UserError("--reference has no entity with a time in the recordings of --run: nothing can be calibrated.")
-    padding = milliseconds(padding_s)
-    recordings = [Recording(wanted.get(i, []), _candidates(found[i], wanted.get(i, []), padding)) for i in both]
-    return recordings, len(ids) - len(both)
+    recordings = []
+    for run in runs:
+        found = _by_recording(run["entities"])
+        if not any(found[recording_id] for recording_id in shared):
+            raise UserError(
+                "--run has no entity with a time in the recordings of --reference: nothing can be calibrated."
+            )
+        recordings.append(
+            [Recording(wanted.get(i, []), _candidates(found[i], wanted.get(i, []), padding)) for i in shared]
+        )
+    return recordings, len(ids) - len(shared)
 
 
 def first_found(recordings: Sequence[Recording]) -> list[list[Candidate]]:
@@ -120,6 +125,14 @@ def first_found(recordings: Sequence[Recording]) -> list[list[Candidate]]:
         ]
         for recording in recordings
     ]
+
+
+def _by_recording(entities: pa.Table) -> defaultdict[str, list[Entity]]:
+    found = defaultdict(list)
+    for row in entities.to_pylist():
+        if row["start_s"] is not None:
+            found[row["recording_id"]].append(Entity.from_row(row))
+    return found
 
 
 def _candidates(entities: Sequence[Entity], reference: Sequence[TimedEntity], padding: int) -> list[Candidate]:

@@ -3,7 +3,8 @@
 import io
 from collections.abc import Sequence
 
-from pipeline.calibration.cross_validation import Calibrated, operation
+from pipeline.calibration.cross_validation import Calibrated
+from pipeline.calibration.held_out import operation
 from pipeline.calibration.thresholds import ALL, SHARED, share
 
 _POINTS = 40

@@ -1,25 +1,24 @@
 """What a calibration leaves: the settings for jobs.predict, and its figures."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import yaml
 
 from pipeline.calibration.cross_validation import Calibrated
-from pipeline.calibration.thresholds import ALL, SHARED, Times, share
+from pipeline.calibration.held_out import Operation
+from pipeline.calibration.thresholds import ALL, SHARED, share
 
 
-def as_yaml(calibrated: Calibrated, opening_bias: Mapping[str, float], about: str) -> str:
+def as_yaml(calibrated: Calibrated, about: str) -> str:
     """Write the settings as ``pipeline.settings_file`` reads them.
 
     Args:
         calibrated: What was fitted.
-        opening_bias: That of the run, by entity group: the thresholds go with what it found.
         about: A line that says what the file is.
     """
     tagger = {
-        "opening_bias": dict(opening_bias),
+        "opening_bias": calibrated.opening_bias,
         "calibration": asdict(calibrated.calibration),
         "thresholds": calibrated.thresholds,
     }
@@ -30,27 +29,39 @@ def figures(calibrated: Calibrated) -> dict[str, Any]:
     """Return all figures, without text.
 
     Returns:
-        ``aim``, the share that the fit kept covered; ``confidences``, ``ece`` and ``brier`` before and after; and
+        ``aim``, the share that the fit kept covered; ``confidences``, ``ece`` and ``brier`` before and after;
         ``time``, by type with a reference entity, ``other types`` (those that share a threshold) and ``all``: the
-        threshold, and recall and precision with everything kept and, cross-validated, with the thresholds.
+        threshold, and recall and precision with everything kept and, cross-validated, with the thresholds; and
+        ``opening_bias``, by entity group: what was ``chosen``, and ``each`` bias with the same rates of the group.
     """
     rows: dict[str, dict[str, float | None]] = {}
     for name in [*calibrated.dials.own, SHARED, ALL, *calibrated.dials.sharing]:
         if share(calibrated.everything.recall, name) is not None:
-            rows[name] = {"threshold": _threshold(calibrated, name)} | {
-                f"{rate}_{what}": share(times, name)
-                for what, operation in (("everything", calibrated.everything), ("held_out", calibrated.held_out))
-                for rate, times in _rates(operation.recall, operation.precision)
-            }
+            rates = _rates(calibrated.everything, calibrated.held_out, name)
+            rows[name] = {"threshold": _threshold(calibrated, name)} | rates
     return {
         "aim": calibrated.aim,
         "confidences": {"before": calibrated.before, "after": calibrated.after},
         "time": rows,
+        "opening_bias": {
+            group: {
+                "chosen": bias,
+                "each": [
+                    {"bias": other} | _rates(one.everything, one.held_out, ALL)
+                    for other, one in calibrated.judgement.get(group, {}).items()
+                ],
+            }
+            for group, bias in calibrated.opening_bias.items()
+        },
     }
 
 
-def _rates(recall: Times, precision: Times) -> list[tuple[str, Times]]:
-    return [("recall", recall), ("precision", precision)]
+def _rates(everything: Operation, held_out: Operation, name: str) -> dict[str, float | None]:
+    return {
+        f"{rate}_{what}": share(times, name)
+        for what, operation in (("everything", everything), ("held_out", held_out))
+        for rate, times in (("recall", operation.recall), ("precision", operation.precision))
+    }
 
 
 def _threshold(calibrated: Calibrated, name: str) -> float | None:

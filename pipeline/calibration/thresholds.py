@@ -93,7 +93,7 @@ def fit(recordings: Sequence[Recording], dials: Dials, aim: float) -> dict[str, 
     """Find the thresholds by dial.
 
     A dial that cannot reach the aim keeps all that was found. Where all types together cannot, nothing that covers
-    reference time is dropped.
+    reference time is dropped; where the reference has nothing, all is kept.
 
     Args:
         recordings: With calibrated confidences.
@@ -104,6 +104,8 @@ def fit(recordings: Sequence[Recording], dials: Dials, aim: float) -> dict[str, 
     by_type = dials.by_type(thresholds)
     parts = [recalls(recording, by_type, dials) for recording in recordings]
     sums = total(parts)
+    if ALL not in sums:
+        return thresholds
     least = {name: aim * sums[name][1] for name in thresholds if name in sums}
     turning = {name for name in least if sums[name][0] >= least[name]}
     least = {name: least[name] for name in turning} | {ALL: min(aim * sums[ALL][1], sums[ALL][0])}

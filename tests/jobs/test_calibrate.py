@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,30 +14,52 @@ from jobs.predict import Predict
 from pipeline import EntityFinder, tables
 from pipeline.calibration.candidates import pair
 from pipeline.calibration.cross_validation import calibrate as fit
-from pipeline.calibration.cross_validation import operation
+from pipeline.calibration.held_out import operation
+from pipeline.calibration.runs import Runs
 from pipeline.calibration.thresholds import ALL, share
 from pipeline.errors import UserError
-from pipeline.settings import PROFILES, CalibrationSettings, Settings, TaggerSettings
+from pipeline.settings import PROFILES, CalibrationSettings, Pool, Settings, TaggerSettings
 from pipeline.speech.words import Transcript, Word
 from pipeline.submission import Submission
 from pipeline.synthetic import corpus
-from tests.made_up_findings import findings
+from pipeline.tagging.entity_groups import load_entity_groups
+from tests.made_up_findings import Rows, findings
 
 BIAS = {"names": 2.0, "times": 1.0}
 BIASED = TaggerSettings(opening_bias=BIAS)
 
 
+def write_run(folder: Path, found: Rows, tagger: TaggerSettings, text: str = "Secret") -> None:
+    """Write the tables of a run of 300 recordings, and its settings."""
+    ids = [str(number) for number in range(1, 301)]
+    transcripts = [{"recording_id": i, "language": "en", "text": text, "words": [], "recognizer": ""} for i in ids]
+    tables.write(tables.from_rows(found, tables.ENTITIES), f"{folder}/entities")
+    tables.write(tables.from_rows(transcripts, tables.TRANSCRIPTS), f"{folder}/transcripts")
+    state = {"settings": asdict(Settings(tagger=tagger))}
+    (folder / "run.json").write_text(json.dumps(state, default=str), encoding="utf-8")
+
+
 def written(folder: Path, tagger: TaggerSettings = BIASED) -> list[str]:
     """Write a run and its reference, and return the options that name them."""
     found, wanted = findings(300, 1)
-    ids = [str(number) for number in range(1, 301)]
-    transcripts = [{"recording_id": i, "language": "en", "text": "Secret", "words": [], "recognizer": ""} for i in ids]
-    for name, rows in (("run", found), ("reference", wanted)):
-        tables.write(tables.from_rows(rows, tables.ENTITIES), f"{folder}/{name}/entities")
-        tables.write(tables.from_rows(transcripts, tables.TRANSCRIPTS), f"{folder}/{name}/transcripts")
-    state = {"settings": asdict(Settings(tagger=tagger))}
-    (folder / "run" / "run.json").write_text(json.dumps(state, default=str), encoding="utf-8")
+    write_run(folder / "run", found, tagger)
+    write_run(folder / "reference", wanted, tagger)
     return ["--run", f"{folder}/run", "--reference", f"{folder}/reference", "--out", f"{folder}/own.yaml"]
+
+
+def several(folder: Path, **other: Any) -> list[str]:
+    """Write a run beside that of ``written``, made on another
+    machine without a bias, which lacks half of the patients; return the options.
+
+    Args:
+        folder: Where.
+        other: What ``write_run`` is given for it in place of the defaults.
+    """
+    options = written(folder)
+    found, _ = findings(300, 1)
+    few = [row for row in found if row["type"] != "PATIENT" or int(row["recording_id"]) % 2]
+    write_run(folder / "few", **{"found": few, "tagger": TaggerSettings(pool=Pool(actors=2))} | other)
+    return ["--run", f"{folder}/few", *options[1:]]
 
 
 def test_what_it_writes_is_taken_by_predict_and_holds_no_text(tmp_path, capsys):
@@ -83,6 +106,7 @@ def test_recordings_that_the_run_lacks_are_counted_and_left_out(tmp_path, capsys
         (["--recall", "1.2"], "--recall 1.2: give a number from 0.5 to 1."),
         (["--folds", "1"], "--folds 1: give a number from 2 to 100."),
         (["--out", "own.txt"], "--out own.txt: give a file that ends with .yaml."),
+        (["--run"], "--run: give at least one out folder of jobs.predict."),
         (["--run", "jobs"], "--run jobs holds no finished run: give the out folder of jobs.predict."),
     ],
 )
@@ -98,35 +122,96 @@ def test_a_run_with_calibrated_confidences_is_refused(tmp_path):
         calibrate.main(options)
 
 
+def test_of_several_runs_each_group_gets_the_bias_that_serves_it_and_it_is_told_what_each_would_give(tmp_path, capsys):
+    options = several(tmp_path)
+    rows = tables.read(f"{tmp_path}/few/transcripts", tables.TRANSCRIPTS)
+    tables.write(rows.slice(10), f"{tmp_path}/few/transcripts")
+    calibrate.main(options)
+    settings = parse(Predict, ["--out", "out", "--settings", f"{tmp_path}/own.yaml"], "predict").settings.tagger
+    assert settings.opening_bias == {"names": 2.0, "times": 0.0}
+    figures = json.loads((tmp_path / "own.json").read_text(encoding="utf-8"))
+    names = figures["opening_bias"]["names"]
+    assert (names["chosen"], [one["bias"] for one in names["each"]]) == (2.0, [0.0, 2.0])
+    low, high = names["each"]
+    assert low["recall_everything"] < 0.6 and high["recall_held_out"] >= 0.98
+    assert figures["time"][ALL]["recall_held_out"] >= 0.98
+    assert figures["recordings"] == 290
+    printed = capsys.readouterr().out
+    assert "10 recordings of the reference are not in all runs and do not count." in printed
+    rows = [" ".join(line.split()) for line in printed.splitlines()]
+    assert [[row.rsplit(" ", 4)[0] for row in rows if row.startswith(name)] for name in ("names", "times")] == [
+        ["names 0", "names * 2"],
+        ["times * 0", "times 1"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        (
+            {"tagger": TaggerSettings(repeats="none", max_entities=8)},
+            "--run {0}/run differs from {0}/few in --tagger.max-entities, --tagger.repeats: give runs that differ in "
+            "--tagger.opening-bias alone.",
+        ),
+        (
+            {"tagger": TaggerSettings(calibration=CalibrationSettings(slope=0.7))},
+            "--run {0}/few has calibrated confidences: give one without --tagger.calibration.",
+        ),
+        ({"tagger": BIASED}, "--run {0}/run has the --tagger.opening-bias of {0}/few: give runs that differ in it."),
+        (
+            {"text": "Another secret"},
+            "--run {0}/run has other transcripts of 300 recordings than {0}/few: make it with jobs.predict "
+            "--transcripts {0}/few.",
+        ),
+    ],
+)
+def test_runs_that_do_not_differ_in_the_bias_alone_are_refused_with_what_differs(tmp_path, other, sentence):
+    with pytest.raises(UserError) as refused:
+        calibrate.main(several(tmp_path, **other))
+    assert str(refused.value) == sentence.format(tmp_path)
+
+
+def test_of_several_runs_each_has_to_say_what_made_it(tmp_path):
+    options = several(tmp_path)
+    (tmp_path / "few" / "run.json").unlink()
+    with pytest.raises(UserError, match="does not say what made it"):
+        calibrate.main(options)
+
+
 @pytest.mark.slow
 def test_on_the_demos_held_out_clips_half_of_them_calibrates_the_other():
     """What is said in the 600 clips, with made-up times of words: the tagger alone, without its sound."""
     drawn = corpus.utterances({"train1": 6000, "train2": 6000, "valid": 300, "test": 600}, 2025)["test"]
     transcripts = [Transcript(one.sentence.text, _words(one.sentence.text), tables.GOLD) for one in drawn]
     demo = PROFILES["demo"]
-    bias = dict.fromkeys(("names", "profession", "care", "addresses", "times", "identifiers"), 2.0)
-    find = EntityFinder(replace(demo, tagger=replace(demo.tagger, opening_bias=bias)))
-    found, wanted = [], []
-    for one, transcript, entities in zip(drawn, transcripts, find(transcripts), strict=True):
-        found += [entity.to_row() | {"recording_id": one.recording_id} for entity in entities]
+    groups = {group.name: group.types for group in load_entity_groups()}
+    biases = [dict.fromkeys(groups, bias) for bias in (0.0, 2.0, 4.0)]
+    ids = [one.recording_id for one in drawn]
+    said = [{"recording_id": i} | transcript.to_row() for i, transcript in zip(ids, transcripts, strict=True)]
+    runs = []
+    for bias in biases:
+        find = EntityFinder(replace(demo, tagger=replace(demo.tagger, opening_bias=bias)))
+        found = [
+            {"recording_id": i} | entity.to_row()
+            for i, some in zip(ids, find(transcripts), strict=True)
+            for entity in some
+        ]
+        tables_of_run = (("entities", found, tables.ENTITIES), ("transcripts", said, tables.TRANSCRIPTS))
+        runs.append({name: tables.from_rows(rows, schema) for name, rows, schema in tables_of_run})
+    wanted = []
+    for one, transcript in zip(drawn, transcripts, strict=True):
         for span in one.sentence.spans:
             start_s, end_s = transcript.times(span.char_start, span.char_end)
             label = {"recording_id": one.recording_id, "type": span.type, "group": "", "source": "gold", "kept": True}
             wanted.append(label | {"text": "", "start_s": start_s, "end_s": end_s})
-    run = {
-        "entities": tables.from_rows(found, tables.ENTITIES),
-        "transcripts": tables.from_rows(
-            [t.to_row() | {"recording_id": one.recording_id} for one, t in zip(drawn, transcripts, strict=True)],
-            tables.TRANSCRIPTS,
-        ),
-    }
-    ids = {one.recording_id: "" for one in drawn}
-    reference = Submission("", ids, tables.from_rows(wanted, tables.ENTITIES), False)
-    recordings, _ = pair(run, reference)
-    halves = [[one for place, one in enumerate(recordings) if (place // 2) % 2 == half] for half in (0, 1)]
-    fitted = fit(halves[0], 0.98, folds=5, seed=1126)
-    others = [(one.calibrated(fitted.calibration), fitted.thresholds) for one in halves[1]]
+    reference = Submission("", dict.fromkeys(ids, ""), tables.from_rows(wanted, tables.ENTITIES), False)
+    recordings, _ = pair(runs, reference)
+    both = Runs(recordings, biases, groups)
+    known, new = (both.known([row for row in range(len(ids)) if (row // 2) % 2 == half]) for half in (0, 1))
+    fitted = fit(known, 0.98, folds=5, seed=1126)
+    others = [(one.calibrated(fitted.calibration), fitted.thresholds) for one in new.mixed(fitted.opening_bias)]
     reached = operation(others, fitted.dials)
+    print(fitted.opening_bias, share(reached.recall, ALL), share(reached.precision, ALL))
     assert share(reached.recall, ALL) == pytest.approx(0.98, abs=0.01)
     assert share(reached.precision, ALL) > 0.97
 

@@ -7,7 +7,8 @@ import pytest
 from pipeline import tables
 from pipeline.calibration import confidences
 from pipeline.calibration.candidates import Candidate, Recording, first_found, pair
-from pipeline.calibration.cross_validation import calibrate, operation
+from pipeline.calibration.cross_validation import calibrate
+from pipeline.calibration.held_out import operation
 from pipeline.calibration.picture import curve, draw
 from pipeline.calibration.thresholds import ALL, SHARED, Dials, dials, fit, share
 from pipeline.errors import UserError
@@ -16,18 +17,7 @@ from pipeline.speech.words import Transcript, Word
 from pipeline.submission import Submission
 from pipeline.tagging.entities import Entity
 from pipeline.tagging.post_processing import PostProcessor
-from tests.made_up_findings import findings, row
-
-
-def recordings_of(found: list[dict], wanted: list[dict], number: int, padding_s: float = 0.0) -> list[Recording]:
-    ids = [str(each) for each in range(1, number + 1)]
-    transcripts = [{"recording_id": i, "language": "en", "text": "", "words": [], "recognizer": ""} for i in ids]
-    run = {
-        "entities": tables.from_rows(found, tables.ENTITIES),
-        "transcripts": tables.from_rows(transcripts, tables.TRANSCRIPTS),
-    }
-    reference = Submission("reference", dict.fromkeys(ids, ""), tables.from_rows(wanted, tables.ENTITIES), False)
-    return pair(run, reference, padding_s)[0]
+from tests.made_up_findings import alone, findings, recordings_of, row
 
 
 def made_up(number: int, seed: int) -> list[Recording]:
@@ -37,7 +27,7 @@ def made_up(number: int, seed: int) -> list[Recording]:
 @pytest.mark.parametrize("recall", [0.98, 0.9])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_wanted_recall_is_reached_on_other_recordings_and_most_false_entities_go(recall, seed):
-    calibrated = calibrate(made_up(400, seed), recall, folds=5, seed=0)
+    calibrated = calibrate(alone(made_up(400, seed)), recall, folds=5, seed=0)
     assert calibrated.dials.own == ["CITY", "DATE", "PATIENT"]
     others = [one.calibrated(calibrated.calibration) for one in made_up(1000, seed + 100)]
     before = operation([(one, {}) for one in others], calibrated.dials)
@@ -52,7 +42,7 @@ def test_the_wanted_recall_is_reached_on_other_recordings_and_most_false_entitie
 
 
 def test_confidences_are_nearer_to_probabilities_on_other_recordings():
-    calibrated = calibrate(made_up(300, 1), 0.98, folds=5, seed=0)
+    calibrated = calibrate(alone(made_up(300, 1)), 0.98, folds=5, seed=0)
     found = [one for some in first_found(made_up(300, 2)) for one in some]
     before, after = (
         confidences.errors([one.entity.confidence for one in some], [one.right for one in some])
@@ -73,7 +63,7 @@ def test_the_error_of_confidences_is_that_of_the_definition():
 
 
 def test_the_same_seed_gives_the_same_thresholds():
-    one, other = (calibrate(made_up(100, 1), 0.9, folds=3, seed=7) for _ in range(2))
+    one, other = (calibrate(alone(made_up(100, 1)), 0.9, folds=3, seed=7) for _ in range(2))
     assert (one.thresholds, one.calibration, one.held_out) == (other.thresholds, other.calibration, other.held_out)
 
 
@@ -159,7 +149,7 @@ def test_an_entity_without_a_confidence_is_always_kept_and_teaches_nothing():
 
 
 def test_the_curve_of_a_type_goes_through_its_chosen_point():
-    calibrated = calibrate(made_up(200, 1), 0.95, folds=4, seed=0)
+    calibrated = calibrate(alone(made_up(200, 1)), 0.95, folds=4, seed=0)
     points = curve(calibrated, "DATE")
     assert points[0][0] == 1.0 and points[-1][0] < 0.95
     assert [recall for recall, _ in points] == sorted((recall for recall, _ in points), reverse=True)
@@ -169,7 +159,7 @@ def test_the_curve_of_a_type_goes_through_its_chosen_point():
 def test_recordings_that_have_nothing_to_fit_are_refused():
     found, wanted = findings(10, 1)
     with pytest.raises(UserError, match=r"^--folds 20: 10 recordings are too few"):
-        calibrate(recordings_of(found, wanted, 10), 0.9, folds=20, seed=0)
+        calibrate(alone(recordings_of(found, wanted, 10)), 0.9, folds=20, seed=0)
     with pytest.raises(UserError, match=r"^--run has no entity with a time"):
         recordings_of([], wanted, 10)
     with pytest.raises(UserError, match=r"^--reference has no entity with a time"):
@@ -177,10 +167,12 @@ def test_recordings_that_have_nothing_to_fit_are_refused():
     other = [each | {"recording_id": f"x{each['recording_id']}"} for each in wanted]
     with pytest.raises(UserError, match=r"^--run and --reference have no recording in common"):
         pair(
-            {
-                "entities": tables.from_rows(found, tables.ENTITIES),
-                "transcripts": tables.from_rows([], tables.TRANSCRIPTS),
-            },
+            [
+                {
+                    "entities": tables.from_rows(found, tables.ENTITIES),
+                    "transcripts": tables.from_rows([], tables.TRANSCRIPTS),
+                }
+            ],
             Submission("", None, tables.from_rows(other, tables.ENTITIES), False),
         )
 

@@ -132,7 +132,16 @@ def test_what_only_looks_like_a_number_of_somebody_is_left(language: str, said: 
     [
         ("手機 0912-345-678", "手機 0912-345-67", "zh"),
         ("my mobile is +61 491 570 156", "my mobile is +61 491 570 15", "en"),
+        ("my mobile is 0491 570 156", "my mobile is 0491 570 15", "en"),
+        ("my number is 0491 570 156", "my number is 0491 570 15", "en"),
+        (
+            "my mobile number is oh four nine one, five seven oh, one five six",
+            "my mobile number is oh four nine one, five seven oh, one five",
+            "en",
+        ),
+        ("my landline is 03 9876 5432", "my landline is 03 9876 543", "en"),
         ("fax 02 9876 5433", "fax 02 9876 543", "en"),
+        ("fax 03 9876 5433", "fax 03 9876 543", "en"),
         ("身分證字號 A123456789", "身分證字號 A123456788", "zh"),
         ("ID card number A123456789", "ID card number A123456788", "en"),
         ("credit card number is 4111 1111 1111 1111", "credit card number is 4111 1111 1111 1112", "en"),
@@ -155,6 +164,23 @@ def test_a_named_number_with_a_wrong_digit_is_found_with_less_confidence(right: 
     (as_it_should_be,), (as_it_was_heard,) = find(PATTERNS, right, language), find(PATTERNS, wrong, language)
     assert as_it_was_heard.type == as_it_should_be.type
     assert 0.5 < as_it_was_heard.confidence < as_it_should_be.confidence
+
+
+@pytest.mark.parametrize(
+    ("own", "foreign", "language"),
+    [
+        ("my mobile is 0491 570 156", "my mobile is 0912 345 678", "en"),
+        ("電話 02-2345-6789", "電話 020 7946 0958", "zh"),
+        ("the fax is 02 9876 5433", "the fax is 0912 345 678", "en"),
+        ("傳真 02-2345-6789", "傳真 020 7946 0958", "zh"),
+    ],
+)
+def test_a_number_of_a_region_that_speaks_otherwise_is_found_with_less_confidence(
+    own: str, foreign: str, language: str
+):
+    (expected,), (other,) = find(PATTERNS, own, language), find(PATTERNS, foreign, language)
+    assert other.type == expected.type
+    assert 0.5 < other.confidence < expected.confidence
 
 
 @pytest.mark.parametrize("dash", "-‐‑‒–—―−﹘﹣－")
