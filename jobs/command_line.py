@@ -1,16 +1,18 @@
 """What the jobs share: options and profiles, paths, and one sentence for a user's mistake."""
 
 import dataclasses
+import errno
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import fsspec
 import tyro
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, reason
 from pipeline.files import absolute
 from pipeline.settings import PROFILES, Models, Settings
 from pipeline.settings_file import read_settings, with_mappings, without_mappings
@@ -36,16 +38,51 @@ class InferenceSettings(Settings):
 _INFERENCE = {name: InferenceSettings(**vars(settings)) for name, settings in PROFILES.items()}
 
 
+@dataclasses.dataclass(frozen=True)
+class Common:
+    """What every job takes."""
+
+    share: Literal["nobody", "group"] = "nobody"
+
+
+_COMMON_HELP = """Every job also takes
+--share {nobody,group}  Who else may read what the job writes: nobody (files 0600, folders 0700), or the user's group
+                        (0640, 0750). A folder that is there already keeps its mode. (default: nobody)
+"""
+_UMASKS = {"nobody": 0o077, "group": 0o027}
+_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ESTALE)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a job as Ctrl-C does."""
+
+
 def run_job(job: Callable[[list[str]], None]) -> None:
     """Run a job on the command line's arguments; a user's mistake becomes one sentence and exit status 1."""
+    common, arguments = tyro.cli(Common, args=sys.argv[1:], add_help=False, return_unknown_args=True)
+    os.umask(_UMASKS[common.share])
+    signal.signal(signal.SIGTERM, _terminate)
     try:
-        job(sys.argv[1:])
+        job(arguments)
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except OSError as error:  # of a library that writes on its own
+        if error.errno not in _STORAGE:
+            raise
+        print(f"{error.filename or 'A file'} cannot be read or written: {reason(error)}.", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt as interrupt:
         print("Interrupted.", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(128 + (signal.SIGTERM if isinstance(interrupt, _Terminated) else signal.SIGINT))
+    except SystemExit as end:
+        if not end.code and {"-h", "--help"} & {*arguments}:
+            print(_COMMON_HELP)
+        raise
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
 
 
 def parse(job: type[Job], arguments: list[str], prog: str, profiles: Mapping[str, Any] = _INFERENCE) -> Job:

@@ -2,8 +2,12 @@
 
 import logging
 import os
+import signal
+import threading
 import warnings
+from typing import Any
 
+from jobs import local_ray
 from pipeline.errors import UserError
 from pipeline.placement import Node, Placement, place
 from pipeline.settings import Settings
@@ -12,6 +16,8 @@ from pipeline.settings import Settings
 def connect_to_ray() -> None:
     """Connect to the cluster that RAY_ADDRESS names or that runs here, or start Ray; workers' prints stay in its logs.
 
+    A Ray that is started is reached from this machine alone, and its logs and sockets go when the job ends.
+
     On a busy machine Ray may give up waiting for its own processes, so it is started twice at most.
 
     Raises:
@@ -19,15 +25,19 @@ def connect_to_ray() -> None:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    if is_local := local_ray.is_needed():
+        local_ray.only_loopback()
     import ray
     from ray.util.annotations import RayDeprecationWarning
 
     warnings.filterwarnings("ignore", category=RayDeprecationWarning)
+    on_sigterm = signal.getsignal(signal.SIGTERM)  # which Ray replaces
     for last_try in (False, True):
         if ray.is_initialized():
             break
         try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR)
+            folder: dict[str, Any] = {"_temp_dir": local_ray.session_folder()} if is_local else {}
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **folder)
         except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             raise _not_connected(error) from None
         except Exception as error:
@@ -36,6 +46,8 @@ def connect_to_ray() -> None:
                 raise
             if last_try:
                 raise _not_connected(error) from None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_sigterm)
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)

@@ -1,0 +1,63 @@
+"""A Ray of this process alone: it listens on the loopback only, and what it writes goes with it."""
+
+import atexit
+import os
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+_PREFIX = "shi-ray-"
+_LONGEST = 18  # characters of a folder for temporary files: the path of a socket has at most 107
+_TRIES = 20
+
+
+def is_needed() -> bool:
+    """Say whether neither RAY_ADDRESS names a cluster nor `ray start` has started one on this machine."""
+    temporary = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+    return not os.environ.get("RAY_ADDRESS") and not Path(temporary, "ray", "ray_current_cluster").is_file()
+
+
+def only_loopback() -> None:
+    """Let the Ray that is started next bind all its ports to the loopback, as it does by itself on a Mac."""
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # for its processes
+    from ray._private import ray_constants
+
+    ray_constants.ENABLE_RAY_CLUSTER = False  # for this one, which may have read it
+
+
+def session_folder() -> str:
+    """Make a folder for Ray's sockets, logs and spilled objects, which goes when this process ends.
+
+    It is where processes that are started after this make temporary files, so these go too, whatever ends them. Folders
+    of processes that were killed are removed now.
+    """
+    parent = Path(tempfile.gettempdir())
+    if len(str(parent)) > _LONGEST:
+        parent = Path("/tmp")
+    for folder in parent.glob(f"{_PREFIX}*"):
+        if _owner_ended(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+    made = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent)
+    atexit.register(_end, os.getpid(), made)
+    return made
+
+
+def _owner_ended(folder: Path) -> bool:
+    pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+    return pid.isdigit() and not Path("/proc", pid).exists()
+
+
+def _end(pid: int, folder: str) -> None:
+    if os.getpid() != pid:  # a fork
+        return
+    import ray
+
+    with suppress(Exception):
+        ray.shutdown()
+    for _ in range(_TRIES):  # what Ray's processes write in their last moment
+        shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.exists(folder):
+            return
+        time.sleep(0.1)

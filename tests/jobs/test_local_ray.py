@@ -1,0 +1,94 @@
+"""A Ray that a job starts for itself: who reaches it, what it leaves, and how it ends."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import soundfile
+
+from jobs import local_ray
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def options(tmp_path, model_options) -> list[str]:
+    noise = np.random.default_rng(0)
+    (tmp_path / "audio").mkdir()
+    for number in range(24):
+        soundfile.write(tmp_path / "audio" / f"{number}.wav", noise.normal(0, 0.1, 5_000 + number), 16_000)
+    own = ["--audio", str(tmp_path / "audio"), "--out", str(tmp_path / "out"), "--decoding.recordings-at-once", "2"]
+    return [*model_options, *own]
+
+
+def start(options: list[str], temporary: Path, work_s: float) -> subprocess.Popen[str]:
+    """Start a run with a Ray of its own, whatever Ray the tests have."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.stub_predict", *options],
+        cwd=ROOT,
+        env=environment | {"TMPDIR": str(temporary), "STUB_WORK_S": str(work_s)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def open_to_others(process: subprocess.Popen[str]) -> list[str]:
+    """Return the addresses, not of the loopback, at which a process and its children listen."""
+    own = psutil.Process(process.pid)
+    pids = {process.pid, *(child.pid for child in own.children(recursive=True))}
+    listening = [each for each in psutil.net_connections("tcp") if each.pid in pids and each.status == "LISTEN"]
+    assert len(listening) > 5
+    return [each.laddr.ip for each in listening if each.laddr.ip.removeprefix("::ffff:") not in ("127.0.0.1", "::1")]
+
+
+@pytest.mark.faults
+def test_a_local_run_is_private_and_ends_at_once_when_it_is_told_to(options, tmp_path):
+    temporary = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
+    process = start(options, temporary, work_s=2.0)
+    while not list((tmp_path / "out").glob("parts/*.parquet")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.2)
+    assert not open_to_others(process)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 143
+    assert errors.splitlines()[-1] == "Interrupted." and "SIGTERM" not in errors and "Traceback" not in errors
+    assert not psutil.wait_procs(children, timeout=30)[1], "Ray's processes are gone"
+    assert not list(temporary.iterdir()), "and so is what they wrote"
+
+    process = start(["--share", "group", *options], temporary, work_s=0.0)
+    printed, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert "Going on with interrupted work." in printed
+    assert not list(temporary.iterdir())
+    modes = {file: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "out").rglob("*")}
+    files = {mode for file, mode in modes.items() if file.is_file() and file.name != "run.json"}
+    assert files == {0o640} and stat.S_IMODE((tmp_path / "out" / "run.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700, "a folder that was there keeps its mode"
+    temporary.rmdir()
+
+
+def test_what_a_killed_process_has_left_is_removed_by_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(local_ray, "_LONGEST", 1_000)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for name in (f"shi-ray-{ended.pid}-x", f"shi-ray-{os.getpid()}-x", "shi-ray-other", "others"):
+        (tmp_path / name).mkdir()
+    made = Path(local_ray.session_folder())
+    assert made.parent == tmp_path and stat.S_IMODE(made.stat().st_mode) == 0o700
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *(made.name, f"shi-ray-{os.getpid()}-x", "shi-ray-other", "others")
+    }
