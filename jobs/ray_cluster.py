@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs import local_ray
 from pipeline.errors import UserError
-from pipeline.placement import Node, Placement, place
+from pipeline.placement import Placement, place
 from pipeline.settings import Settings
 
 
@@ -70,8 +70,6 @@ def share_out(settings: Settings) -> Placement:
     Raises:
         UserError: The cluster lacks the GPUs or CPUs that the settings ask for; the stream would wait for ever.
     """
-    import ray
+    from pipeline.cards import nodes
 
-    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    nodes = [Node(resources.get("CPU", 0.0), int(resources.get("GPU", 0))) for resources in alive]
-    return place(settings.pools, nodes)
+    return place(settings.pools, nodes())

@@ -22,7 +22,7 @@ def filesystem(path: str) -> tuple[AbstractFileSystem, str]:
         path: A local path or an fsspec URI.
     """
     if "://" in path:
-        return fsspec.url_to_fs(path)
+        return fsspec.url_to_fs(path, use_listings_cache=False)  # other machines write there too
     local = LocalFileSystem()
     return local, local._strip_protocol(path)
 

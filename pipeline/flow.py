@@ -7,10 +7,9 @@ Transcripts that are there already enter before the adapters.
 What each stage does stands in ``pipeline.stages``; models load once in each actor.
 """
 
-import itertools
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -18,11 +17,10 @@ from typing import Any, cast
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
-from ray.exceptions import OutOfMemoryError, RayActorError, WorkerCrashedError
-from ray.util.placement_group import placement_group, remove_placement_group
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, WorkerCrashedError
 
 from pipeline import stages, tables
+from pipeline.cards import CardsLost, OnCards, nodes, reserved
 from pipeline.corpus import audio_copies
 from pipeline.errors import UserError, is_load_error, load_error
 from pipeline.failure_limit import FailureLimit
@@ -38,7 +36,6 @@ from pipeline.work import Report, Work, unreported
 Row = dict[str, Any]
 
 _FILES_IN_A_TASK = 16
-_WAIT_S = 120  # for cards that other work of the cluster holds
 _LOST_BLOCKS = 8  # batches that may kill their process before recordings are tried one by one
 _ALONE = 20  # recordings that are tried one by one before it is counted how many of them failed
 _DIED = "ProcessDied: twice, the second time on this recording alone"
@@ -51,7 +48,7 @@ def stream(
     parts: str,
     settings: Settings,
     loaders: Loaders,
-    on_cards: Callable[[str], tuple[int, dict[str, Any]]],
+    on_cards: OnCards,
     one_by_one: bool = False,
     report: Report = unreported,
 ) -> Dataset:
@@ -63,7 +60,7 @@ def stream(
         parts: Folder for the finished recordings, a path or URI that every node can write.
         settings: All settings; models as absolute paths.
         loaders: How actors load their models.
-        on_cards: Number of a model's actors, and Ray Data's options that place them; see ``_reserved``.
+        on_cards: Number of a model's actors, and Ray Data's options that place them; see ``cards.reserved``.
         one_by_one: Give actors a single recording at a time, whatever their batch size.
         report: Is told by the stages of what they do.
 
@@ -142,7 +139,6 @@ def run(
         UserError: While it runs: a model cannot be loaded, the parts cannot be written, or too many recordings failed.
     """
     limit = FailureLimit(max_failures, len(recordings) + finished, finished)
-    placement = placement or place(settings.pools, [Node(math.inf, 0)])
     watch = Watch(len(recordings))
 
     def died(some: Mapping[str, Row]) -> Iterator[Row]:
@@ -150,54 +146,26 @@ def run(
         rows = [{**row, **lost} for row in some.values()]
         yield from stages.write(tables.from_rows(rows, RESULT), parts).to_pylist()
 
+    def lay_out(on_cards: OnCards) -> Callable[[Dataset, bool], Dataset]:
+        def of_some(some: Dataset, one_by_one: bool) -> Dataset:
+            watch.restart()
+            return stream(some, parts, settings, loaders or Loaders(), on_cards, one_by_one, watch.report)
+
+        return of_some
+
     def rows() -> Iterator[Row]:
-        with _reserved(placement) as on_cards, watch:
-
-            def lay_out(some: Dataset, one_by_one: bool) -> Dataset:
-                watch.restart()
-                return stream(some, parts, settings, loaders or Loaders(), on_cards, one_by_one, watch.report)
-
-            for row in _each_once(dict(recordings), settings.decoding.recordings_at_once, lay_out, died):
-                watch.count(row["failed_stage"], row["duration_s"])
-                yield row
-                limit.count(row["failed_stage"], row["failure"])
+        left, cards = dict(recordings), placement or place(settings.pools, [Node(math.inf, 0)])
+        with watch:
+            while left:
+                with suppress(CardsLost), reserved(cards, settings.pools) as on_cards:
+                    for row in _each_once(left, settings.decoding.recordings_at_once, lay_out(on_cards), died):
+                        watch.count(row["failed_stage"], row["duration_s"])
+                        yield row
+                        limit.count(row["failed_stage"], row["failure"])
+                if left:  # it goes on with the cards that are left
+                    cards = place(settings.pools, nodes())
 
     return Run(rows(), watch.work)
-
-
-@contextmanager
-def _reserved(placement: Placement) -> Iterator[Callable[[str], tuple[int, dict[str, Any]]]]:
-    """Reserve the cards of a placement; gives each model's number of actors, and the options that put them there.
-
-    Ray restarts an actor that died where it was.
-
-    Raises:
-        UserError: The cards are not free.
-    """
-    group = placement_group(list(map(dict, placement.bundles))) if placement.bundles else None
-
-    def on_cards(model: str) -> tuple[int, dict[str, Any]]:
-        cards = [card for card in placement.cards[model] if card is not None]
-        if group is None or not cards:
-            return len(placement.cards[model]), {}
-        turn = itertools.cycle(cards)
-
-        def next_card() -> dict[str, Any]:  # Ray Data asks for each actor
-            return {"scheduling_strategy": PlacementGroupSchedulingStrategy(group, next(turn))}
-
-        return len(cards), {"ray_remote_args_fn": next_card}
-
-    try:
-        if group is not None and not group.wait(_WAIT_S):
-            raise UserError(
-                f"The models need {len(placement.bundles)} GPUs with {placement.bundles[0]['CPU']:g} CPUs each, which "
-                f"were not free for {_WAIT_S} s: wait for other jobs of the cluster, or take fewer actors "
-                "(--whisper.pool.actors, and the same of parakeet and tagger)."
-            )
-        yield on_cards
-    finally:
-        if group is not None:
-            remove_placement_group(group)
 
 
 def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings) -> Iterator[Row]:
@@ -264,6 +232,7 @@ def _run(
     context = DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False  # the driver reports progress
     context.max_errored_blocks = lost_blocks
+    context.execution_no_progress_timeout_s = -1  # a batch of long recordings may take hours
     dataset = lay_out(ray.data.from_arrow(_blocks(recordings, in_a_task)))
     try:
         # A batch that is fetched ahead is handed out only when the next one is there.
@@ -273,7 +242,7 @@ def _run(
                     raise UserError(f"The out folder cannot be written: {row['unwritten']}.")
                 if left.pop(row["recording_id"], None) is not None:
                     yield row
-    except (RayActorError, WorkerCrashedError, OutOfMemoryError) as error:
+    except (RayActorError, WorkerCrashedError, ObjectLostError, OutOfMemoryError) as error:
         if lost_blocks < 0 or is_load_error(str(error)):  # a lost block is no error then
             raise load_error(str(error)) from None
         return False
@@ -296,6 +265,5 @@ def _actors(pool: Pool, size: int, one_by_one: bool) -> dict[str, Any]:
         "batch_size": alone,
         "batch_format": "pyarrow",
         "num_cpus": pool.num_cpus,
-        "num_gpus": pool.num_gpus,
         "max_task_retries": 1,
     }

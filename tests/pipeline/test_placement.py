@@ -1,16 +1,11 @@
 """Each card gets one actor of each model, and what does not fit is refused before it is waited for."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from pipeline.errors import UserError
 from pipeline.placement import Node, place
 from pipeline.settings import PROFILES, Pool
 
-ROOT = Path(__file__).parents[2]
 MODELS = ("whisper", "parakeet", "tagger")
 
 
@@ -51,14 +46,3 @@ def test_without_gpus_there_is_an_actor_of_each_model_and_nothing_is_reserved():
 def test_what_does_not_fit_is_one_sentence(pool, nodes, says):
     with pytest.raises(UserError, match=says):
         place(same(pool), nodes)
-
-
-@pytest.mark.slow
-def test_on_two_cards_ray_puts_one_actor_of_each_model_on_each(tmp_path):
-    """In a process of its own, with a Ray that believes in two cards."""
-    command = [sys.executable, "-m", "tests.two_cards", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert sorted(path.name for path in tmp_path.glob("*-on-*")) == [
-        f"{model}-on-{card}" for model in sorted(MODELS) for card in "01"
-    ]
