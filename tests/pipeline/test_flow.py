@@ -186,7 +186,7 @@ def test_a_run_with_too_many_failures_stops_with_the_most_frequent_reason(ray_cl
         UserError, match=r"^\d of \d+ .*--max-failures 0.2.*\([5-8]\) .*: whisper: ValueError in test_flow"
     ):
         run(dict(sorted(record(tmp_path, lengths).items())), tmp_path / "parts", max_failures=0.2)
-    assert len(tables.read(str(tmp_path / "parts"), RESULT)) >= 20, "what is finished is kept"
+    assert len(tables.read(str(tmp_path / "parts"), RESULT)) >= 9, "what is finished is kept"
 
 
 def test_a_recording_that_is_cut_short_is_transcribed_with_a_note(mixed):
