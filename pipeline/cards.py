@@ -34,6 +34,11 @@ def nodes() -> list[Node]:
     return [Node(resources.get("CPU", 0.0), int(resources.get("GPU", 0))) for resources in alive]
 
 
+def node_ids() -> set[str]:
+    """Return the ids of the machines that are alive, as far as Ray knows: it notices a death within seconds."""
+    return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+
+
 @contextmanager
 def reserved(placement: Placement, pools: Mapping[str, Pool]) -> Iterator[OnCards]:
     """Reserve the cards of a placement. Datasets that run meanwhile end with ``CardsLost`` where these are lost.

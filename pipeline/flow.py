@@ -20,7 +20,7 @@ from ray.data import ActorPoolStrategy, DataContext, Dataset
 from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, WorkerCrashedError
 
 from pipeline import stages, tables
-from pipeline.cards import CardsLost, OnCards, nodes, reserved
+from pipeline.cards import CardsLost, OnCards, node_ids, nodes, reserved
 from pipeline.corpus import audio_copies
 from pipeline.errors import UserError, is_load_error, load_error
 from pipeline.failure_limit import FailureLimit
@@ -202,14 +202,20 @@ def _each_once(
     """Run a dataset over recordings, and yield one row of each.
 
     A recording that kills its process takes its batch with it. So recordings that did not come out are sent again, each
-    alone; ``died`` makes the rows of those that kill their process then too.
+    alone; ``died`` makes the rows of those that kill their process then too. Where a node died, it is no recording's
+    doing.
     """
     while left:
+        there = node_ids()
         whole = yield from _run(left, left, in_a_task, lambda some: lay_out(some, False), _LOST_BLOCKS)
+        if not there <= node_ids():
+            continue
         suspects = list(left) if whole else list(left)[: _LOST_BLOCKS * in_a_task]
         for first in range(0, len(suspects), _ALONE):
             alone = {recording_id: left[recording_id] for recording_id in suspects[first : first + _ALONE]}
             yield from _run(alone, left, 1, lambda some: lay_out(some, True), -1)
+            if not there <= node_ids():
+                break
             if dead := {recording_id: left.pop(recording_id) for recording_id in alone if recording_id in left}:
                 yield from died(dead)
 

@@ -7,7 +7,8 @@ Whisper and the tagger of the profile `laptop` are stood in for by sleeps of wha
 of 9.6 s; Whisper 91 s in all, the tagger 127 s), ``--faster`` times shorter, so that many logical GPUs fit a machine
 with few cores; a stream that costs nothing would be as fast as the tagger. All else is real: one file of 9.6 s is read
 again for each recording, goes through the object store, and the results are written and read as Parquet. So many
-recordings go to the most GPUs, and to fewer GPUs their share, so that each run takes the same time.
+recordings go to the most GPUs, and to fewer GPUs their share, so that each run takes the same time; with few, the ends
+count, where not every actor has a batch of 32.
 """
 
 import math
