@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.errors import UserError, reason
-from pipeline.files import absolute, filesystem, write_json
+from pipeline.files import absolute, filesystem, remove, write_json
 
 _LIBRARIES = ["ray", "torch", "transformers", "nemo_toolkit", "peft", "trl", "bitsandbytes", "faster-whisper"]
 _LIBRARIES += ["ctranslate2", "pyarrow", "soundfile", "soxr"]
@@ -83,7 +83,7 @@ class OutFolder:
         if self.state in names:
             for name in (self.finished, *self.made):  # first what says that the rest is whole
                 if name in names:
-                    fs.rm(f"{root}/{name}", recursive=True)
+                    remove(fs, f"{root}/{name}")
         write_json(f"{absolute(self.path)}/{self.state}", {**_as_json(asked), _VERSIONS: _versions()})
 
     def resume(self, asked: Mapping[str, Any], overwrite: bool, reopen: bool = False) -> str | None:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from pipeline import submission, tables
 from pipeline.errors import UserError
-from pipeline.files import absolute, filesystem, write_json
+from pipeline.files import absolute, filesystem, remove, write_json
 from pipeline.ids import id_order
 from pipeline.out_folder import OutFolder
 from pipeline.settings import Settings
@@ -107,7 +107,7 @@ def _forget_failures(out: str, recordings: Collection[str]) -> None:
     # First what says that the tables are whole. Killed from here on, the run is an interrupted one.
     for file in [f"{root}/summary.json", *before, f"{root}/{CORRECTED}"]:
         if fs.exists(file):
-            fs.rm(file)
+            remove(fs, file)
 
 
 def _as_results(run: Mapping[str, pa.Table], summary: Mapping[str, Any]) -> pa.Table:
@@ -238,7 +238,7 @@ def close_run(
     }
     write_json(f"{out}/run.json", run_folder(out).read_state() | {"model_sha256": dict(model_hashes)})
     write_json(f"{out}/summary.json", summary)
-    fs.rm(f"{root}/parts", recursive=True)
+    remove(fs, f"{root}/parts")
     return summary
 
 
