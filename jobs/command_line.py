@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import fsspec
 import tyro
 
 from pipeline.errors import UserError, reason
-from pipeline.files import absolute
+from pipeline.files import absolute, filesystem
 from pipeline.settings import PROFILES, Models, Settings
 from pipeline.settings_file import read_settings, with_mappings, without_mappings
 
@@ -131,9 +130,9 @@ def check_paths(paths: Mapping[str, str]) -> None:
     for option, path in paths.items():
         if "://" in path:
             try:
-                fsspec.url_to_fs(path)
-            except (ImportError, ValueError) as error:
-                raise UserError(f"{option} {path}: {error}") from None
+                filesystem(path)
+            except OSError as error:
+                raise UserError(f"{option} {path}: {reason(error)}.") from None
         elif submitted and not Path(path).is_absolute():
             raise UserError(
                 f"{option} {path}: a submitted job runs in a copy of the working folder, so paths must be absolute, "

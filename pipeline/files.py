@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and paths, on local storage or by URI."""
 
+import errno
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ from typing import Any
 
 import fsspec
 from fsspec import AbstractFileSystem
+from fsspec.core import has_magic
 from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.errors import UserError, reason
@@ -20,11 +22,36 @@ def filesystem(path: str) -> tuple[AbstractFileSystem, str]:
 
     Args:
         path: A local path or an fsspec URI.
+
+    Raises:
+        OSError: The library for the URI's scheme is missing, or there is no such scheme; it says so as its reason.
     """
     if "://" in path:
-        return fsspec.url_to_fs(path, use_listings_cache=False)  # other machines write there too
+        try:
+            return fsspec.url_to_fs(path, use_listings_cache=False)  # other machines write there too
+        except Exception as error:  # each library has its own for what it lacks: itself, Java, an account
+            why = str(error).strip().partition("\n")[0] or type(error).__name__
+            raise OSError(errno.EPROTONOSUPPORT, why.rstrip("."), path) from None
     local = LocalFileSystem()
     return local, local._strip_protocol(path)
+
+
+def move(fs: AbstractFileSystem, source: str, target: str) -> None:
+    """Move a file, at once on local storage. fsspec's own ``mv`` takes brackets and stars for patterns elsewhere."""
+    if isinstance(fs, LocalFileSystem):
+        fs.mv(source, target)
+    else:
+        fs.cp_file(source, target)
+        fs.rm_file(source)
+
+
+def remove(fs: AbstractFileSystem, path: str) -> None:
+    """Remove a file, or a folder with all that is in it. fsspec's own ``rm`` takes brackets and stars for patterns."""
+    if isinstance(fs, LocalFileSystem) or not has_magic(path):
+        fs.rm(path, recursive=True)
+    else:
+        for file in fs.find(path):
+            fs.rm_file(file)
 
 
 def write_bytes(path: str, content: bytes) -> None:
@@ -38,7 +65,7 @@ def write_bytes(path: str, content: bytes) -> None:
     fs.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
     try:
         fs.pipe_file(f"{target}.tmp", content)
-        fs.mv(f"{target}.tmp", target)
+        move(fs, f"{target}.tmp", target)
     except OSError:
         with suppress(OSError):
             fs.rm_file(f"{target}.tmp")
@@ -90,7 +117,10 @@ def open_binary(path: str) -> AbstractContextManager[Any]:
     Args:
         path: A local path or an fsspec URI.
     """
-    return fsspec.open(path, "rb") if "://" in path else open(path, "rb")
+    if "://" not in path:
+        return open(path, "rb")
+    fs, target = filesystem(path)
+    return fs.open(target, "rb")
 
 
 def schemes_of(*paths: str) -> set[str]:
@@ -118,7 +148,7 @@ def not_opened(path: str, schemes: Collection[str]) -> str | None:
 
 def absolute(path: str) -> str:
     """Make a local path mean the same in every process, wherever it was started; URIs stay as they are."""
-    return path.rstrip("/") if "://" in path else str(Path(path).expanduser().absolute())
+    return path.rstrip("/") if "://" in path else str(Path(os.path.expanduser(path)).absolute())
 
 
 def is_within(path: str, folder: str) -> bool:

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.errors import UserError, reason
-from pipeline.files import absolute, filesystem, write_json, writing
+from pipeline.files import absolute, filesystem, remove, write_json, writing
 
 _LIBRARIES = ["ray", "torch", "transformers", "nemo_toolkit", "peft", "trl", "bitsandbytes", "faster-whisper"]
 _LIBRARIES += ["ctranslate2", "pyarrow", "soundfile", "soxr"]
@@ -96,7 +96,7 @@ class OutFolder:
             for name in (self.finished, *self.made):  # first what says that the rest is whole
                 if name in names:
                     with writing(self.path):
-                        fs.rm(f"{root}/{name}", recursive=True)
+                        remove(fs, f"{root}/{name}")
         write_json(f"{absolute(self.path)}/{self.state}", {**_as_json(asked), _VERSIONS: _versions()})
 
     def resume(self, asked: Mapping[str, Any], overwrite: bool) -> str | None:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline import run_parts, submission, tables
 from pipeline.errors import UserError
-from pipeline.files import filesystem, write_json, writing
+from pipeline.files import filesystem, remove, write_json, writing
 from pipeline.run_folder import read_settings
 from pipeline.run_parts import Rows
 from pipeline.unfinished import FINISHED, PARTS
@@ -79,7 +79,7 @@ def close_run(
         submission.write_task1(made["transcripts"], f"{out}/{submission.TASK1}")
         submission.write_task2(made["entities"], f"{out}/{submission.TASK2}")
         write_json(f"{out}/{FINISHED}", summary)
-        fs.rm(f"{root}/{PARTS}", recursive=True)
+        remove(fs, f"{root}/{PARTS}")
     return summary
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipeline import run_parts, submission, tables
 from pipeline.errors import UserError
-from pipeline.files import absolute, filesystem, writing
+from pipeline.files import absolute, filesystem, remove, writing
 from pipeline.out_folder import OutFolder
 from pipeline.run_parts import RESULT, Parts, Rows
 from pipeline.settings import Settings
@@ -156,7 +156,7 @@ def _reopen(out: str) -> None:
         # First what says that the tables are whole. Killed from here on, the run is an interrupted one.
         for file in (f"{root}/{FINISHED}", f"{root}/{CORRECTED}"):
             if fs.exists(file):
-                fs.rm(file)
+                remove(fs, file)
 
 
 def _remove_parts(out: str) -> None:
@@ -164,7 +164,7 @@ def _remove_parts(out: str) -> None:
     fs, root = filesystem(absolute(out))
     if fs.exists(f"{root}/{PARTS}"):
         with writing(out):
-            fs.rm(f"{root}/{PARTS}", recursive=True)
+            remove(fs, f"{root}/{PARTS}")
 
 
 def _as_results(run: Mapping[str, pa.Table], summary: Mapping[str, Any]) -> pa.Table:

@@ -22,6 +22,8 @@ from pipeline.errors import unwritten, without_text
 from pipeline.run_parts import RESULT
 from pipeline.settings import DecodingSettings, Pool, Settings, TaggerSettings
 from pipeline.speech.audio import SAMPLE_RATE, Audio, decode
+from pipeline.speech.batches import SECONDS_AT_ONCE
+from pipeline.speech.reader import expected_s
 from pipeline.speech.transcription import (
     is_for_parakeet,
     joined,
@@ -52,8 +54,6 @@ SCHEMA = RESULT.append(pa.field("samples", pa.large_list(pa.float32()))).append(
 )
 """All columns of the stream: those of a finished recording, and on the way its sound and what is said in it, in samples
 from ``start`` to ``end``: stretches of speech at first, then segments with their transcripts."""
-
-_SECONDS_AT_ONCE = 1800.0  # of sound in a block, 115 MB
 
 Made = TypeVar("Made")
 Asr = TypeVar("Asr", bound=Transcriber)
@@ -125,19 +125,33 @@ def read(batch: pa.Table, settings: DecodingSettings, report: Report = unreporte
         report: Is told of what is read.
 
     Yields:
-        Its rows in order, of long recordings a few at a time.
+        Its rows in order, of long recordings a few at a time: what is waiting goes on before the next file is decoded
+        whose header says that it is too long to travel with it.
     """
     clock = Clock("decode", report)
     waiting: list[pa.Table] = []
     seconds, start = 0.0, time.perf_counter()
+
+    def hand_on() -> pa.Table:
+        nonlocal seconds, start
+        some = pa.concat_tables(waiting)
+        clock.finished(some, time.perf_counter() - start)
+        waiting.clear()
+        seconds, start = 0.0, time.perf_counter()
+        return some
+
     for row in range(len(batch)):
-        waiting.append(_read(batch.slice(row, 1), settings))
-        seconds += waiting[-1]["duration_s"][0].as_py() or 0.0
-        if seconds >= _SECONDS_AT_ONCE or row == len(batch) - 1:
-            some = pa.concat_tables(waiting)
-            clock.finished(some, time.perf_counter() - start)
-            yield some
-            waiting, seconds, start = [], 0.0, time.perf_counter()
+        one = batch.slice(row, 1)
+        if waiting and seconds + expected_s(one["path"][0].as_py()) > SECONDS_AT_ONCE:
+            yield hand_on()
+        one = _read(one, settings)
+        length_s = one["duration_s"][0].as_py() or 0.0
+        if waiting and seconds + length_s > SECONDS_AT_ONCE:  # its header said less, or nothing
+            yield hand_on()
+        waiting.append(one)
+        seconds += length_s
+    if waiting:
+        yield hand_on()
 
 
 def _read(one: pa.Table, settings: DecodingSettings) -> pa.Table:
@@ -150,8 +164,13 @@ def _read(one: pa.Table, settings: DecodingSettings) -> pa.Table:
 
     one, heard = _attempt(take_up(one), [0], work, Clock("decode"))
     audio, segments = heard.get(0, (None, None))
-    for name in ("duration_s", "sample_rate", "channels", "note", "samples"):
+    for name in ("duration_s", "sample_rate", "channels", "note"):
         one = _with(one, name, [getattr(audio, name, None)])
+    if audio is None:
+        one = _with(one, "samples", [None])
+    else:  # Arrow takes the memory of an array as it is, where it would copy a list of arrays
+        samples = pa.LargeListArray.from_arrays([0, len(audio.samples)], pa.array(audio.samples))
+        one = one.append_column(SCHEMA.field("samples"), samples)
     return _with_segments(one, {} if segments is None else {0: segments}, {})
 
 

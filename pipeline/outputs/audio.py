@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from pipeline.files import filesystem
+from pipeline.files import filesystem, move
 from pipeline.intervals import union
 from pipeline.outputs.sound_writer import FLAC, FFmpegForm, NotWritable, SoundFileForm, open_writer, own_form
 from pipeline.speech.reader import AudioError, open_sound
@@ -86,7 +86,7 @@ def copy_covered(
                 raise AudioError(f"neither {kind} nor FLAC can be written: convert it to WAV")
         fs, path = filesystem(f"{target}{suffix}")
         fs.put_file(copy, f"{path}.tmp")
-        fs.mv(f"{path}.tmp", path)
+        move(fs, f"{path}.tmp", path)
     return Copy(f"{target}{suffix}", note)
 
 

@@ -11,6 +11,7 @@ from pipeline.outputs.redactable import RedactableRecording
 from pipeline.scoring.normalise import tokens_apart
 from pipeline.settings import DecodingSettings
 from pipeline.speech.audio import decode
+from pipeline.speech.batches import in_order
 from pipeline.speech.words import Transcript
 from pipeline.tagging.entities import Entity
 
@@ -44,9 +45,8 @@ def still_recognised(
     """
 
     def heard() -> Iterator[tuple[RedactableRecording, Transcript]]:
-        size = settings.recordings_at_once
-        for first in range(0, len(recordings), size):
-            some = recordings[first : first + size]
+        for places in in_order([each.duration_s for each in recordings], settings.recordings_at_once):
+            some = [recordings[place] for place in places]
             samples = [decode(copies[each.recording_id], settings).samples for each in some]
             yield from zip(some, transcribe(samples), strict=True)
 

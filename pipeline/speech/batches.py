@@ -1,6 +1,9 @@
-"""Batches of segments by the seconds that a model computes, so that short ones share what a long one takes."""
+"""Batches by seconds: of recordings, for the memory that they take, and of segments, for what a model computes."""
 
 from collections.abc import Iterator, Sequence
+
+SECONDS_AT_ONCE = 1800.0
+"""Seconds of sound that are held at once, 115 MB; a longer recording is held alone."""
 
 
 def in_batches(durations_s: Sequence[float], batch_seconds: float, window_s: float = 0.0) -> Iterator[list[int]]:
@@ -24,3 +27,23 @@ def in_batches(durations_s: Sequence[float], batch_seconds: float, window_s: flo
         batch.append(place)
     if batch:
         yield batch
+
+
+def in_order(durations_s: Sequence[float], most: int) -> Iterator[range]:
+    """Put recordings together as they come.
+
+    Args:
+        durations_s: Duration of each in seconds.
+        most: The most recordings of a batch.
+
+    Yields:
+        Places of the recordings of each batch: so many and ``SECONDS_AT_ONCE`` at most, or a single one.
+    """
+    first, seconds = 0, 0.0
+    for place, duration_s in enumerate(durations_s):
+        if place - first == most or (place > first and seconds + duration_s > SECONDS_AT_ONCE):
+            yield range(first, place)
+            first, seconds = place, 0.0
+        seconds += duration_s
+    if first < len(durations_s):
+        yield range(first, len(durations_s))

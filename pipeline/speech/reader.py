@@ -70,6 +70,12 @@ _THEIR_CONTAINERS = (b"RIFF", b"RIFX", b".snd", b"dns.", b"caff")  # WAV and AU 
 
 _BLOCK = 1 << 16  # frames
 
+_POSSIBLE_RATES = range(4_000, 384_001)
+"""Sample rates in Hz, from the narrowest band of telephones to twice what the finest converters of studios write."""
+
+_MOST_CHANNELS = 64
+"""What a cable between studio machines carries (MADI), and FFmpeg mixes. More are measurements, or a damaged header."""
+
 
 class AudioError(Exception):
     """A recording that cannot be transcribed. The message gives the reason and contains no patient text."""
@@ -103,16 +109,38 @@ class Sound:
         form: Container, codec, sample rate and channels.
         stated: What the file says of its length.
         parts: Yields what is decoded, of shape (frames, channels).
+        guess_s: Its length in seconds as its size suggests, where nothing better is known.
 
     Attributes:
         form: As above.
         frames: Number of frames read so far.
         damaged: Whether something could not be decoded.
+
+    Raises:
+        AudioError: No recording has such a sample rate, or so many channels.
     """
 
-    def __init__(self, form: Form, stated: Stated, parts: Callable[["Sound"], Iterator[np.ndarray]]):
-        self.form, self._stated, self._parts = form, stated, parts
+    def __init__(
+        self, form: Form, stated: Stated, parts: Callable[["Sound"], Iterator[np.ndarray]], guess_s: float | None = None
+    ):
+        if form.rate not in _POSSIBLE_RATES:
+            raise AudioError(f"impossible sample rate: {form.rate} Hz")
+        if not 1 <= form.channels <= _MOST_CHANNELS:
+            raise AudioError(
+                f"{form.channels or 'an unknown number of'} channels: a recording has 1 to {_MOST_CHANNELS}"
+            )
+        self.form, self._stated, self._parts, self._guess_s = form, stated, parts, guess_s
         self.frames, self.damaged = 0, False
+
+    @property
+    def stated_s(self) -> float | None:
+        """How long the sound is before it is read, in seconds: what the file says, but no more than is in it."""
+        return self._stated.seconds if self._stated.there_s is None else self._stated.there_s
+
+    @property
+    def expected_s(self) -> float | None:
+        """The same, or a guess from the size of the file."""
+        return self._guess_s if self.stated_s is None else self.stated_s
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield what is decoded, of shape (frames, channels) with full scale at 1, until the end of the sound."""
@@ -148,8 +176,8 @@ def open_sound(path: str, precision: Literal["float32", "float64"] = "float32") 
         precision: Of the samples; float64 holds those of all encodings as they are.
 
     Raises:
-        AudioError: It cannot be opened or holds no sound; the message names the container and codec where they are
-            known.
+        AudioError: It cannot be opened, holds no sound, or is of a rate or a number of channels beyond sense; the
+            message names the container and codec where they are known.
     """
     head = b""
     try:
@@ -177,13 +205,27 @@ def open_sound(path: str, precision: Literal["float32", "float64"] = "float32") 
                 pictures = bool(container.streams.video)
                 form = Form(name, context.name, context.sample_rate, context.channels, pictures)
                 packed = {"float32": "flt", "float64": "dbl"}[precision]
-                yield Sound(form, stated, partial(_by_ffmpeg, container, first, packed))
+                guess_s = container.duration / av.time_base if container.duration else None
+                yield Sound(form, stated, partial(_by_ffmpeg, container, first, packed), guess_s)
     except soundfile.LibsndfileError as error:
         raise undecodable(_named_by(head), error.error_string.rstrip(".")) from None
     except av.error.FFmpegError as error:
         raise undecodable(_named_by(head), error.strerror or type(error).__name__) from None
     except OSError as error:
         raise AudioError(f"unreadable: {reason(error)}") from None
+
+
+def expected_s(path: str) -> float:
+    """Return how long a sound file is likely to be, in seconds, from its headers alone; 0 where they do not tell.
+
+    Args:
+        path: A local path or an fsspec URI.
+    """
+    try:
+        with open_sound(path) as sound:
+            return sound.expected_s or 0.0
+    except AudioError:
+        return 0.0
 
 
 def _stated_by_ffmpeg(name: str, container: Any, first: Any) -> Stated:

@@ -18,11 +18,13 @@ class Stated(NamedTuple):
         seconds: The length, or None.
         fault: What its headers show to be wrong, or None.
         tolerance_s: Seconds that a whole file may lack: encoders state a frame or two more than they wrote.
+        there_s: The length of what is in the file, where its size gives that, or None.
     """
 
     seconds: float | None = None
     fault: str | None = None
     tolerance_s: float = 0.1
+    there_s: float | None = None
 
 
 def stated_length(stream: BinaryIO) -> Stated:
@@ -74,7 +76,7 @@ _RIFF, _W64, _CAF = _Chunks(4, "<I", 0, 2), _Chunks(16, "<Q", 24, 8), _Chunks(4,
 
 def _stated_by_chunks(stream: BinaryIO, start: int, form: _Chunks) -> Stated:
     head = form.id_bytes + struct.calcsize(form.size)
-    bytes_a_second, wide, seconds = 0.0, None, None
+    bytes_a_second, wide, seconds, there_s = 0.0, None, None, None
     end = stream.seek(0, 2)
     for _ in range(_MOST_CHUNKS):
         stream.seek(start)
@@ -96,15 +98,18 @@ def _stated_by_chunks(stream: BinaryIO, start: int, form: _Chunks) -> Stated:
             size = wide if wide is not None and size in _UNKNOWN else size
             if size == 0 and seconds is None:
                 return Stated(fault=_NOT_CLOSED if stream.read(1) else None)
-            if size < 0 or size in _UNKNOWN:
+            is_unknown, left = size < 0 or size in _UNKNOWN, end - start - head
+            if bytes_a_second:
+                there_s = (there_s or 0.0) + (left if is_unknown else min(size, left)) / bytes_a_second
+            if is_unknown:
                 break
             if not bytes_a_second:
-                return Stated(fault=_CUT_OFF if start + head + size > end else None)
+                return Stated(fault=_CUT_OFF if size > left else None)
             seconds = (seconds or 0.0) + size / bytes_a_second
         if not 0 <= size <= end:
             break
         start += head + size + -(head + size) % form.align
-    return Stated(seconds if seconds is not None and seconds < _LONGEST_S else None)
+    return Stated(seconds if seconds is not None and seconds < _LONGEST_S else None, there_s=there_s)
 
 
 def _stated_by_voc(stream: BinaryIO) -> Stated:

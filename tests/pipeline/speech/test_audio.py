@@ -1,14 +1,18 @@
 """Decoding: what opens becomes mono 16 kHz float32, what cannot be speech input is refused with a reason."""
 
 import csv
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from pipeline.settings import DecodingSettings
 from pipeline.speech.audio import SAMPLE_RATE, AudioError, decode, is_silent
+from pipeline.speech.reader import Sound, expected_s
+from tests.pipeline.speech.sound_files import with_size
 
 LIMITS = DecodingSettings()
 
@@ -78,6 +82,52 @@ def test_recordings_without_samples_too_short_or_too_long_are_refused(tmp_path):
     with pytest.raises(AudioError, match="longer than 2 s"):
         decode(write(tmp_path / "long.wav", tone(2.1, 16_000), 16_000), DecodingSettings(max_duration_s=2.0))
     assert decode(write(tmp_path / "just.wav", tone(0.1, 16_000), 16_000), LIMITS).duration_s == pytest.approx(0.1)
+
+
+def test_more_channels_than_a_recording_has_are_refused_before_they_are_decoded(tmp_path):
+    silence = np.zeros((1_600, 64))
+    assert decode(write(tmp_path / "most.wav", silence, 16_000), LIMITS).channels == 64
+    for channels in (65, 1_024):
+        path = write(tmp_path / f"{channels}.wav", np.zeros((1_600, channels)), 16_000)
+        with pytest.raises(AudioError, match="channels: a recording has 1 to 64"):
+            decode(path, LIMITS)
+
+
+def test_a_stated_length_beyond_the_limit_is_refused_before_anything_is_decoded(tmp_path, monkeypatch):
+    monkeypatch.delattr(Sound, "blocks")
+    for suffix in ("wav", "flac", "caf", "mp3"):
+        path = tmp_path / f"a.{suffix}"
+        soundfile.write(path, tone(3, 16_000), 16_000)
+        with pytest.raises(AudioError, match="longer than 2 s"):
+            decode(str(path), DecodingSettings(max_duration_s=2.0))
+
+
+def test_what_a_header_states_beyond_the_end_of_its_file_is_not_believed(tmp_path):
+    """A recorder that writes to a pipe, and was stopped, leaves a header of 18 hours before a few seconds."""
+    content = Path(write(tmp_path / "a.wav", tone(3, 16_000), 16_000)).read_bytes()
+    path = tmp_path / "stopped.wav"
+    path.write_bytes(with_size(content, 1 << 31))
+    audio = decode(str(path), DecodingSettings(max_duration_s=60))
+    assert audio.duration_s == pytest.approx(3) and (audio.note or "").startswith("incomplete")
+    assert expected_s(str(path)) == pytest.approx(3)
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 384_000])
+def test_block_by_block_a_recording_is_resampled_as_it_would_be_at_once(tmp_path, rate):
+    sound = np.random.default_rng(0).normal(0, 0.1, 5 * rate).astype(np.float32)
+    audio = decode(write(tmp_path / "a.wav", sound, rate, "FLOAT"), LIMITS)
+    np.testing.assert_allclose(audio.samples, soxr.resample(sound, rate, SAMPLE_RATE), atol=1e-6)
+
+
+@pytest.mark.parametrize(("channels", "rate", "seconds"), [(2, 48_000, 240), (64, 48_000, 20)])
+def test_memory_is_that_of_the_result_whatever_the_rate_and_the_channels(tmp_path, channels, rate, seconds):
+    path = write(tmp_path / "a.wav", np.zeros((rate * seconds, channels), np.int16), rate)
+    tracemalloc.start()
+    samples = decode(path, LIMITS).samples
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    blocks = 3 * 4 * channels * (1 << 16)
+    assert peak < 1.25 * samples.nbytes + blocks
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

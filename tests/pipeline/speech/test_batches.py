@@ -1,9 +1,9 @@
-"""Segments of like length share a batch, and none is lost."""
+"""Segments of like length share a batch, recordings share one as they come, and none is lost."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.speech.batches import in_batches
+from pipeline.speech.batches import SECONDS_AT_ONCE, in_batches, in_order
 
 
 def test_a_batch_counts_each_segment_as_long_as_the_longest():
@@ -20,3 +20,12 @@ def test_each_segment_is_in_one_batch_and_no_batch_is_too_long(durations_s, most
     for batch in batches:
         longest = max(window_s, *(durations_s[place] for place in batch))
         assert len(batch) == 1 or len(batch) * longest <= most
+
+
+@given(st.lists(st.floats(0.0, 4_000.0), max_size=40), st.integers(1, 8))
+def test_recordings_travel_in_order_and_a_long_one_alone(durations_s, most):
+    batches = list(in_order(durations_s, most))
+    assert [place for batch in batches for place in batch] == list(range(len(durations_s)))
+    for batch in batches:
+        assert len(batch) <= most
+        assert len(batch) == 1 or sum(durations_s[place] for place in batch) <= SECONDS_AT_ONCE

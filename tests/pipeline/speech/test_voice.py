@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.demo import CLIPS
 from pipeline.settings import DecodingSettings
+from pipeline.speech import voice
 from pipeline.speech.audio import SAMPLE_RATE, decode
 from pipeline.speech.voice import WINDOW_S, find_speech
 from tests.nonspeech import SOUNDS
@@ -47,6 +48,20 @@ def test_speech_is_parted_at_its_pauses_and_no_word_is_cut_off(pause_s, threshol
     assert loud[covered].sum() / loud.sum() > 0.999
     edges = [edge for segment in segments[1:-1] for edge in segment]
     assert np.mean([np.abs(samples[edge - 800 : edge + 800]).max() < 0.1 for edge in edges]) > 0.8
+
+
+def test_a_long_recording_is_heard_in_pieces_in_which_the_same_is_said(monkeypatch):
+    pause = noise(0.7, 0.001)
+    samples = np.concatenate([part for number in range(400000, 400024) for part in (clip(number), pause)])
+    at_once = find_speech(samples, DEFAULT)
+    monkeypatch.setattr(voice, "SECONDS_AT_ONCE", 20.0)
+    in_pieces = find_speech(samples, DEFAULT)
+    heard = [np.zeros(len(samples), bool) for _ in range(2)]
+    for marks, segments in zip(heard, (at_once, in_pieces), strict=True):
+        assert all(one.end <= other.start for one, other in pairwise(segments))
+        for start, end in segments:
+            marks[start:end] = True
+    assert np.mean(heard[0] == heard[1]) > 0.99
 
 
 def test_one_short_word_is_speech(shared):
