@@ -21,6 +21,7 @@ from pipeline.files import absolute, filesystem, remove, write_json
 from pipeline.ids import id_order
 from pipeline.out_folder import OutFolder
 from pipeline.settings import Settings
+from pipeline.table_rows import check_rows
 
 _ENTITY, _FAILURE = (pa.struct(list(schema)[1:]) for schema in (tables.ENTITIES, tables.FAILURES))  # without the id
 _TIMING = pa.struct(list(tables.schema("stage: string?, worker: string?, load_s: float64?, seconds: float64?")))
@@ -148,9 +149,12 @@ def read_run(run: str, needed: Collection[str] = ("recordings", "transcripts")) 
     if not whole or (fs.exists(f"{root}/parts") and not fs.exists(f"{root}/summary.json")):
         raise UserError(f"--run {run} holds no finished run: give the out folder of jobs.predict.")
     try:
-        return {name: tables.read(f"{absolute(run)}/{name}", schema) for name, schema in tables.SCHEMAS.items()}
+        read = {name: tables.read(f"{absolute(run)}/{name}", schema) for name, schema in tables.SCHEMAS.items()}
     except (pa.ArrowException, OSError, ValueError):
         raise UserError(f"--run {run}: its tables cannot be read: give the out folder of jobs.predict.") from None
+    for name, table in read.items():
+        check_rows(table, f"--run {run}: its table {name}")
+    return read
 
 
 def read_settings(run: str) -> Settings:

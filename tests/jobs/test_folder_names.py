@@ -23,7 +23,7 @@ def plain(tmp_path_factory) -> dict[str, object]:
 
 def made_in(root: str) -> dict[str, object]:
     """Let each job that needs no Ray write into a folder beside the run, twice; return what is there then."""
-    run, clips = f"{root}/run", f"{root}/clips"
+    run = f"{root}/run"
     fs, path = filesystem(root)
     for name in (submission.TASK1, submission.TASK2):
         for split in ("train", "valid"):

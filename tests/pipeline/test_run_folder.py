@@ -142,7 +142,7 @@ def test_taking_up_failures_can_be_interrupted(out, monkeypatch):
     close_run(out, IDS, {}, seconds=1.0)
     with monkeypatch.context() as patched, pytest.raises(OSError):
 
-        def refuse(*_):
+        def refuse(*_, **__):
             raise OSError
 
         patched.setattr("fsspec.implementations.local.LocalFileSystem.rm", refuse)
