@@ -35,7 +35,7 @@ def fault(recording_id: str) -> str | None:
 
 def id_order(recording_id: str) -> tuple[int, int, str]:
     """Return the sort key of a recording id: numeric ids come first, by value, then the others as text."""
-    number = recording_id.isascii() and recording_id.isdigit()
+    number = recording_id.isascii() and recording_id.isdigit() and len(recording_id) <= _MOST_BYTES
     return (0, int(recording_id), recording_id) if number else (1, 0, recording_id)
 
 

@@ -7,6 +7,14 @@ import numpy as np
 Interval = tuple[int, int]
 """Start and end, half open and not negative. An interval whose start equals its end is empty."""
 
+LONGEST_S = 1e9
+"""Seconds beyond which there is no time in a recording."""
+
+
+def is_span(start_s: float, end_s: float) -> bool:
+    """Say whether two numbers are the start and the end of something in a recording, in seconds; NaN is none."""
+    return 0 <= start_s <= end_s <= LONGEST_S
+
 
 def milliseconds(seconds: float) -> int:
     """Round seconds to whole milliseconds, as task 2 does."""

@@ -5,7 +5,6 @@ for each kept entity, with times in seconds to three decimals.
 """
 
 import io
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,12 @@ from pipeline import tables
 from pipeline.errors import UserError, nearest, reason
 from pipeline.files import absolute, filesystem, open_binary, write_text
 from pipeline.ids import as_id, id_order
+<<<<<<< HEAD
 from pipeline.unfinished import refuse_unfinished
+=======
+from pipeline.intervals import is_span
+from pipeline.table_rows import check_rows
+>>>>>>> bounds
 
 TASK1 = "task1_answer.txt"
 TASK2 = "task2_answer.txt"
@@ -163,11 +167,13 @@ def read_submission(
 
 
 def read_table(option: str, path: str, schema: pa.Schema) -> pa.Table:
-    """Read a table of a run; a UserError, which names the option, says where it is none."""
+    """Read a table of a run; a UserError, which names the option, says where it is none or has an impossible row."""
     try:
-        return tables.read(path, schema)
+        table = tables.read(path, schema)
     except (pa.ArrowException, OSError, ValueError):
         raise UserError(f"{option}: {path} is not the table that jobs.predict writes: give its out folder.") from None
+    check_rows(table, f"{option}: {path}")
+    return table
 
 
 def _entity(line: str) -> dict[str, Any]:
@@ -181,8 +187,8 @@ def _entity(line: str) -> dict[str, Any]:
         start_s, end_s = float(start), float(end)
     except ValueError:
         raise ValueError("start and end are not numbers of seconds") from None
-    if not 0 <= start_s <= end_s < math.inf:
-        raise ValueError("it starts before 0 or after its end")
+    if not is_span(start_s, end_s):
+        raise ValueError("it starts before 0 or after its end, or ends beyond any recording")
     row = {"recording_id": as_id(recording_id), "type": kind, "group": "", "text": text}
     return row | {"start_s": start_s, "end_s": end_s, "source": tables.GOLD, "kept": True}
 

@@ -13,8 +13,9 @@ from pydantic import TypeAdapter
 from pipeline import submission, tables
 from pipeline.errors import UserError
 from pipeline.ids import as_id, id_order, is_id
+from pipeline.intervals import is_span
 from pipeline.outputs.corrections import carry, retime
-from pipeline.outputs.transcriptions import read_json
+from pipeline.outputs.transcriptions import as_seconds, is_writable, read_json
 from pipeline.speech.words import Transcript, Word
 from pipeline.tagging.entities import Entity, Span
 from pipeline.tagging.entity_groups import load_entity_groups
@@ -153,13 +154,17 @@ def read(path: str, types: Collection[str]) -> tuple[dict[str, pa.Table], int, l
                 continue
             latest = sorted(done, key=lambda annotation: str(annotation.get("updated_at", "")))[-1]
             data, result = each["data"], latest["result"]
+            if not is_writable([data, result]):
+                raise UserError(f"{path}, task {number}: its text has half a character (such as \\ud800): mend it.")
             recording_id = as_id(str(data["recording_id"]))
             if not is_id(recording_id):
                 raise UserError(f"{path}, task {number}: its recording_id cannot be a file's name.")
             if recording_id in recordings:
                 raise UserError(f"{path}, task {number}: a second task for recording {recording_id}: leave one out.")
             seconds, audio = data.get("duration_s"), data.get("path")
-            facts = {"path": audio and str(audio), "duration_s": None if seconds is None else float(seconds)}
+            if seconds is not None and not is_span(0.0, seconds := as_seconds(seconds)):
+                raise ValueError("no length of a recording")
+            facts = {"path": audio and str(audio), "duration_s": seconds}
             recordings[recording_id] = {"recording_id": recording_id} | facts
             transcript, spans = _corrected(data, result)
             for span in filter(None, spans):
@@ -171,7 +176,7 @@ def read(path: str, types: Collection[str]) -> tuple[dict[str, pa.Table], int, l
             found = sorted(filter(None, set(spans)), key=lambda span: (span.char_start, span.char_end, span.type))
             of_recording = [_entity(transcript, span) for span in found]
             entities += [{"recording_id": recording_id} | entity.to_row() for entity in of_recording]
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
             raise UserError(
                 f"{path}, task {number}: it lacks the recording_id, text or words that jobs.exchange gave it, or marks "
                 "something that is not in its text."
@@ -188,6 +193,8 @@ def _corrected(data: Mapping[str, Any], result: Sequence[Mapping[str, Any]]) -> 
     """Return the corrected transcript, and the marked spans in it; None for one whose words were deleted."""
     shown = str(data["text"])
     words = _WORDS.validate_python(data.get("words") or [])
+    if not all(_is_in(word, shown) for word in words):
+        raise ValueError("a word is not in the text, or at no time of a recording")
     written = [region["value"]["text"] for region in result if region["type"] == "textarea"]
     text = shown
     if written:
@@ -202,6 +209,11 @@ def _corrected(data: Mapping[str, Any], result: Sequence[Mapping[str, Any]]) -> 
         for type_ in region["value"]["labels"]
     ]
     return transcript, spans
+
+
+def _is_in(word: Word, shown: str) -> bool:
+    has_times = all(is_span(0.0, seconds) for seconds in (word.start_s, word.end_s))
+    return has_times and 0 <= word.char_start <= word.char_end <= len(shown)
 
 
 def _span(shown: str, value: Mapping[str, Any], type_: str) -> Span:

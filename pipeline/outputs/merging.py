@@ -122,7 +122,8 @@ def write(merged: pa.Table, folders: Sequence[Submission], out: str) -> None:
         copied += ["recordings", "failures"]
     for name in copied:
         if tables.is_there(f"{source}/{name}"):
-            tables.write(tables.read(f"{source}/{name}", tables.SCHEMAS[name]), f"{out}/{name}")
+            table = submission.read_table("The first folder", f"{source}/{name}", tables.SCHEMAS[name])
+            tables.write(table, f"{out}/{name}")
     if fs.exists(f"{root}/{submission.TASK1}"):
         out_fs, out_root = filesystem(out)
         out_fs.pipe_file(f"{out_root}/{submission.TASK1}", fs.cat_file(f"{root}/{submission.TASK1}"))

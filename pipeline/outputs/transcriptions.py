@@ -1,7 +1,6 @@
 """The reference method's ``transcriptions.json`` to a table of transcripts, and back."""
 
 import json
-import math
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +9,7 @@ from pipeline import tables
 from pipeline.errors import UserError, reason
 from pipeline.files import open_binary, write_json
 from pipeline.ids import as_id, is_id
+from pipeline.intervals import is_span
 from pipeline.outputs.corrections import retime
 from pipeline.run_folder import CORRECTED
 from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
@@ -27,10 +27,33 @@ def read_json(path: str) -> Any:
     try:
         with open_binary(path) as file:
             return json.loads(file.read().decode("utf-8-sig"))
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for lists in lists without end
         raise UserError(f"{path} is not JSON in UTF-8: give the file as it was exported.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {reason(error)}.") from None
+
+
+def as_seconds(value: Any) -> float:
+    """Return a number of a JSON file as seconds.
+
+    Raises:
+        TypeError, ValueError: It is none.
+    """
+    if isinstance(value, bool):
+        raise TypeError("true and false are no numbers")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("a number beyond all others") from None
+
+
+def is_writable(value: Any) -> bool:
+    """Say whether all text in a value of a JSON file is text: JSON can hold half a character (a lone surrogate)."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read(path: str) -> pa.Table:
@@ -57,6 +80,8 @@ def read(path: str) -> pa.Table:
             raise UserError(f"{path}: the name of entry {len(rows) + 1} cannot be that of a recording's file.")
         if recording_id in rows:
             raise UserError(f"{path}: two entries are of recording {recording_id}: leave one out.")
+        if not is_writable(entry):
+            raise UserError(f"{path}: the entry {name} has half a character (such as \\ud800): export it anew.")
         try:
             transcript = _transcript(entry)
         except (KeyError, TypeError, ValueError, AttributeError):
@@ -89,8 +114,8 @@ def write_transcriptions_json(run: str) -> None:
 def _transcript(entry: dict[str, Any]) -> Transcript:
     if not all(isinstance(word["word"], str) for word in entry["words"]):
         raise TypeError("a word is no text")
-    timed = [(word["word"], float(word["start"]), float(word["end"])) for word in entry["words"]]
-    if any(not 0 <= start <= end < math.inf for _, start, end in timed):
+    timed = [(word["word"], as_seconds(word["start"]), as_seconds(word["end"])) for word in entry["words"]]
+    if not all(is_span(start, end) for _, start, end in timed):
         raise ValueError("a word starts before 0 or after its end")
     end_s = max((end for _, _, end in timed), default=0.0)
     pieces = [Piece(f" {word}", start, end) for word, start, end in timed]

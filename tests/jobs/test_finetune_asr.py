@@ -103,7 +103,7 @@ def test_a_finished_training_is_replaced_only_when_told_to(trained, tone_manifes
 
 
 def test_an_unfinished_training_with_other_settings_or_data_is_refused(tone_manifests, tone_parakeet, tmp_path):
-    (tmp_path / "training.json").write_text('{"settings": {"epochs": 5}, "sha256": {}}')
+    (tmp_path / "training.json").write_text('{"settings": {"epochs": 5}, "sha256": {}, "versions": {}}')
     (tmp_path / "checkpoints").mkdir()
     with pytest.raises(UserError, match="holds unfinished work with other settings or data") as refused:
         finetune_asr.main(arguments(tone_manifests, tone_parakeet, tmp_path, "--epochs", "6"))
