@@ -127,18 +127,18 @@ class OutFolder:
         Raises:
             UserError: Something else was asked for when the work began.
         """
-        is_finished = self.finished in self._names()
+        finished = self.finished in self._names()
         begun = self.read_state()
         versions, wanted = begun.pop(_VERSIONS), _as_json(asked)
         before = {key: begun.get(key) for key in wanted}
         if found := list(differences(_without(before, self.free), _without(wanted, self.free))):
             shown = "; ".join(found[:_SHOWN] + [f"and {len(found) - _SHOWN} more"] * (len(found) > _SHOWN))
             raise UserError(
-                f"--out {self.path} holds {'finished' if is_finished else 'unfinished'} work with other settings or data ({shown}): give the same command "
-                "to go on with it, or --overwrite to replace it."
+                f"--out {self.path} holds {'finished' if finished else 'unfinished'} work with other settings or data "
+                f"({shown}): give the same command to go on with it, or --overwrite to replace it."
             )
         others = "; ".join(differences(versions, _versions()))
-        going_on = f"Going on with {'finished' if is_finished else 'interrupted'} work."
+        going_on = f"Going on with {'finished' if finished else 'interrupted'} work."
         return going_on + (f" Other libraries since then: {others}." if others else "")
 
     def read_state(self) -> dict[str, Any]:

@@ -19,26 +19,8 @@ from pipeline.files import absolute, filesystem, remove, writing
 from pipeline.out_folder import OutFolder
 from pipeline.run_parts import RESULT, Parts, Rows
 from pipeline.settings import Settings
-<<<<<<< HEAD
-from pipeline.unfinished import FINISHED, PARTS, STATE, refuse_unfinished
-=======
 from pipeline.table_rows import check_rows
-
-_ENTITY, _FAILURE = (pa.struct(list(schema)[1:]) for schema in (tables.ENTITIES, tables.FAILURES))  # without the id
-_TIMING = pa.struct(list(tables.schema("stage: string?, worker: string?, load_s: float64?, seconds: float64?")))
-
-RESULT = tables.schema(
-    "recording_id: string, path: string?, duration_s: float64?, sample_rate: int32?, channels: int32?, "
-    "note: string?, language: string?, text: string?, words: words?, recognizer: string?, confidence: float64?, "
-    "entities: entities?, failure: failure?, timings: timings?",
-    words=pa.list_(tables.WORD),
-    entities=pa.list_(_ENTITY),
-    failure=_FAILURE,
-    timings=pa.list_(_TIMING),
-)
-"""One finished recording: its transcript and entities, or its failure, and the seconds that each stage took.
-``confidence`` is the mean token probability of Whisper, or null if its library gives none."""
->>>>>>> bounds
+from pipeline.unfinished import FINISHED, PARTS, STATE, refuse_unfinished
 
 CORRECTED = "transcriptions_corrected.json"
 """Transcripts in the reference method's form, which some jobs write beside the tables."""

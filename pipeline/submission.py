@@ -16,12 +16,9 @@ from pipeline import tables
 from pipeline.errors import UserError, nearest, reason
 from pipeline.files import absolute, filesystem, open_binary, write_text
 from pipeline.ids import as_id, id_order
-<<<<<<< HEAD
-from pipeline.unfinished import refuse_unfinished
-=======
 from pipeline.intervals import is_span
 from pipeline.table_rows import check_rows
->>>>>>> bounds
+from pipeline.unfinished import refuse_unfinished
 
 TASK1 = "task1_answer.txt"
 TASK2 = "task2_answer.txt"
