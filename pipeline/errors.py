@@ -3,7 +3,8 @@
 import re
 import socket
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -22,6 +23,24 @@ def without_text(error: Exception) -> str:
         return f"AudioError: {error}"
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
+
+
+class WithoutTextError(Exception):
+    """Stands for an error of a library, by its class and place."""
+
+
+@contextmanager
+def only_without_text() -> Iterator[None]:
+    """Raise a ``WithoutTextError`` for an error of the body: Ray logs, prints and keeps what ends a training.
+
+    A ``UserError`` stays as it is.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise WithoutTextError(without_text(error)) from None
 
 
 def reason(error: OSError) -> str:

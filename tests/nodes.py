@@ -5,6 +5,7 @@ python -m tests.nodes FOLDER --nodes 3 [--dies-after 20 [--replaced]]
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class Options:
 
 
 class Notes:
-    """Stands in for each model."""
+    """Stands in for each model, and takes a moment, so that a node can die in mid-run."""
 
     def __init__(self, model: str, folder: str):
         context = ray.get_runtime_context()
@@ -64,9 +65,11 @@ class Notes:
         self.model = model
 
     def transcribe(self, batch, english=None):
+        time.sleep(0.2)
         return [transcript_from_pieces([Piece("Good morning", 0.0, 0.2)], 0.3, self.model) for _ in batch]
 
     def tag(self, transcripts):
+        time.sleep(0.2)
         return [[] for _ in transcripts]
 
 
@@ -107,14 +110,14 @@ def main(options: Options) -> None:
     if not options.replaced:
         cards.REPLACED_S = 5.0
     with cluster() as nodes:
-        workers = [nodes.add_node(num_cpus=1, num_gpus=options.gpus) for _ in range(options.nodes)]
+        workers = [nodes.add_node(num_cpus=2, num_gpus=options.gpus) for _ in range(options.nodes)]
         rows = []
         for row in flow.run(recordings, f"{folder}/parts", settings, share_out(settings), LOADERS):
             rows.append(row)
             if len(rows) == options.dies_after:
                 nodes.remove_node(workers[0], allow_graceful=False)
                 if options.replaced:
-                    nodes.add_node(num_cpus=1, num_gpus=options.gpus)
+                    nodes.add_node(num_cpus=2, num_gpus=options.gpus)
     assert sorted(row["recording_id"] for row in rows) == sorted(recordings)
     assert not any(row["failure"] for row in rows)
 

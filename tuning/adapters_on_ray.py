@@ -11,7 +11,7 @@ import ray
 from ray import tune
 
 from pipeline.corpus import tagging_datasets
-from pipeline.errors import UserError
+from pipeline.errors import UserError, WithoutTextError, only_without_text
 from pipeline.files import sha256
 from tuning.settings import AdapterSettings
 
@@ -78,7 +78,7 @@ def run(tasks: Sequence[AdapterTask], storage: Path) -> dict[str, str]:
         run_config=run_config(storage),
     ).fit()
     every = [results[number] for number in range(len(results))]
-    return {each.config["group"]: _reason(each.error) for each in every if each.error and each.config}
+    return {each.config["group"]: why(each.error) for each in every if each.error and each.config}
 
 
 def prepare_tune(settings: AdapterSettings) -> int:
@@ -106,6 +106,7 @@ def run_config(storage: Path) -> tune.RunConfig:
     return tune.RunConfig(name=storage.name, storage_path=str(storage.parent), failure_config=failures, verbose=0)
 
 
+@only_without_text()
 def _train(config: dict[str, Any], tasks: Mapping[str, AdapterTask]) -> None:
     from tuning.adapter import train
     from tuning.export import export
@@ -116,8 +117,7 @@ def _train(config: dict[str, Any], tasks: Mapping[str, AdapterTask]) -> None:
     export(trained, dataset, task.settings, task.adapter)
 
 
-def _reason(error: BaseException) -> str:
+def why(error: BaseException) -> str:
     """Return the error's class, or a sentence for the user: a library's message may quote a transcript."""
-    lines = [line for line in str(error).strip().splitlines() if line and not line.startswith(" ")]
-    name, _, message = (lines[-1] if lines else type(error).__name__).partition(":")
-    return message.strip() if name.endswith(UserError.__name__) else name.rpartition(".")[2]
+    cause = getattr(error, "cause", None) or error
+    return str(cause) if isinstance(cause, UserError | WithoutTextError) else type(cause).__name__

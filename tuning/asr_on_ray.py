@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, WithoutTextError, only_without_text
 from tuning.settings import AsrSettings
 
 CHECKPOINTS = "checkpoints"
@@ -99,14 +99,16 @@ def _why(error: Exception) -> str:
     causes = [getattr(failure, "cause", None) or failure for failure in failures.values()]
     if sentences := sorted({str(cause) for cause in causes if isinstance(cause, UserError)}):
         return sentences[0]
-    names = sorted({type(cause).__name__ for cause in causes})
-    memory = " A smaller --batch-size or --batch-seconds takes less memory." if "OutOfMemoryError" in names else ""
+    names = sorted({str(c) if isinstance(c, WithoutTextError) else type(c).__name__ for c in causes})
+    is_memory = any(name.startswith("OutOfMemoryError") for name in names)
+    memory = " A smaller --batch-size or --batch-seconds takes less memory." * is_memory
     return (
         f"The training failed ({', '.join(names)}).{memory} What it reached is kept: the same command goes on from "
         "there."
     )
 
 
+@only_without_text()
 def _worker(config: dict[str, Any]) -> None:
     from ray import train as ray_train
     from ray.train import CheckpointUploadMode

@@ -48,7 +48,7 @@ def find_datasets(option: str, folder: Path, wanted: Sequence[str]) -> tuple[dic
                 f"{option} {folder} holds no dataset of the group {name} in tagging/{name}: give the out folder of "
                 "jobs.prepare."
             ) from None
-        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
+        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError):
             raise UserError(f"{root / name}: its dataset cannot be read: make it again with jobs.prepare.") from None
         if dataset.prompt.group != name:
             raise UserError(f"{root / name}: its dataset is of the group {dataset.prompt.group}: name the folder so.")

@@ -14,8 +14,8 @@ from ray.tune.search.optuna import OptunaSearch
 
 from pipeline import tables
 from pipeline.corpus import tagging_datasets
-from pipeline.errors import UserError
-from tuning.adapters_on_ray import AdapterTask, run_config
+from pipeline.errors import UserError, only_without_text
+from tuning.adapters_on_ray import AdapterTask, run_config, why
 from tuning.settings import AdapterSettings, check_adapter
 
 Objective = Literal["valid_loss", "entity_f1"]
@@ -127,6 +127,7 @@ def best_settings(trial: Mapping[str, Any]) -> dict[str, Any]:
     return {name: trial[name] for name in ("rank", "alpha", "dropout", "learning_rate", "epochs", "few_shot")}
 
 
+@only_without_text()
 def _try(config: dict[str, Any], task: AdapterTask, objective: Objective, sample: int) -> None:
     from transformers import AutoTokenizer
 
@@ -166,5 +167,5 @@ def _row(group: str, result: tune.Result, objective: Objective) -> dict[str, Any
         "best_epoch": best.get("epoch"),
         "epochs_done": history[-1]["epoch"] if history else None,
         "seconds": history[-1]["time_total_s"] if history else None,
-        "error": type(result.error).__name__ if result.error else None,
+        "error": why(result.error) if result.error else None,
     }

@@ -74,7 +74,20 @@ def read_yaml(path: Path) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as UTF-8 text: check the path and the file.") from error
     except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"{path} is not valid YAML{_what_is_wrong(error)}.") from None
+
+
+def _what_is_wrong(error: yaml.YAMLError) -> str:
+    """Say what is wrong and where, without the lines that PyYAML quotes: examples may be of patients."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return ""
+    where = f", line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
+    names_no_text = isinstance(error, yaml.scanner.ScannerError | yaml.parser.ParserError | _TwiceError)
+    return f"{where}: {error.problem}" if names_no_text else where
+
+
+class _TwiceError(yaml.MarkedYAMLError):
+    """A key stands twice."""
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -84,7 +97,7 @@ class _UniqueKeys(yaml.SafeLoader):
         keys = [key.value for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"{key} is written twice", node.start_mark)
+                raise _TwiceError(problem=f"{key} is written twice", problem_mark=node.start_mark)
         return super().construct_mapping(node, deep)
 
 

@@ -225,5 +225,5 @@ def _check_example(where: str, pattern: Pattern, example: str) -> None:
     finds = find([pattern], text, min(pattern.languages))  # any of them: a pattern finds the same in all
     found = [(entity.type, entity.char_start, entity.char_end) for entity in finds]
     if found != [(span.type, span.char_start, span.char_end) for span in spans]:
-        texts = ", ".join(repr(entity.text) for entity in finds) or "nothing"
-        raise UserError(f"{where}: the pattern finds {texts} in {text!r}, and the tags say otherwise.")
+        places = ", ".join(f"{start}-{end}" for _, start, end in found) or "nothing"
+        raise UserError(f"{where}: the pattern finds {places} (characters without the tags); the tags say otherwise.")

@@ -112,9 +112,9 @@ def _rule(where: str, body: dict[str, Any]) -> Rule:
     except re.error as error:
         raise UserError(f"{where}: `pattern:` is no regular expression: {error}.") from error
     for kind, texts in examples.items():
-        for text in texts:
+        for number, text in enumerate(texts, start=1):
             if bool(pattern.search(text)) != (kind == "positive"):
-                raise UserError(f"{where}: the example {text!r} under `{kind}:` is not what the pattern does.")
+                raise UserError(f"{where}: example {number} under `{kind}:` is not what the pattern does.")
     return Rule(
         body["name"],
         frozenset(body["languages"]),

@@ -35,6 +35,7 @@ def bucket(monkeypatch) -> Iterator[AbstractFileSystem]:
     for number in range(RECORDINGS):
         fs.put_file(str(clips[number % len(clips)]), f"clinic/audio/{number}.flac")
     yield fs
+    fs.rm("clinic", recursive=True)
     server.stop()
 
 

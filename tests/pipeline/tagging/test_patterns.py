@@ -430,7 +430,7 @@ def test_a_file_may_take_in_the_built_in_patterns_and_leave_out_names_and_types(
         ("  context: [badge]\n  in_context: 0.9\n", "  near: 15\n", "goes with `context:`"),
         ("context: [badge]", "context: badge", "`context:`"),
         ("B 1842<", "B 184<", "example 1"),
-        ("<ID_NUMBER>B 1842</ID_NUMBER>", "B 1842", "finds 'B 1842'"),
+        ("<ID_NUMBER>B 1842</ID_NUMBER>", "B 1842", "finds 6-12"),
         ("</ID_NUMBER>", "", "has no partner"),
     ],
 )
