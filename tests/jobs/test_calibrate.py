@@ -37,6 +37,7 @@ def write_run(folder: Path, found: Rows, tagger: TaggerSettings, text: str = "Se
     tables.write(tables.from_rows(transcripts, tables.TRANSCRIPTS), f"{folder}/transcripts")
     state = {"settings": asdict(Settings(tagger=tagger))}
     (folder / "run.json").write_text(json.dumps(state, default=str), encoding="utf-8")
+    (folder / "summary.json").write_text("{}")
 
 
 def written(folder: Path, tagger: TaggerSettings = BIASED) -> list[str]:
