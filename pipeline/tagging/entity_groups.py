@@ -75,6 +75,8 @@ def read_yaml(path: Path) -> Any:
         raise UserError(f"{path} cannot be read as UTF-8 text: check the path and the file.") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    except (ValueError, AttributeError, RecursionError):  # of PyYAML, for what it takes to be a number, date or list
+        raise UserError(f"{path} is not valid YAML: a number, a date or a nesting in it is beyond sense.") from None
 
 
 class _UniqueKeys(yaml.SafeLoader):
