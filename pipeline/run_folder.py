@@ -213,7 +213,7 @@ def read_run(run: str, needed: Collection[str] = ("recordings", "transcripts")) 
     except (pa.ArrowException, OSError, ValueError):
         raise UserError(f"--run {run}: its tables cannot be read: give the out folder of jobs.predict.") from None
     for name, table in read.items():
-        check_rows(table, f"--run {run}: its table {name}")
+        check_rows(table, f"--run {run}: its table {name}", paired=False)
     return read
 
 

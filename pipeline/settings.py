@@ -280,8 +280,11 @@ def check(settings: Settings) -> None:
             prefix,
         )
         for name, value in vars(settings).items():
+            option = f"{prefix}{name.replace('_', '-')}"
             if is_dataclass(value):
-                visit(value, f"{prefix}{name.replace('_', '-')}.")
+                visit(value, f"{option}.")
+            elif isinstance(value, dict) and not all(map(math.isfinite, value.values())):
+                raise UserError(f"--{option}: give finite numbers.")
 
     visit(settings, "")
     if not all(0 <= confidence <= 1 for confidence in settings.tagger.thresholds.values()):

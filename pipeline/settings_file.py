@@ -73,7 +73,7 @@ def _over(file: str, prefix: str, content: Any, settings: Any) -> Any:
             new[key] = TypeAdapter(types[key]).validate_python(value, strict=Path not in get_args(types[key]))
         except ValidationError as error:
             reason = error.errors()[0]["msg"].replace("Input", "it")
-            raise UserError(f"{file}: {prefix}{key} {value!r}: {reason}.") from None
+            raise UserError(f"{file}: {prefix}{key} {value!r:.60}: {reason}.") from None
         if isinstance(before, dict):
             new[key] = before | new[key]
     return replace(settings, **new)

@@ -26,10 +26,13 @@ TASK2 = "task2_answer.txt"
 TYPE = re.compile(r"[A-Z][A-Z0-9_-]*")
 """Pattern of the name of an entity type."""
 
+_MOST_SHOWN = 60  # characters of a type that there is not
+
 
 def unknown_type(type_: str, known: Collection[str]) -> str:
     """Say that there is no such type, and which is the nearest."""
-    return f"there is no type {type_}; the nearest is {nearest(type_.upper(), known)}"
+    shown = type_ if type_.isprintable() and len(type_) <= _MOST_SHOWN else ascii(type_)[:_MOST_SHOWN]
+    return f"there is no type {shown}; the nearest is {nearest(type_.upper(), known)}"
 
 
 def write_task1(transcripts: pa.Table, path: str) -> None:

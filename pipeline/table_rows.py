@@ -15,22 +15,23 @@ _PAIRS = (
 )
 
 
-def check_rows(table: pa.Table, where: str) -> None:
+def check_rows(table: pa.Table, where: str, paired: bool = True) -> None:
     """Refuse a row with a value that there cannot be.
 
     Args:
         table: Any of the tables of a run.
         where: The option and the path that gave it, for the message.
+        paired: Whether there is no start without its end either.
 
     Raises:
-        UserError: A time is not finite, negative or longer than any recording, a start lacks its end, a confidence is
-            not finite, or a path has a character that none has; the message names the first such row, counted from 1.
+        UserError: A time or a confidence is not finite, negative or beyond sense, a start lacks its end, or a path has
+            a character that none has; the message names the first such row, counted from 1.
     """
-    faults = list(_faults(table))
+    faults = list(_faults(table, paired))
     if "words" in table.column_names:
         words = table["words"].combine_chunks()
         rows = pc.list_parent_indices(words).to_numpy()
-        faults += [(rows[bad], f"of a word {what}") for bad, what in _faults(_columns(pc.list_flatten(words)))]
+        faults += [(rows[bad], f"of a word {what}") for bad, what in _faults(_columns(pc.list_flatten(words)), paired)]
     if faults:
         row, what = min((int(rows[0]), what) for rows, what in faults)
         raise UserError(f"{where}, row {row + 1}: {what}.")
@@ -40,16 +41,17 @@ def _columns(words: pa.StructArray) -> pa.Table:
     return pa.table({field.name: pc.struct_field(words, field.name) for field in words.type})
 
 
-def _faults(table: pa.Table) -> Iterator[tuple[np.ndarray, str]]:
+def _faults(table: pa.Table, paired: bool) -> Iterator[tuple[np.ndarray, str]]:
     """Yield the rows, of which there are some, that have a fault, and the fault."""
     for start, end, most, what in _PAIRS:
         if {start, end} <= set(table.column_names):
-            bad = _beyond(table[start], most) | _beyond(table[end], most) | (_known(table[start]) != _known(table[end]))
+            bad = _beyond(table[start], most) | _beyond(table[end], most)
+            bad |= paired & (_known(table[start]) != _known(table[end]))
             if bad.any():
                 yield np.flatnonzero(bad), f"{start} and {end} are not {what}"
     for name, most, what in (
         ("duration_s", LONGEST_S, "the length of a recording"),
-        ("confidence", np.finfo(np.float64).max, "a number from 0"),
+        ("confidence", 1e6, "a probability or a sum of votes"),
     ):
         if name in table.column_names and (bad := _beyond(table[name], most)).any():
             yield np.flatnonzero(bad), f"{name} is not {what}"

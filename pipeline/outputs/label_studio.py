@@ -164,7 +164,7 @@ def read(path: str, types: Collection[str]) -> tuple[dict[str, pa.Table], int, l
             seconds, audio = data.get("duration_s"), data.get("path")
             if seconds is not None and not is_span(0.0, seconds := as_seconds(seconds)):
                 raise ValueError("no length of a recording")
-            facts = {"path": audio and str(audio), "duration_s": seconds}
+            facts = {"path": None if audio is None else str(audio), "duration_s": seconds}
             recordings[recording_id] = {"recording_id": recording_id} | facts
             transcript, spans = _corrected(data, result)
             for span in filter(None, spans):
@@ -212,8 +212,7 @@ def _corrected(data: Mapping[str, Any], result: Sequence[Mapping[str, Any]]) -> 
 
 
 def _is_in(word: Word, shown: str) -> bool:
-    has_times = all(is_span(0.0, seconds) for seconds in (word.start_s, word.end_s))
-    return has_times and 0 <= word.char_start <= word.char_end <= len(shown)
+    return is_span(word.start_s, word.end_s) and 0 <= word.char_start <= word.char_end <= len(shown)
 
 
 def _span(shown: str, value: Mapping[str, Any], type_: str) -> Span:

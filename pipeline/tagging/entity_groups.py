@@ -75,6 +75,8 @@ def read_yaml(path: Path) -> Any:
         raise UserError(f"{path} cannot be read as UTF-8 text: check the path and the file.") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not valid YAML{_what_is_wrong(error)}.") from None
+    except (ValueError, AttributeError, RecursionError):  # of PyYAML, for what it takes to be a number, date or list
+        raise UserError(f"{path} is not valid YAML: a number, a date or a nesting in it is beyond sense.") from None
 
 
 def _what_is_wrong(error: yaml.YAMLError) -> str:

@@ -251,7 +251,13 @@ def test_real_recordings_stay_bit_identical_outside_the_spans(shared, tmp_path):
     assert exact >= {("WAV", "PCM_U8", 1), ("WAV", "PCM_U8", 2), ("WAV", "PCM_24", 1), ("FLAC", "PCM_24", 2)}
     assert exact >= {("AIFF", "PCM_16", 2), ("NIST", "PCM_16", 1), ("WAV", "ULAW", 1), ("WAVEX", "PCM_24", 1)}
     assert lossy == {"MPEG_LAYER_III"}
-    assert set(refused) == {"az_good_morning.pcm", "az_missing_wav_header.wav", "ps_bad.wav", "ps_chan3_raw.raw"}
+    assert set(refused) == {
+        "az_good_morning.pcm",
+        "az_missing_wav_header.wav",
+        "ps_bad.wav",
+        "ps_chan3_raw.raw",
+        "ps_awful.wav",
+    }
 
 
 def test_every_suffix_of_a_recording_can_be_copied_to_or_is_refused(tmp_path):
