@@ -9,6 +9,7 @@ What each stage does stands in ``pipeline.stages``; models load once in each act
 
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any, cast
 
@@ -30,6 +31,7 @@ from pipeline.stages import Loaders
 from pipeline.tagging.post_processing import PostProcessor
 
 Row = dict[str, Any]
+LayOut = Callable[[list[pa.Table], bool], AbstractContextManager[Dataset]]
 
 _FILES_IN_A_TASK = 16
 _REFILLS = 4  # batches that the tagger is given at once: where an answer is finished, the next transcript begins
@@ -114,26 +116,27 @@ def run(
         UserError: A model cannot be loaded, the parts cannot be written, or too many recordings failed.
     """
     limit = FailureLimit(max_failures, len(recordings) + finished, finished)
-    placement = placement or place(settings.pools, [Node(math.inf, 0)])
+    where = placement or place(settings.pools, [Node(math.inf, 0)])
 
     def died(some: Mapping[str, Row]) -> Iterator[Row]:
         lost = {"entities": [], "timings": [], "failure": {"stage": "stream", "error": _DIED}}
         rows = [{"recording_id": recording_id, "path": row["path"]} | lost for recording_id, row in some.items()]
         yield from stages.write(tables.from_rows(rows, RESULT), parts).to_pylist()
 
+    @contextmanager
+    def lay_out(blocks: list[pa.Table], one_by_one: bool) -> Iterator[Dataset]:
+        # Cards are reserved for each pass, so that none is held by an actor of an earlier one.
+        with reserved(where, settings.pools) as on_cards:
+            yield stream(ray.data.from_arrow(blocks), parts, settings, loaders or Loaders(), on_cards, one_by_one)
+
     left = dict(recordings)
     while left:
         try:
-            with reserved(placement, settings.pools) as on_cards:
-
-                def lay_out(some: Dataset, one_by_one: bool, on_cards: OnCards = on_cards) -> Dataset:
-                    return stream(some, parts, settings, loaders or Loaders(), on_cards, one_by_one)
-
-                for row in _each_once(left, settings.decoding.recordings_at_once, lay_out, died):
-                    yield row
-                    limit.count(row["failed_stage"], row["failure"])
+            for row in _each_once(left, settings.decoding.recordings_at_once, lay_out, died):
+                yield row
+                limit.count(row["failed_stage"], row["failure"])
         except CardsLost:  # what is left goes on with the cards that are left
-            placement = place(settings.pools, nodes())
+            where = place(settings.pools, nodes())
 
 
 def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings) -> Iterator[Row]:
@@ -151,8 +154,12 @@ def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings)
         UserError: The copies cannot be written.
     """
 
-    def lay_out(some: Dataset, one_by_one: bool) -> Dataset:
-        return some.map_batches(partial(audio_copies.copy, folder=folder, settings=settings), **_TASK)
+    def lay_out(blocks: list[pa.Table], one_by_one: bool) -> AbstractContextManager[Dataset]:
+        return nullcontext(
+            ray.data.from_arrow(blocks).map_batches(
+                partial(audio_copies.copy, folder=folder, settings=settings), **_TASK
+            )
+        )
 
     def died(some: Mapping[str, Row]) -> Iterator[Row]:
         for recording_id in some:
@@ -162,10 +169,7 @@ def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings)
 
 
 def _each_once(
-    left: dict[str, Row],
-    in_a_task: int,
-    lay_out: Callable[[Dataset, bool], Dataset],
-    died: Callable[[Mapping[str, Row]], Iterator[Row]],
+    left: dict[str, Row], in_a_task: int, lay_out: LayOut, died: Callable[[Mapping[str, Row]], Iterator[Row]]
 ) -> Iterator[Row]:
     """Run a dataset over recordings, and yield one row of each.
 
@@ -192,7 +196,7 @@ def _run(
     recordings: Mapping[str, Row],
     left: dict[str, Row],
     in_a_task: int,
-    lay_out: Callable[[Dataset], Dataset],
+    lay_out: Callable[[list[pa.Table]], AbstractContextManager[Dataset]],
     lost_blocks: int,
 ) -> Generator[Row, None, bool]:
     """Run a dataset once, yield the first row of each recording and remove it from ``left``.
@@ -207,14 +211,14 @@ def _run(
     context.enable_progress_bars = context.print_on_execution_start = False  # the driver reports progress
     context.max_errored_blocks = lost_blocks
     context.execution_no_progress_timeout_s = -1  # a batch of long recordings may take hours
-    dataset = lay_out(ray.data.from_arrow(_blocks(recordings, in_a_task)))
     try:
-        for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
-            for row in cast(pa.Table, batch).to_pylist():
-                if row["unwritten"]:
-                    raise UserError(f"The out folder cannot be written: {row['unwritten']}.")
-                if left.pop(row["recording_id"], None) is not None:
-                    yield row
+        with lay_out(_blocks(recordings, in_a_task)) as dataset:
+            for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+                for row in cast(pa.Table, batch).to_pylist():
+                    if row["unwritten"]:
+                        raise UserError(f"The out folder cannot be written: {row['unwritten']}.")
+                    if left.pop(row["recording_id"], None) is not None:
+                        yield row
     except (RayActorError, WorkerCrashedError, ObjectLostError, OutOfMemoryError) as error:
         if lost_blocks < 0 or is_load_error(str(error)):  # a lost block is no error then
             raise load_error(str(error)) from None
