@@ -50,7 +50,8 @@ def reserved(placement: Placement, pools: Mapping[str, Pool]) -> Iterator[OnCard
         pools: The actors of each model.
 
     Raises:
-        UserError: The cards are not free.
+        CardsLost: They are gone.
+        UserError: They are not free.
     """
     if not placement.bundles:
         yield lambda model: (len(placement.cards[model]), {})
@@ -74,6 +75,8 @@ def reserved(placement: Placement, pools: Mapping[str, Pool]) -> Iterator[OnCard
     before = context.custom_execution_callback_classes
     try:
         if not group.wait(_FREE_S):
+            if sum(node.gpus for node in nodes()) < len(placement.bundles):
+                raise CardsLost
             raise UserError(
                 f"The models need {len(placement.bundles)} GPUs with {placement.bundles[0]['CPU']:g} CPUs each, which "
                 f"were not free for {_FREE_S:g} s: wait for other jobs of the cluster, or take fewer actors "

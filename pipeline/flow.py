@@ -9,7 +9,7 @@ What each stage does stands in ``pipeline.stages``; models load once in each act
 
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -34,6 +34,7 @@ from pipeline.watch import Watch
 from pipeline.work import Report, Work, unreported
 
 Row = dict[str, Any]
+LayOut = Callable[[list[pa.Table], bool], AbstractContextManager[Dataset]]
 
 _FILES_IN_A_TASK = 16
 _LOST_BLOCKS = 8  # batches that may kill their process before recordings are tried one by one
@@ -139,6 +140,7 @@ def run(
         UserError: While it runs: a model cannot be loaded, the parts cannot be written, or too many recordings failed.
     """
     limit = FailureLimit(max_failures, len(recordings) + finished, finished)
+    where = placement or place(settings.pools, [Node(math.inf, 0)])
     watch = Watch(len(recordings))
 
     def died(some: Mapping[str, Row]) -> Iterator[Row]:
@@ -146,24 +148,26 @@ def run(
         rows = [{**row, **lost} for row in some.values()]
         yield from stages.write(tables.from_rows(rows, RESULT), parts).to_pylist()
 
-    def lay_out(on_cards: OnCards) -> Callable[[Dataset, bool], Dataset]:
-        def of_some(some: Dataset, one_by_one: bool) -> Dataset:
+    @contextmanager
+    def lay_out(blocks: list[pa.Table], one_by_one: bool) -> Iterator[Dataset]:
+        some = ray.data.from_arrow(blocks)
+        # Cards are reserved for each pass, so that none is held by an actor of an earlier one.
+        with reserved(where, settings.pools) as on_cards:
             watch.restart()
-            return stream(some, parts, settings, loaders or Loaders(), on_cards, one_by_one, watch.report)
-
-        return of_some
+            yield stream(some, parts, settings, loaders or Loaders(), on_cards, one_by_one, watch.report)
 
     def rows() -> Iterator[Row]:
-        left, cards = dict(recordings), placement or place(settings.pools, [Node(math.inf, 0)])
+        nonlocal where
+        left = dict(recordings)
         with watch:
             while left:
-                with suppress(CardsLost), reserved(cards, settings.pools) as on_cards:
-                    for row in _each_once(left, settings.decoding.recordings_at_once, lay_out(on_cards), died):
+                try:
+                    for row in _each_once(left, settings.decoding.recordings_at_once, lay_out, died):
                         watch.count(row["failed_stage"], row["duration_s"])
                         yield row
                         limit.count(row["failed_stage"], row["failure"])
-                if left:  # it goes on with the cards that are left
-                    cards = place(settings.pools, nodes())
+                except CardsLost:  # what is left goes on with the cards that are left
+                    where = place(settings.pools, nodes())
 
     return Run(rows(), watch.work)
 
@@ -183,8 +187,12 @@ def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings)
         UserError: The copies cannot be written.
     """
 
-    def lay_out(some: Dataset, one_by_one: bool) -> Dataset:
-        return some.map_batches(partial(audio_copies.copy, folder=folder, settings=settings), **_TASK)
+    def lay_out(blocks: list[pa.Table], one_by_one: bool) -> AbstractContextManager[Dataset]:
+        return nullcontext(
+            ray.data.from_arrow(blocks).map_batches(
+                partial(audio_copies.copy, folder=folder, settings=settings), **_TASK
+            )
+        )
 
     def died(some: Mapping[str, Row]) -> Iterator[Row]:
         for recording_id in some:
@@ -194,10 +202,7 @@ def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings)
 
 
 def _each_once(
-    left: dict[str, Row],
-    in_a_task: int,
-    lay_out: Callable[[Dataset, bool], Dataset],
-    died: Callable[[Mapping[str, Row]], Iterator[Row]],
+    left: dict[str, Row], in_a_task: int, lay_out: LayOut, died: Callable[[Mapping[str, Row]], Iterator[Row]]
 ) -> Iterator[Row]:
     """Run a dataset over recordings, and yield one row of each.
 
@@ -224,7 +229,7 @@ def _run(
     recordings: Mapping[str, Row],
     left: dict[str, Row],
     in_a_task: int,
-    lay_out: Callable[[Dataset], Dataset],
+    lay_out: Callable[[list[pa.Table]], AbstractContextManager[Dataset]],
     lost_blocks: int,
 ) -> Generator[Row, None, bool]:
     """Run a dataset once, yield the first row of each recording and remove it from ``left``.
@@ -239,15 +244,15 @@ def _run(
     context.enable_progress_bars = context.print_on_execution_start = False  # the driver reports progress
     context.max_errored_blocks = lost_blocks
     context.execution_no_progress_timeout_s = -1  # a batch of long recordings may take hours
-    dataset = lay_out(ray.data.from_arrow(_blocks(recordings, in_a_task)))
     try:
-        # A batch that is fetched ahead is handed out only when the next one is there.
-        for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-            for row in cast(pa.Table, batch).to_pylist():
-                if row["unwritten"]:
-                    raise UserError(f"The out folder cannot be written: {row['unwritten']}.")
-                if left.pop(row["recording_id"], None) is not None:
-                    yield row
+        with lay_out(_blocks(recordings, in_a_task)) as dataset:
+            # A batch that is fetched ahead is handed out only when the next one is there.
+            for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+                for row in cast(pa.Table, batch).to_pylist():
+                    if row["unwritten"]:
+                        raise UserError(f"The out folder cannot be written: {row['unwritten']}.")
+                    if left.pop(row["recording_id"], None) is not None:
+                        yield row
     except (RayActorError, WorkerCrashedError, ObjectLostError, OutOfMemoryError) as error:
         if lost_blocks < 0 or is_load_error(str(error)):  # a lost block is no error then
             raise load_error(str(error)) from None
