@@ -150,10 +150,11 @@ def run(
 
     @contextmanager
     def lay_out(blocks: list[pa.Table], one_by_one: bool) -> Iterator[Dataset]:
-        some = ray.data.from_arrow(blocks)
-        # Cards are reserved for each pass, so that none is held by an actor of an earlier one.
+        # Cards are reserved for each pass, so that none is held by an actor of an earlier one; a dataset that is made
+        # meanwhile notices where they are lost.
         with reserved(where, settings.pools) as on_cards:
             watch.restart()
+            some = ray.data.from_arrow(blocks)
             yield stream(some, parts, settings, loaders or Loaders(), on_cards, one_by_one, watch.report)
 
     def rows() -> Iterator[Row]:
