@@ -11,6 +11,7 @@ from typing import Annotated
 import tyro
 
 from jobs.command_line import InferenceSettings, check_paths, parse, run_job
+from jobs.progress import doing
 from jobs.ray_cluster import connect_to_ray, share_out
 from jobs.run_progress import track_run
 from jobs.run_summary import print_summary
@@ -100,7 +101,8 @@ def main(arguments: list[str]) -> None:
     PostProcessor(settings.tagger)  # malformed patterns or rules are refused before anything is replaced
     if without_adapter := models.groups_without_adapter(settings):
         print(f"Left out, as they have no adapter: {', '.join(without_adapter)}.")
-    asked = run_folder.asked_for(source, settings, fingerprints.of_settings(settings))
+    with doing("reading models and rules"):
+        asked = run_folder.asked_for(source, settings, fingerprints.of_settings(settings))
     plan = run_folder.plan(job.out, asked, begin.rows, job.overwrite, job.retry_failed)
     if plan.going_on:
         print(plan.going_on)
@@ -120,8 +122,9 @@ def _work_through(plan: run_folder.Plan, settings: Settings, max_failures: float
     if not plan.left:
         plan.begin()
         return
-    connect_to_ray()
-    from pipeline import flow
+    with doing("starting Ray"):
+        connect_to_ray()
+        from pipeline import flow
 
     placement = share_out(settings)
     plan.begin()

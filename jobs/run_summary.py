@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline import tables
+from pipeline.failure_reasons import by_reason
+
 
 def print_summary(
     summary: Mapping[str, Any], out: str, left_out: str, expected_confidence: float, profile: str
@@ -29,7 +32,9 @@ def print_summary(
     if summary["without_times"]:
         print(f"{summary['without_times']} entities have no times: they are in the table entities/ alone.")
     if summary["failures"]:
-        print("The table failures/ has the reasons; --retry-failed tries these again.")
+        failures = tables.read(f"{out}/failures", tables.FAILURES).to_pylist()
+        print(f"{by_reason((row['stage'], row['error']) for row in failures)}.")
+        print("The table failures/ names them; --retry-failed tries these again.")
     confidence = summary["confidence"]
     if confidence is not None and confidence < expected_confidence:
         hint = " For the real models give --profile rtx4090 (see README)." * (profile == "demo")

@@ -38,6 +38,7 @@ def test_the_census_of_a_folder_with_everything_adds_up(ray_cluster, model_optio
     )
 
     failures = {row["recording_id"]: row["error"] for row in found["failures"]}
+    assert f"{len(failures)} failures: " in printed and "decode (AudioError: " in printed
     assert set(failures) == {f"refused__{name}" for name in REFUSED} | {"dictation", "phone", "pipe"}
     assert all(error.startswith("AudioError: ") for error in failures.values())
     notes = {row["recording_id"]: row["note"] for row in found["recordings"] if row["note"]}
