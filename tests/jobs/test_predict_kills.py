@@ -13,7 +13,7 @@ import ray
 import soundfile
 
 ROOT = Path(__file__).parents[2]
-RECORDINGS = 40
+RECORDINGS, KILLS = 40, 100
 
 
 def start(arguments: list[str]) -> subprocess.Popen[str]:
@@ -39,8 +39,8 @@ def results(out: Path) -> dict[str, object]:
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.slow)])
-def test_killed_at_any_moment_a_run_ends_in_the_same_files(ray_cluster, model_options, tmp_path, kills):
+@pytest.mark.slow
+def test_killed_at_any_moment_a_run_ends_in_the_same_files(ray_cluster, model_options, tmp_path):
     (tmp_path / "audio").mkdir()
     noise = np.random.default_rng(0)
     for number in range(RECORDINGS):
@@ -59,9 +59,9 @@ def test_killed_at_any_moment_a_run_ends_in_the_same_files(ray_cluster, model_op
     expected = results(tmp_path / "whole")
 
     killed, runs = 0, 0
-    while killed < kills:
+    while killed < KILLS:
         runs += 1
-        while killed < kills:
+        while killed < KILLS:
             process = start(arguments(f"run{runs}"))
             try:
                 process.communicate(timeout=moments.uniform(0, seconds))
