@@ -54,7 +54,7 @@ def open_to_others(process: subprocess.Popen[str]) -> list[str]:
 @pytest.mark.faults
 def test_a_local_run_is_private_and_ends_at_once_when_it_is_told_to(options, tmp_path):
     temporary = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
-    process = start(options, temporary, work_s=2.0)
+    process = start(["--share", "group", *options], temporary, work_s=2.0)
     while not list((tmp_path / "out").glob("parts/*.parquet")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.2)
@@ -67,16 +67,27 @@ def test_a_local_run_is_private_and_ends_at_once_when_it_is_told_to(options, tmp
     assert not psutil.wait_procs(children, timeout=30)[1], "Ray's processes are gone"
     assert not list(temporary.iterdir()), "and so is what they wrote"
 
-    process = start(["--share", "group", *options], temporary, work_s=0.0)
-    printed, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    assert "Going on with interrupted work." in printed
-    assert not list(temporary.iterdir())
-    modes = {file: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "out").rglob("*")}
-    files = {mode for file, mode in modes.items() if file.is_file() and file.name != "run.json"}
-    assert files == {0o640} and stat.S_IMODE((tmp_path / "out" / "run.json").stat().st_mode) == 0o600
-    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700, "a folder that was there keeps its mode"
+    made = {path: stat.S_IMODE(path.stat().st_mode) for path in [tmp_path / "out", *(tmp_path / "out").rglob("*")]}
+    assert {made[path] for path in made if path.is_file()} == {0o640}
+    assert {made[path] for path in made if path.is_dir()} == {0o750}
     temporary.rmdir()
+
+
+@pytest.mark.parametrize(("options", "folder", "file"), [([], 0o700, 0o600), (["--share", "group"], 0o750, 0o640)])
+def test_what_a_job_writes_is_for_its_owner_or_the_group(tmp_path, options, folder, file):
+    for run in ("first", "second"):
+        (tmp_path / run).mkdir()
+        (tmp_path / run / "task1_answer.txt").write_text("1\tGood morning Lee\n")
+        (tmp_path / run / "task2_answer.txt").write_text("1\tPATIENT\t0\t1\tLee\n")
+    arguments = ["vote", "--run", "first", "--run", "second", "--out", "out", *options]
+    done = subprocess.run(
+        [sys.executable, "-m", "jobs.merge", *arguments], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    made = {path: stat.S_IMODE(path.stat().st_mode) for path in [tmp_path / "out", *(tmp_path / "out").rglob("*")]}
+    assert {made[path] for path in made if path.is_dir()} == {folder}
+    assert {made[path] for path in made if path.is_file()} == {file}
 
 
 def test_what_a_killed_process_has_left_is_removed_by_the_next(tmp_path, monkeypatch):

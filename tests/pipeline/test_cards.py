@@ -42,7 +42,7 @@ def test_where_cards_are_lost_in_mid_run_what_is_left_goes_on_with_what_is_there
     monkeypatch.setattr(cards, "_LOOK_S", 0.0)
     about = dict.fromkeys(("path", "duration_s", "sample_rate", "channels", "note"))
     text = about | Transcript("Good morning", [], "given").to_row()
-    recordings = {str(number): {"recording_id": str(number)} | text for number in range(60)}
+    recordings = {str(number): {"recording_id": str(number)} | text for number in range(24)}
     settings = without_recognition(
         Settings(decoding=DecodingSettings(recordings_at_once=1), tagger=TaggerSettings(batch_size=1))
     )
