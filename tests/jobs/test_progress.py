@@ -20,10 +20,15 @@ def test_each_tenth_of_the_items_is_a_line(capsys):
 
 
 def test_what_is_shown_every_second_ends_with_the_body():
-    shown, before = threading.Event(), threading.active_count()
-    with every_second(shown.set):
+    shown, by = threading.Event(), []
+
+    def show():
+        by.append(threading.current_thread())
+        shown.set()
+
+    with every_second(show):
         assert shown.wait(60)
-    assert threading.active_count() == before
+    assert not any(thread.is_alive() for thread in by)
 
 
 def test_a_training_is_followed_by_its_file(tmp_path, capsys, monkeypatch):
