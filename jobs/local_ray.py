@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _PREFIX = "shi-ray-"
-_LONGEST = 18  # characters of a folder for temporary files: the path of a socket has at most 107
+_LONGEST = 16  # characters of a folder for temporary files: the path of a socket has at most 107
 _TRIES = 20
 
 
@@ -40,8 +40,9 @@ def session_folder() -> str:
         if _owner_ended(folder):
             shutil.rmtree(folder, ignore_errors=True)
     made = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent)
+    os.mkdir(f"{made}/r")  # Ray opens its folder to everybody, so it stands in one that is closed
     atexit.register(_end, os.getpid(), made)
-    return made
+    return f"{made}/r"
 
 
 def _owner_ended(folder: Path) -> bool:

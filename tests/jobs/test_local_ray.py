@@ -59,6 +59,8 @@ def test_a_local_run_is_private_and_ends_at_once_when_it_is_told_to(options, tmp
         assert process.poll() is None, process.communicate()
         time.sleep(0.2)
     assert not open_to_others(process)
+    (session,) = temporary.glob("shi-ray-*")
+    assert stat.S_IMODE(session.stat().st_mode) == 0o700, "though Ray opens its own folder to everybody"
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=120)
@@ -98,7 +100,7 @@ def test_what_a_killed_process_has_left_is_removed_by_the_next(tmp_path, monkeyp
     ended.wait()
     for name in (f"shi-ray-{ended.pid}-x", f"shi-ray-{os.getpid()}-x", "shi-ray-other", "others"):
         (tmp_path / name).mkdir()
-    made = Path(local_ray.session_folder())
+    made = Path(local_ray.session_folder()).parent
     assert made.parent == tmp_path and stat.S_IMODE(made.stat().st_mode) == 0o700
     assert {path.name for path in tmp_path.iterdir()} == {
         *(made.name, f"shi-ray-{os.getpid()}-x", "shi-ray-other", "others")
