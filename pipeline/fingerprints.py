@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from fsspec import AbstractFileSystem
 
 from pipeline.files import filesystem, sha256
 from pipeline.settings import NONE, Settings
@@ -51,9 +53,27 @@ def of_file(path: str) -> str | None:
         if "file" in fs.protocol:
             status = Path(target).stat()
             return f"{status.st_size} bytes, {status.st_mtime_ns} ns"
-        info = fs.info(target)
+        return _of_object(fs, target, fs.info(target))
     except OSError:
         return None
+
+
+def of_files(folder: str, paths: Collection[str]) -> dict[str, str | None]:
+    """Return the same of files of a folder, by path; a storage that is no disk is asked for all of them at once.
+
+    Args:
+        folder: A local path or an fsspec URI.
+        paths: Paths or URIs of files in it and in its subfolders.
+    """
+    fs, root = filesystem(folder)
+    if "file" in fs.protocol:
+        return {path: of_file(path) for path in paths}
+    listed = fs.find(root, detail=True)
+    there = {fs.unstrip_protocol(name): _of_object(fs, name, info) for name, info in listed.items()}
+    return {path: there.get(path) for path in paths}
+
+
+def _of_object(fs: AbstractFileSystem, target: str, info: Mapping[str, Any]) -> str:
     state = next((info[key] for key in _OF_OBJECTS if info.get(key)), None)
     return f"{info['size']} bytes, {state or fs.ukey(target)}"
 

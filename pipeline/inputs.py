@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline import given_transcripts
 from pipeline.errors import UserError
-from pipeline.fingerprints import of_file
+from pipeline.fingerprints import of_files
 from pipeline.speech.census import Ids, take_census
 
 
@@ -40,7 +40,8 @@ def of_audio(folder: str, ids: Ids, out: str) -> Inputs:
     if any(path.startswith(f"{out}/") for path in census.recordings.values()):
         raise UserError(f"--out {out} lies above recordings: give a folder of its own.")
     counts = {"not_audio": census.not_audio, "hidden": census.hidden}
-    rows = {key: row | {"fingerprint": of_file(row["path"])} for key, row in of_paths(census.recordings).items()}
+    states = of_files(folder, census.recordings.values())
+    rows = {key: row | {"fingerprint": states[row["path"]]} for key, row in of_paths(census.recordings).items()}
     return Inputs(rows, counts, census.left_out)
 
 

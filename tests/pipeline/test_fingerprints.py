@@ -7,7 +7,8 @@ from dataclasses import replace
 import fsspec
 import pytest
 
-from pipeline.fingerprints import of_file, of_row, of_settings
+from pipeline.files import write_bytes
+from pipeline.fingerprints import of_file, of_files, of_row, of_settings
 from pipeline.settings import NONE, Models, Settings
 from pipeline.tagging import entity_groups, patterns, rules
 
@@ -106,6 +107,17 @@ def test_an_object_is_another_one_where_its_storage_says_so():
     fs.pipe_file("/bucket/1.wav", b"two")
     assert of_file("memory://bucket/1.wav") != before
     assert of_file("memory://bucket/none.wav") is None
+
+
+@pytest.mark.parametrize("scheme", ["", "memory://"])
+def test_files_of_a_folder_have_together_what_each_has_alone(tmp_path, scheme):
+    folder = f"{scheme}{tmp_path}"
+    paths = [f"{folder}/1.wav", f"{folder}/day 1/[2].wav"]
+    for path in paths:
+        write_bytes(path, path.encode())
+    assert of_files(folder, paths) == {path: of_file(path) for path in paths}
+    assert None not in of_files(folder, paths).values()
+    assert of_files(folder, [f"{folder}/none.wav"]) == {f"{folder}/none.wav": None}
 
 
 def test_a_given_transcript_is_another_one_where_anything_in_it_is():
