@@ -107,10 +107,8 @@ def main(arguments: list[str]) -> None:
     if plan.going_on:
         print(plan.going_on)
 
-    if plan.is_done:
-        plan.begin()
-    else:
-        _work_through(plan, settings, job.max_failures)
+    _work_through(plan, settings, job.max_failures)
+    if not plan.is_done:
         summary = close_run(out, begin.rows, time.perf_counter() - start, begin.counts)
         print_summary(summary, out, begin.left_out, job.settings.whisper.expected_confidence, job.profile)
     if job.transcriptions_json:

@@ -116,18 +116,19 @@ class OutFolder:
         if self.state not in names or overwrite or not names & set(self.made):
             self.begin(asked, overwrite)
             return None
-        return self.going_on(asked)
+        return self.going_on(asked, names)
 
-    def going_on(self, asked: Mapping[str, Any]) -> str:
+    def going_on(self, asked: Mapping[str, Any], names: Collection[str]) -> str:
         """Say that the work in the folder goes on, and which libraries are others now.
 
         Args:
             asked: What is asked for now.
+            names: The names in the folder.
 
         Raises:
             UserError: Something else was asked for when the work began.
         """
-        finished = self.finished in self._names()
+        finished = self.finished in names
         begun = self.read_state()
         versions, wanted = begun.pop(_VERSIONS), _as_json(asked)
         before = {key: begun.get(key) for key in wanted}

@@ -55,8 +55,7 @@ class Plan:
         recordings: All recordings that there are now.
         left: Ids of those to work on.
         going_on: Where work that is there goes on, what is said of it; None where it begins.
-        reopens: Whether that work was finished, and its failures are taken up.
-        is_done: Whether nothing is left to do, not even to close the run.
+        is_finished: Whether that work was finished; where some is left, it is taken up again.
     """
 
     out: str
@@ -64,8 +63,12 @@ class Plan:
     recordings: Rows
     left: Collection[str]
     going_on: str | None = None
-    reopens: bool = False
-    is_done: bool = False
+    is_finished: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do, not even to close the run."""
+        return self.is_finished and not self.left
 
     def begin(self) -> None:
         """Make the folder ready; with ``overwrite`` an earlier run is removed now.
@@ -73,12 +76,12 @@ class Plan:
         Raises:
             UserError: The folder cannot be written.
         """
-        if self.reopens:
-            _reopen(absolute(self.out))
+        if not self.going_on:
+            run_folder(self.out).begin(self.asked, overwrite=True)
         elif self.is_done:
             _remove_parts(self.out)
-        elif not self.going_on:
-            run_folder(self.out).begin(self.asked, overwrite=True)
+        elif self.is_finished:
+            _reopen(absolute(self.out))
 
 
 def plan(out: str, asked: Mapping[str, Any], recordings: Rows, overwrite: bool, retry_failed: bool = False) -> Plan:
@@ -99,7 +102,7 @@ def plan(out: str, asked: Mapping[str, Any], recordings: Rows, overwrite: bool, 
     names = folder.check(overwrite=True)
     if overwrite or not names & {PARTS, FINISHED}:
         return Plan(out, asked, recordings, recordings.keys())
-    going_on = folder.going_on(asked)
+    going_on = folder.going_on(asked, names)
     if FINISHED not in names:
         parts = run_parts.read(f"{at}/{PARTS}", recordings)
         left = recordings.keys() - parts.ids(failed=not retry_failed)
@@ -122,10 +125,10 @@ def _of_finished(plan: Plan, retry_failed: bool) -> Plan:
         left = failed | changed | (now.keys() - before.keys())
         if left:
             said = f"{plan.going_on} {len(now) - len(left)} of {len(now)} recordings stay as they are."
-            return replace(plan, left=left, going_on=said, reopens=True)
+            return replace(plan, left=left, going_on=said, is_finished=True)
     if before == now:
         nothing = "no recording failed" if retry_failed else "nothing has changed since then"
-        return replace(plan, left=(), going_on=f"--out {plan.out} is finished, and {nothing}.", is_done=True)
+        return replace(plan, left=(), going_on=f"--out {plan.out} is finished, and {nothing}.", is_finished=True)
     since = ", ".join(
         f"{count} {what}"
         for count, what in ((len(now.keys() - before.keys()), "new"), (len(changed), "changed"), (len(gone), "gone"))
