@@ -37,12 +37,11 @@ def read(path: str, option: str = "--transcripts") -> dict[str, dict[str, Any]]:
     """
     folder = absolute(path)
     fs, root = filesystem(folder)
-    if not fs.isfile(root):
-        refuse_unfinished(option, path)
     about: dict[str, dict[str, Any]] = {}
     if fs.isfile(root):
         rows = {key: _of_text(text) for key, text in read_task1(folder).items()}
     elif tables.is_there(f"{folder}/transcripts"):
+        refuse_unfinished(option, path)
         about, found = (_by_id(option, folder, name) for name in ("recordings", "transcripts"))
         rows = {key: {name: row[name] for name in _OF_TRANSCRIPT} for key, row in found.items()}
     else:
