@@ -16,21 +16,20 @@ from pipeline.settings import Settings
 def connect_to_ray() -> None:
     """Connect to the cluster that RAY_ADDRESS names or that runs here, or start Ray; workers' prints stay in its logs.
 
-    A Ray that is started is reached from this machine alone, and its logs and sockets go when the job ends.
-
-    On a busy machine Ray may give up waiting for its own processes, so it is started twice at most.
+    A Ray that is started is reached from this machine alone, and its logs and sockets go when the job ends. On a busy
+    machine it may give up waiting for its own processes, so it is started twice at most.
 
     Raises:
         UserError: There should be a cluster and it does not answer, or Ray cannot be started.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    if is_local := local_ray.is_needed():
-        local_ray.only_loopback()
     import ray
     from ray.util.annotations import RayDeprecationWarning
 
     warnings.filterwarnings("ignore", category=RayDeprecationWarning)
+    if is_local := not ray.is_initialized() and local_ray.is_needed():
+        local_ray.only_loopback()
     on_sigterm = signal.getsignal(signal.SIGTERM)  # which Ray replaces
     for last_try in (False, True):
         if ray.is_initialized():

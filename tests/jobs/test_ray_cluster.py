@@ -3,6 +3,7 @@
 import pytest
 import ray
 
+from jobs import local_ray
 from jobs.ray_cluster import connect_to_ray, share_out
 from pipeline.errors import UserError
 from pipeline.settings import PROFILES, Pool, Settings, TaggerSettings
@@ -36,6 +37,7 @@ def start_failing(monkeypatch, times: int, error: Exception = TIMED_OUT) -> list
     monkeypatch.setattr(ray, "init", init)
     monkeypatch.setattr(ray, "shutdown", lambda: None)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(local_ray, "session_folder", lambda: "/nowhere")
     return calls
 
 
