@@ -139,6 +139,7 @@ def test_task_1(tmp_path):
             if not is_one_sentence(lambda: submission.read_task1(str(file)), file):
                 taken |= dict.fromkeys(submission.read_task1(str(file)), file.read_bytes())
     file.write_bytes(b"".join(taken.values()))
+    assert submission.read_task1(str(file)).keys() == taken.keys()
     score.main(["--reference", str(tmp_path), "--submission", str(tmp_path)])
 
 
