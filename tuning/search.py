@@ -10,18 +10,15 @@ from typing import Any, Literal
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search import ConcurrencyLimiter
-from ray.tune.search.optuna import OptunaSearch
 
 from pipeline import tables
 from pipeline.corpus import tagging_datasets
 from pipeline.errors import UserError, only_without_text
+from tuning import study
 from tuning.adapters_on_ray import AdapterTask, run_config, why
 from tuning.settings import AdapterSettings, check_adapter
 
 Objective = Literal["valid_loss", "entity_f1"]
-
-SCORE = "score"
-"""Name of the objective's best value so far, in what Tune gets."""
 
 MODES: Mapping[Objective, str] = {"valid_loss": "min", "entity_f1": "max"}
 
@@ -80,23 +77,20 @@ def run(
         objective: What is best: the lowest validation loss, or the highest strict F1 of decoded entities.
         trials: The number of trials.
         sample: Recordings of the validation split that are decoded, with ``entity_f1``.
-        at_once: Most trials side by side; a search that goes on keeps the number of its first call.
+        at_once: Most trials side by side.
         storage: Folder of the study, which every node sees.
 
     Returns:
         Rows of ``TRIALS``, the best first.
     """
-    trainable = tune.with_resources(
-        tune.with_parameters(_try, task=task, objective=objective, sample=sample),
-        {"cpu": task.settings.num_cpus, "gpu": task.settings.num_gpus},
-    )
-    if any(storage.glob("experiment_state-*.json")):
-        tuner = tune.Tuner.restore(str(storage), trainable=trainable, resume_unfinished=True, resume_errored=True)
-    else:
-        shutil.rmtree(storage, ignore_errors=True)  # an earlier call may have been interrupted before its first trial
-        seed = task.settings.seed
-        tuner = tune.Tuner(
-            trainable,
+    folder = storage / "trials"
+    done = sum(trial.finished for trial in study.read(folder))
+    errors: list[tuple[Any, str]] = []
+    if done < trials:
+        shutil.rmtree(storage / "tune", ignore_errors=True)
+        trainable = tune.with_parameters(_try, task=task, objective=objective, sample=sample, folder=folder)
+        results = tune.Tuner(
+            tune.with_resources(trainable, {"cpu": task.settings.num_cpus, "gpu": task.settings.num_gpus}),
             param_space={
                 "rank": tune.choice(list(space.rank)),
                 "alpha": tune.choice(list(space.alpha)),
@@ -106,18 +100,21 @@ def run(
                 "few_shot": tune.choice(list(space.few_shot)),
             },
             tune_config=tune.TuneConfig(
-                metric=SCORE,
+                metric=study.SCORE,
                 mode=MODES[objective],
-                search_alg=ConcurrencyLimiter(OptunaSearch(seed=seed), max_concurrent=at_once),
+                search_alg=ConcurrencyLimiter(
+                    study.Study(folder, task.work, task.settings.seed), max_concurrent=at_once
+                ),
                 scheduler=ASHAScheduler(time_attr="epoch", max_t=max(space.epochs), grace_period=1, reduction_factor=3),
-                num_samples=trials,
+                num_samples=trials - done,
                 reuse_actors=True,
             ),
-            run_config=run_config(storage),
-        )
-    results = tuner.fit()
+            run_config=run_config(storage / "tune"),
+        ).fit()
+        every = [results[number] for number in range(len(results))]
+        errors = [(result.config, why(result.error)) for result in every if result.error]
     shutil.rmtree(task.work, ignore_errors=True)
-    rows = [_row(task.group, results[number], objective) for number in range(len(results))]
+    rows = [_row(task.group, trial, objective, errors) for trial in study.read(folder)]
     sign = 1 if MODES[objective] == "min" else -1
     return sorted(rows, key=lambda row: (row[objective] is None, sign * (row[objective] or 0.0)))
 
@@ -128,7 +125,7 @@ def best_settings(trial: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @only_without_text()
-def _try(config: dict[str, Any], task: AdapterTask, objective: Objective, sample: int) -> None:
+def _try(config: dict[str, Any], task: AdapterTask, objective: Objective, sample: int, folder: Path) -> None:
     from transformers import AutoTokenizer
 
     from tuning.adapter import train
@@ -140,7 +137,8 @@ def _try(config: dict[str, Any], task: AdapterTask, objective: Objective, sample
     tokenizer = AutoTokenizer.from_pretrained(settings.base_model)
     rows = random.Random(settings.seed).sample(range(len(valid)), min(sample, len(valid)))
     decoded = valid.take(sorted(rows))
-    best = 0.0
+    trial = tune.get_context().get_trial_id()
+    best = study.score_so_far(folder, trial)
 
     def report(metrics: dict[str, float], model: Any) -> None:
         nonlocal best
@@ -148,24 +146,24 @@ def _try(config: dict[str, Any], task: AdapterTask, objective: Objective, sample
         if objective == "entity_f1":
             metrics["entity_f1"] = entity_f1(model, tokenizer, prompt, decoded)
             score = best = max(best, metrics["entity_f1"])
-        tune.report({**metrics, SCORE: score})
+        tune.report({**metrics, study.SCORE: score})
 
-    train(dataset, settings, task.work / tune.get_context().get_trial_id(), report)
+    train(dataset, settings, task.work / trial, report)
 
 
-def _row(group: str, result: tune.Result, objective: Objective) -> dict[str, Any]:
-    frame = result.metrics_dataframe
-    history = [] if frame is None else frame.to_dict("records")
+def _row(group: str, trial: study.Trial, objective: Objective, errors: list[tuple[Any, str]]) -> dict[str, Any]:
     choose = min if MODES[objective] == "min" else max
-    best: Mapping[str, Any] = choose(history, key=lambda row: row[objective], default={})
+    best: Mapping[str, float] = choose(trial.epochs, key=lambda epoch: epoch[objective], default={})
+    last = trial.epochs[-1] if trial.epochs else {}
+    error = next((why for config, why in errors if config == trial.config), None)
     return {
         "group": group,
-        "trial": (result.metrics or {}).get("trial_id", Path(result.path).name),
-        **best_settings(result.config or {}),
+        "trial": trial.id,
+        **best_settings(trial.config),
         "valid_loss": best.get("valid_loss"),
         "entity_f1": best.get("entity_f1"),
         "best_epoch": best.get("epoch"),
-        "epochs_done": history[-1]["epoch"] if history else None,
-        "seconds": history[-1]["time_total_s"] if history else None,
-        "error": why(result.error) if result.error else None,
+        "epochs_done": last.get("epoch"),
+        "seconds": last.get("seconds"),
+        "error": None if trial.finished else error,
     }

@@ -1,6 +1,5 @@
 """The search over LoRA hyper-parameters: killed in the middle, it finishes and loses no trial."""
 
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from jobs import search
 from pipeline import tables
 from pipeline.errors import UserError
 from tests.jobs.test_finetune_taggers import datasets  # noqa: F401
+from tuning import study
 from tuning.search import TRIALS
 from tuning.settings import ADAPTER_PROFILES, read_settings
 
@@ -48,9 +48,8 @@ def test_a_killed_search_finishes_with_all_its_trials(arguments, ray_cluster, tm
 
 
 def finished(out: Path) -> set[str]:
-    """Ids of trials that have reported all their epochs, as Tune's own files say."""
-    lines = [file.read_text().splitlines() for file in out.glob("tune/profession/_try*/result.json")]
-    return {json.loads(told[0])["trial_id"] for told in lines if len(told) >= 6}
+    """Ids of the trials that are done."""
+    return {trial.id for trial in study.read(out / "tune" / "profession" / "trials") if trial.finished}
 
 
 def test_a_users_mistake_is_one_sentence(arguments, tmp_path):

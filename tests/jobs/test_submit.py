@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline import demo, submission
@@ -41,14 +42,17 @@ def cluster(tmp_path):
         head = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=output, stderr=output)
     environment["RAY_ADDRESS"] = f"http://127.0.0.1:{dashboard}"
     try:
-        for _ in range(40):
+        takes_jobs = [RAY, "job", "submit", "--no-wait", "--", "true"]  # the dashboard answers before the agent does
+        for _ in range(90):
             assert head.poll() is None, log.read_text()
-            if subprocess.run([RAY, "job", "list"], env=environment, capture_output=True).returncode == 0:
+            if subprocess.run(takes_jobs, env=environment, capture_output=True).returncode == 0:
                 break
             time.sleep(1)
         yield environment
     finally:
-        head.terminate()
+        for child in psutil.Process(head.pid).children(recursive=True):
+            child.kill()  # a head that is asked to end takes half a minute
+        head.kill()
         head.wait(60)
         shutil.rmtree(folder, ignore_errors=True)
 
