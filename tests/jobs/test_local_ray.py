@@ -92,16 +92,36 @@ def test_what_a_job_writes_is_for_its_owner_or_the_group(tmp_path, options, fold
     assert {made[path] for path in made if path.is_file()} == {file}
 
 
+@pytest.mark.faults
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_told_to_end_while_ray_starts_leaves_nothing(options, tmp_path, number, status):
+    temporary = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
+    process = start(options, temporary, work_s=0.0)
+    while not list(temporary.glob("shi-ray-*/r/session_latest/sockets")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == status
+    assert errors.splitlines()[-1] == "Interrupted." and "SIGTERM" not in errors and "Traceback" not in errors
+    assert not psutil.wait_procs(children, timeout=30)[1] and not list(temporary.iterdir())
+    temporary.rmdir()
+
+
 def test_what_a_killed_process_has_left_is_removed_by_the_next(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(local_ray, "_LONGEST", 1_000)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     ended = subprocess.Popen(["true"])
     ended.wait()
-    for name in (f"shi-ray-{ended.pid}-x", f"shi-ray-{os.getpid()}-x", "shi-ray-other", "others"):
+    elsewhere = tmp_path / f"shi-ray-{ended.pid}-y"  # of another container, whose processes have other numbers
+    for name in (f"shi-ray-{ended.pid}-x", elsewhere.name, f"shi-ray-{os.getpid()}-x", "shi-ray-other", "others"):
         (tmp_path / name).mkdir()
+    held = local_ray._lock(str(elsewhere))
     made = Path(local_ray.session_folder()).parent
+    os.close(held)
     assert made.parent == tmp_path and stat.S_IMODE(made.stat().st_mode) == 0o700
     assert {path.name for path in tmp_path.iterdir()} == {
-        *(made.name, f"shi-ray-{os.getpid()}-x", "shi-ray-other", "others")
+        *(made.name, elsewhere.name, f"shi-ray-{os.getpid()}-x", "shi-ray-other", "others")
     }
