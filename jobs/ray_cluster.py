@@ -5,7 +5,8 @@ import os
 import signal
 import threading
 import warnings
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from jobs import local_ray
 from pipeline.errors import UserError
@@ -28,15 +29,13 @@ def connect_to_ray() -> None:
     from ray.util.annotations import RayDeprecationWarning
 
     warnings.filterwarnings("ignore", category=RayDeprecationWarning)
-    if is_local := not ray.is_initialized() and local_ray.is_needed():
-        local_ray.only_loopback()
-    on_sigterm = signal.getsignal(signal.SIGTERM)  # which Ray replaces
+    start = _start if local_ray.is_needed() else _join
     for last_try in (False, True):
         if ray.is_initialized():
             break
         try:
-            folder: dict[str, Any] = {"_temp_dir": local_ray.session_folder()} if is_local else {}
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, **folder)
+            with _same_sigterm():
+                start()
         except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             raise _not_connected(error) from None
         except Exception as error:
@@ -45,11 +44,41 @@ def connect_to_ray() -> None:
                 raise
             if last_try:
                 raise _not_connected(error) from None
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, on_sigterm)
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+
+
+def _start() -> None:
+    import ray
+
+    local_ray.only_loopback()
+    ray.init(log_to_driver=False, logging_level=logging.ERROR, _temp_dir=local_ray.session_folder())
+
+
+def _join() -> None:
+    """Connect to a cluster; its workers give files the permissions that this process gives its own."""
+    import ray
+
+    umask = os.umask(0o077)
+    os.umask(umask)
+
+    def set_umask() -> None:
+        os.umask(umask)
+
+    on_workers = {"worker_process_setup_hook": set_umask}
+    ray.init(log_to_driver=False, logging_level=logging.ERROR, runtime_env=on_workers)
+
+
+@contextmanager
+def _same_sigterm() -> Iterator[None]:
+    """Keep what SIGTERM does: Ray prints the stack of its own code and aborts."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _not_connected(error: Exception) -> UserError:

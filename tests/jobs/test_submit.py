@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -79,6 +80,15 @@ def test_a_submitted_job_writes_its_run_and_a_relative_path_is_refused(cluster, 
     assert "8 transcripts" in done.stdout and "succeeded" in done.stdout
     assert json.loads((out / "summary.json").read_text())["recordings"] == 8
     assert len(submission.read_task1(str(out / "task1_answer.txt"))) == 8
+
+    (tmp_path / "shared").mkdir()
+    job = ["python", "-m", "tests.stub_files", "--share", "group", str(tmp_path / "shared")]
+    command = [RAY, "job", "submit", "--working-dir", str(ROOT), "--", *job]
+    shared = subprocess.run(command, env=cluster, capture_output=True, text=True)
+    assert shared.returncode == 0, shared.stdout[-3000:] + shared.stderr[-3000:]
+    for written in ("job", "worker"):
+        modes = [stat.S_IMODE((tmp_path / "shared" / path).stat().st_mode) for path in (written, f"{written}/file")]
+        assert modes == [0o750, 0o640], f"{written}: with whatever umask the node's Ray was started"
 
     without_token = {key: value for key, value in cluster.items() if not key.startswith("RAY_AUTH")}
     without_token |= {"HOME": str(tmp_path)}
