@@ -7,11 +7,11 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import tyro
 
-from pipeline.errors import UserError, reason
+from pipeline.errors import UserError, reason, stack_without_text
 from pipeline.files import absolute, filesystem
 from pipeline.settings import PROFILES, Models, Settings
 from pipeline.settings_file import read_settings, with_mappings, without_mappings
@@ -48,6 +48,7 @@ _COMMON_HELP = """Every job also takes
 --share {nobody,group}  Who else may read what the job writes: nobody (files 0600, folders 0700), or the user's group
                         (0640, 0750). A folder that is there already keeps its mode. (default: nobody)
 """
+_FAULT = "This is a fault of the program. Messages are left out above, as they may quote a transcript."
 _UMASKS = {"nobody": 0o077, "group": 0o027}
 _STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ESTALE)
 
@@ -57,27 +58,36 @@ class _Terminated(KeyboardInterrupt):
 
 
 def run_job(job: Callable[[list[str]], None]) -> None:
-    """Run a job on the command line's arguments; a user's mistake becomes one sentence and exit status 1."""
-    common, arguments = tyro.cli(Common, args=sys.argv[1:], add_help=False, return_unknown_args=True)
-    os.umask(_UMASKS[common.share])
+    """Run a job on the command line's arguments.
+
+    A user's mistake becomes one sentence and exit status 1. So does a fault of this program, whose traceback is printed
+    too, but for its messages: they may quote a transcript.
+    """
     signal.signal(signal.SIGTERM, _terminate)
+    arguments = sys.argv[1:]
     try:
+        common, arguments = tyro.cli(Common, args=arguments, add_help=False, return_unknown_args=True)
+        os.umask(_UMASKS[common.share])
         job(arguments)
     except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:  # of a library that writes on its own
-        if error.errno not in _STORAGE:
-            raise
-        print(f"{error.filename or 'A file'} cannot be read or written: {reason(error)}.", file=sys.stderr)
-        sys.exit(1)
+        _end(str(error), 1)
     except KeyboardInterrupt as interrupt:
-        print("Interrupted.", file=sys.stderr)
-        sys.exit(128 + (signal.SIGTERM if isinstance(interrupt, _Terminated) else signal.SIGINT))
+        _end("Interrupted.", 128 + (signal.SIGTERM if isinstance(interrupt, _Terminated) else signal.SIGINT))
     except SystemExit as end:
+        if end.code == signal.SIGTERM:  # Ray handles it so while it starts
+            _end("Interrupted.", 128 + signal.SIGTERM)
         if not end.code and {"-h", "--help"} & {*arguments}:
             print(_COMMON_HELP)
         raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _STORAGE:  # of a library that writes on its own
+            _end(f"{error.filename or 'A file'} cannot be read or written: {reason(error)}.", 1)
+        _end(f"{stack_without_text(error)}{_FAULT}", 1)
+
+
+def _end(message: str, status: int) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(status)
 
 
 def _terminate(*_: object) -> None:

@@ -25,6 +25,19 @@ def without_text(error: Exception) -> str:
     return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
 
 
+def stack_without_text(error: BaseException) -> str:
+    """Return the traceback of an error as Python prints it, in other processes too, without its messages."""
+    behind = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    lines = [stack_without_text(behind)] if behind else []
+    if error.__traceback__:
+        lines += traceback.format_tb(error.__traceback__)
+    lines += [f"{line}\n" for line in _PLACE.findall(str(error))]  # Ray's errors quote the tracebacks of its workers
+    return "".join([*lines, f"{type(error).__name__}\n"])
+
+
+_PLACE = re.compile(r"^ *File \"[^\"\n]+\", line \d+, in [\w.<>]+$", re.MULTILINE)
+
+
 class WithoutTextError(Exception):
     """Stands for an error of a library, by its class and place."""
 
