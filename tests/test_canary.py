@@ -31,6 +31,8 @@ from tuning import adapters_on_ray, asr_on_ray
 from tuning import search as tuning_search
 from tuning.settings import AdapterSettings
 
+pytestmark = pytest.mark.faults
+
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not import the tests
 
 

@@ -202,6 +202,7 @@ def test_a_users_mistake_is_one_sentence(arguments, sentence, tmp_path):
         demo.main(["--make-corpus", *arguments])
 
 
+@pytest.mark.faults
 def test_an_interrupted_making_leaves_nothing(tmp_path, monkeypatch):
     from pipeline.synthetic import corpus as synthetic
 

@@ -145,6 +145,7 @@ def wait_for(what: Callable[[], bool], process: subprocess.Popen, most_s: float 
         time.sleep(0.2)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_training_whose_driver_and_then_worker_were_killed_goes_on(tone_manifests, tone_parakeet, tmp_path):
     out = tmp_path / "out"

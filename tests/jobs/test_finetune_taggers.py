@@ -55,6 +55,7 @@ def test_the_tagger_takes_them(trained, tagger_folders):
     assert tagger.left_out == () and len(tagger.tag(["Good morning", "早安"])) == 2
 
 
+@pytest.mark.faults
 def test_a_finished_group_is_not_trained_again_and_a_failed_one_stops_no_other(
     trained, arguments, datasets, tmp_path, capsys
 ):

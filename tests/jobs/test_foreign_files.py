@@ -22,6 +22,8 @@ from pipeline.tagging.known_types import known_types
 from pipeline.tagging.patients import read_patients
 from tests.jobs.test_redact import write_run
 
+pytestmark = pytest.mark.faults
+
 HUGE = "1" + "0" * 400
 DEEP = "[" * 5_000 + "]" * 5_000
 JSON_VALUES = ["NaN", "Infinity", "-Infinity", "-1", "1e308", "1e999", HUGE, HUGE * 20, "2147483648", "0", "-0.0"]

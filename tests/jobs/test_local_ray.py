@@ -75,6 +75,7 @@ def test_a_local_run_is_private_and_ends_at_once_when_it_is_told_to(options, tmp
     temporary.rmdir()
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("options", "folder", "file"), [([], 0o700, 0o600), (["--share", "group"], 0o750, 0o640)])
 def test_what_a_job_writes_is_for_its_owner_or_the_group(tmp_path, options, folder, file):
     for run in ("first", "second"):
@@ -109,6 +110,7 @@ def test_a_run_that_is_told_to_end_while_ray_starts_leaves_nothing(options, tmp_
     temporary.rmdir()
 
 
+@pytest.mark.faults
 def test_what_a_killed_process_has_left_is_removed_by_the_next(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(local_ray, "_LONGEST", 1_000)

@@ -51,6 +51,7 @@ def check_run(out: Path, recordings: set[str]) -> dict[str, list[dict]]:
     return found
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("count", [16, pytest.param(40, marks=pytest.mark.slow)])
 def test_recordings_become_tables_and_answer_files_and_an_interrupted_run_goes_on(
     ray_cluster, model_options, tmp_path, monkeypatch, capsys, count
@@ -131,6 +132,7 @@ def test_transcripts_are_tagged_again_without_their_sound(ray_cluster, model_opt
             assert "no times" in capsys.readouterr().out
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("every", "count"), [(3, 59), pytest.param(1, 119, marks=pytest.mark.slow)])
 def test_real_recordings_of_every_kind_each_end_in_transcripts_or_failures(
     ray_cluster, model_options, tmp_path, shared, every, count

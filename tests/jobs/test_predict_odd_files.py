@@ -3,9 +3,13 @@
 import json
 import os
 
+import pytest
+
 from jobs import predict, redact
 from tests.jobs.test_predict import check_run
 from tests.pipeline.speech.test_reader import NOTED, REFUSED, WHOLE
+
+pytestmark = pytest.mark.faults
 
 
 def test_the_census_of_a_folder_with_everything_adds_up(ray_cluster, model_options, tmp_path, capsys):

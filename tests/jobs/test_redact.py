@@ -276,6 +276,7 @@ def test_a_recording_whose_audio_cannot_be_read_now_is_withheld(run, content):
     assert sorted(path.name for path in (out / "audio").iterdir()) == ["1.wav", "10.wav"]
 
 
+@pytest.mark.faults
 def test_a_finished_folder_stays_unless_it_may_be_overwritten_and_an_unfinished_one_is_made_again(run):
     out, _ = redacted(run)
     with pytest.raises(UserError, match="--overwrite"):
@@ -287,6 +288,7 @@ def test_a_finished_folder_stays_unless_it_may_be_overwritten_and_an_unfinished_
     redacted(run)
 
 
+@pytest.mark.faults
 def test_nothing_that_others_made_is_replaced(run):
     (run.parent / "full").mkdir()
     (run.parent / "full" / "notes.txt").write_text("mine")

@@ -13,6 +13,8 @@ from fsspec import AbstractFileSystem
 from jobs import merge, redact, score
 from pipeline import demo, run_folder, submission, tables
 
+pytestmark = pytest.mark.faults
+
 ROOT = Path(__file__).parents[2]
 RECORDINGS = 24
 

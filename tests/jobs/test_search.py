@@ -27,6 +27,7 @@ def arguments(datasets, tagger_folders) -> list[str]:  # noqa: F811
     return [*base, "--trials", "3", "--num-cpus", "2", "--objective", "entity_f1", "--sample", "3", *space]
 
 
+@pytest.mark.faults
 def test_a_killed_search_finishes_with_all_its_trials(arguments, ray_cluster, tmp_path, capsys):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "jobs.search", *arguments, "--out", str(out)]

@@ -78,12 +78,14 @@ def test_each_card_of_each_node_gets_one_actor_of_each_model(tmp_path, nodes, gp
     assert list(found["whisper"].values()) == [1] * nodes * gpus
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_node_that_dies_costs_no_recording_and_the_other_goes_on_alone(tmp_path):
     found = loads(tmp_path, "--nodes", "2", "--recordings", "60", "--dies-after", "8")
     assert all(len(of_model) == 2 for of_model in found.values())
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_node_that_joins_takes_the_place_of_one_that_died(tmp_path):
     found = loads(tmp_path, "--nodes", "2", "--recordings", "60", "--dies-after", "8", "--replaced")

@@ -5,6 +5,8 @@ import torch
 
 from pipeline import cuda
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.mark.parametrize(
     ("error", "broken"),

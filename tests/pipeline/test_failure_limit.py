@@ -5,6 +5,8 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.failure_limit import FailureLimit
 
+pytestmark = pytest.mark.faults
+
 UNREADABLE = ("decode", "AudioError: no samples")
 BROKEN = ("whisper", "RuntimeError in whisper.py, line 3")
 FINE = (None, None)

@@ -148,6 +148,7 @@ def mixed(ray_cluster, tmp_path_factory):
     return run(recordings | more, folder / "parts")
 
 
+@pytest.mark.faults
 def test_every_recording_is_either_transcribed_or_failed_with_a_reason(mixed):
     seen, written = mixed
     assert {name for name, row in seen.items() if row["failure"]} == {"bad", "breaking", "deadly"}
@@ -160,17 +161,20 @@ def test_an_unreadable_recording_costs_only_itself(mixed):
     assert "unreadable" in mixed[1]["bad"]["failure"]["error"]
 
 
+@pytest.mark.faults
 def test_a_recording_on_which_a_model_fails_costs_only_itself_and_its_text_stays_out_of_the_message(mixed):
     failure = mixed[1]["breaking"]["failure"]
     assert failure["stage"] == "whisper" and failure["error"].startswith("ValueError in test_flow.py")
     assert "Lee" not in failure["error"]
 
 
+@pytest.mark.faults
 def test_a_recording_that_kills_the_process_costs_only_itself(mixed):
     assert mixed[1]["deadly"]["failure"]["stage"] == "stream"
     assert all(mixed[1][f"en{i}"]["text"] == "Call Mr Lee" for i in range(9))
 
 
+@pytest.mark.faults
 def test_a_broken_cuda_context_ends_its_process_and_no_recording_is_lost(ray_cluster, tmp_path):
     lengths = {"en0": 8_000, "faulty": FAULTY} | {f"en{i}": 8_000 + i for i in range(1, 12)}
     loaders = replace(LOADERS, whisper=lambda settings: FaultyOnce(settings.models.whisper))
@@ -180,6 +184,7 @@ def test_a_broken_cuda_context_ends_its_process_and_no_recording_is_lost(ray_clu
     assert not any(row["failure"] for row in seen.values())
 
 
+@pytest.mark.faults
 def test_a_run_with_too_many_failures_stops_with_the_most_frequent_reason(ray_cluster, tmp_path):
     lengths = {"bad": 0} | {f"broken{i}": BROKEN for i in range(8)} | {f"en{i}": 8_000 + i for i in range(31)}
     with pytest.raises(

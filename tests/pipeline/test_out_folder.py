@@ -7,6 +7,8 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.out_folder import OutFolder, differences
 
+pytestmark = pytest.mark.faults
+
 ASKED = {"settings": {"epochs": 3, "rate": 1e-3}, "sha256": {"train.jsonl": "ab"}}
 
 

@@ -12,6 +12,8 @@ from pipeline.run_folder import read_run
 from pipeline.run_parts import RESULT
 from tests.small_run import FAILED, IDS, SETTINGS, SHA256, begun, closed, contents, planned, result, rows, write_parts
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture
 def out(tmp_path):

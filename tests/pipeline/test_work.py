@@ -1,5 +1,7 @@
 """What stages report becomes what a run does: recordings in hand, finished and waiting, and busy seconds."""
 
+import pytest
+
 from pipeline.work import Board, queues
 
 
@@ -26,6 +28,7 @@ def test_a_finished_batch_is_no_longer_in_hand_and_counts():
     assert work.workers["a"].busy_s == 1.5 and work.workers["b"].busy_s == 0.0
 
 
+@pytest.mark.faults
 def test_what_a_worker_had_in_hand_when_it_died_is_nobodys():
     of = board(("a", "whisper", "begun", 4), ("a", "whisper", "loading"))
     assert of.read()["whisper"].in_hand == 0

@@ -172,6 +172,7 @@ def kill_after(epoch: int):
     return kill
 
 
+@pytest.mark.faults
 def test_an_interrupted_training_ends_like_one_that_was_not(dataset, settings, trained, tmp_path):
     with pytest.raises(Killed):
         adapter.train(dataset, settings, tmp_path, kill_after(2))
@@ -188,6 +189,7 @@ def test_an_interrupted_training_ends_like_one_that_was_not(dataset, settings, t
     }
 
 
+@pytest.mark.faults
 def test_a_training_that_was_interrupted_before_its_last_report_reports_again(dataset, settings, trained, tmp_path):
     told = []
     shutil.copytree(trained.checkpoint.parent, tmp_path / "work")

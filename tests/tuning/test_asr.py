@@ -100,6 +100,7 @@ def test_a_checkpoint_is_written_once_where_it_stays(through):
     assert sorted(file.name for file in (kept / "epoch-0003").iterdir()) == ["checkpoint.ckpt", "metrics.parquet"]
 
 
+@pytest.mark.faults
 def test_what_a_killed_process_left_of_a_checkpoint_is_replaced(tone_parakeet, manifests, through, tmp_path):
     for left in ("unfinished", "epoch-0001"):
         (tmp_path / "kept" / left).mkdir(parents=True)
@@ -117,6 +118,7 @@ def test_metrics_begin_with_the_model_before_training(through):
     assert [row["epoch"] for row in rows if row["name"] == "valid_wer"] == [0, 1, 2, 3]
 
 
+@pytest.mark.faults
 def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_weights(through, tone_parakeet, manifests, tmp_path):
     killed = Reported(tmp_path, killed_after=2)
     with pytest.raises(Killed):

@@ -5,6 +5,8 @@ from ray import tune
 
 from tuning import study
 
+pytestmark = pytest.mark.faults
+
 SPACE = {"rank": tune.choice([2, 4, 8]), "dropout": tune.uniform(0.0, 0.2)}
 
 

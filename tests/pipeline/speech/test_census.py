@@ -89,6 +89,7 @@ def without_the_rights_of_root():
             os.seteuid(0)
 
 
+@pytest.mark.faults
 def test_a_folder_that_cannot_be_read_fails_as_a_recording():
     with tempfile.TemporaryDirectory() as folder:
         make(Path(folder), "1.wav", "day/closed/2.wav")
@@ -105,6 +106,7 @@ def test_a_folder_that_cannot_be_read_fails_as_a_recording():
         closed.chmod(0o700)
 
 
+@pytest.mark.faults
 def test_what_is_no_regular_file_fails_and_nothing_waits_for_it(tmp_path):
     os.mkfifo(tmp_path / "1.wav")
     (tmp_path / "2.wav").symlink_to(tmp_path / "2.wav")

@@ -11,6 +11,8 @@ import pytest
 
 from tests.pipeline.speech.test_reader import NOTED, REFUSED, WHOLE
 
+pytestmark = pytest.mark.faults
+
 FILES = 2_000
 ROOT = Path(__file__).parents[3]
 ALONE_OF_LIBSNDFILE = {"wav NMS ADPCM", "au G.721", "caf ALAC"}  # FFmpeg reads these not at all, or less of them
