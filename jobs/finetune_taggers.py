@@ -20,7 +20,8 @@ from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.models import locate_base_model
 from pipeline.out_folder import OutFolder
-from tuning import adapters_on_ray, curves
+from tuning import curves
+from tuning.adapter_task import AdapterTask
 from tuning.datasets import check_few_shot, find_datasets
 from tuning.progress import FILE as PROGRESS
 from tuning.settings import ADAPTER_PROFILES, AdapterSettings, check_adapter, read_settings
@@ -67,7 +68,7 @@ def main(arguments: list[str]) -> None:
     check_adapter(job.settings)
     settings = replace(job.settings, base_model=str(locate_base_model(job.settings.base_model)))
     own = read_settings(job.best, settings) if job.best else {}
-    tasks = [adapters_on_ray.AdapterTask(folder, own.get(folder.name, settings), out) for folder in datasets]
+    tasks = [AdapterTask(folder, own.get(folder.name, settings), out) for folder in datasets]
     for task in tasks:
         check_few_shot("--few-shot", task.settings.few_shot, datasets[task.dataset])
     asked = {task.group: task.asked() for task in tasks}
@@ -76,6 +77,8 @@ def main(arguments: list[str]) -> None:
         print(resumed)
     if empty:
         print(f"Without examples, so not trained: {', '.join(empty)}.")
+
+    from tuning import adapters_on_ray
 
     connect_to_ray()
     with follow({task.group: task.work / PROGRESS for task in tasks}):

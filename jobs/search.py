@@ -20,9 +20,9 @@ from pipeline.files import write_json, write_text
 from pipeline.models import locate_base_model
 from pipeline.out_folder import OutFolder
 from pipeline.settings import check_numbers
-from tuning import search
-from tuning.adapters_on_ray import AdapterTask, prepare_tune
+from tuning.adapter_task import AdapterTask
 from tuning.datasets import check_few_shot, find_datasets
+from tuning.search_space import Objective, Space, check_space
 from tuning.settings import ADAPTER_PROFILES, AdapterSettings, check_adapter
 
 STATE, SUMMARY, BEST = "search.json", "summary.json", "best.yaml"
@@ -52,13 +52,13 @@ class Search:
     trials: int = 20
     """Trials for each entity group."""
 
-    objective: search.Objective = "valid_loss"
+    objective: Objective = "valid_loss"
     """What is best: the lowest validation loss, or the highest strict F1 of decoded entities."""
 
     sample: int = 200
     """Recordings of the validation split that are decoded, with --objective entity_f1."""
 
-    space: search.Space = field(default_factory=search.Space)
+    space: Space = field(default_factory=Space)
 
     overwrite: bool = False
     """Replace the search that the out folder holds. To go on with an interrupted one, leave it out."""
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> None:
     out = check_local("--out", job.out)
     check_numbers({"trials": job.trials, "sample": job.sample}, {"trials": 1, "sample": 1})
     check_adapter(job.settings)
-    search.check_space(job.space)
+    check_space(job.space)
     if job.objective == "valid_loss" and job.settings.loss == "all" and len(job.space.few_shot) > 1:
         raise UserError(
             "--objective valid_loss cannot compare numbers of few-shot turns that are learned from too: give one "
@@ -90,6 +90,9 @@ def main(arguments: list[str]) -> None:
         print(resumed)
     if empty:
         print(f"Without examples, so left out: {', '.join(empty)}.")
+
+    from tuning import search
+    from tuning.adapters_on_ray import prepare_tune
 
     connect_to_ray()
     at_once = prepare_tune(settings)

@@ -3,9 +3,9 @@
 import random
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler
@@ -13,12 +13,11 @@ from ray.tune.search import ConcurrencyLimiter
 
 from pipeline import tables
 from pipeline.corpus import tagging_datasets
-from pipeline.errors import UserError, only_without_text
+from pipeline.errors import only_without_text
 from tuning import study
-from tuning.adapters_on_ray import AdapterTask, run_config, why
-from tuning.settings import AdapterSettings, check_adapter
-
-Objective = Literal["valid_loss", "entity_f1"]
+from tuning.adapter_task import AdapterTask
+from tuning.adapters_on_ray import run_config, why
+from tuning.search_space import Objective, Space
 
 MODES: Mapping[Objective, str] = {"valid_loss": "min", "entity_f1": "max"}
 
@@ -29,41 +28,6 @@ TRIALS = tables.schema(
 )
 """One trial: its settings, the values of its best epoch by the objective, its epochs and seconds, and the class of the
 error that ended it."""
-
-
-@dataclass(frozen=True)
-class Space:
-    """The values to try: all between two ends for dropout and learning rate, those listed for the others."""
-
-    rank: tuple[int, ...] = (4, 8, 16, 32, 64)
-    """Ranks of the LoRA matrices."""
-
-    alpha: tuple[int, ...] = (8, 16, 32, 64, 128)
-    """Scales of the LoRA update; it is divided by the rank."""
-
-    dropout: tuple[float, float] = (0.0, 0.2)
-    """Lowest and highest dropout."""
-
-    learning_rate: tuple[float, float] = (1e-5, 5e-4)
-    """Lowest and highest learning rate; drawn evenly over its logarithm."""
-
-    epochs: tuple[int, ...] = (5, 10, 20)
-    """Most epochs; the learning rate falls to 0 over them."""
-
-    few_shot: tuple[int, ...] = (0, 2, 5)
-    """Few-shot turns before each example."""
-
-
-def check_space(space: Space) -> None:
-    """Raise a UserError if a value is missing or out of its range, or two ends are in the wrong order."""
-    for name, values in asdict(space).items():
-        option = f"--space.{name.replace('_', '-')}"
-        if not values:
-            raise UserError(f"{option}: give at least one value.")
-        for value in values:
-            check_adapter(AdapterSettings(**{name: value}), "space.")
-        if name in ("dropout", "learning_rate") and (values[0] > values[1] or (name != "dropout" and not values[0])):
-            raise UserError(f"{option} {values[0]:g} {values[1]:g}: give the least, and then the most.")
 
 
 def run(

@@ -8,12 +8,13 @@ is the transcript with inline tags. The model reads a stand-in of one character 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING, Any
 
 from pipeline.tagging.entities import Span, strip_tags
 from pipeline.tagging.entity_groups import LONGEST, EntityGroup
+
+if TYPE_CHECKING:  # it takes half a second to import
+    from transformers import PreTrainedTokenizerBase
 
 STAND_IN = "‹"
 
@@ -104,7 +105,7 @@ def messages(prompt: Prompt, transcript: str) -> list[dict[str, str]]:
     return [*chat, {"role": "user", "content": guard(transcript)}]
 
 
-def render(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, transcript: str) -> str:
+def render(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, transcript: str) -> str:
     """Render a prompt up to where the answer starts; the chat template writes the one BOS, if the model has one."""
     return str(
         tokenizer.apply_chat_template(
@@ -113,12 +114,12 @@ def render(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, transcript: str) 
     )
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, rendered: str) -> list[int]:
+def encode(tokenizer: "PreTrainedTokenizerBase", rendered: str) -> list[int]:
     """Turn a rendered prompt into token ids, without a second BOS."""
     return list(tokenizer(rendered, add_special_tokens=False)["input_ids"])
 
 
-def end_of_turn(tokenizer: PreTrainedTokenizerBase) -> str:
+def end_of_turn(tokenizer: "PreTrainedTokenizerBase") -> str:
     """Return what the chat template writes after an answer, up to the end of its special token."""
     answer = "answer"
     rendered = tokenizer.apply_chat_template(
