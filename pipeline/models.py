@@ -1,6 +1,8 @@
 """Locate all models before a run starts, so that a missing one is reported at once."""
 
+import re
 import sys
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +16,13 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
-from pipeline.errors import UserError
-from pipeline.settings import NONE, Models, Settings, TaggerSettings
+from pipeline.errors import UserError, nearest
+from pipeline.settings import IDENTIFY, NONE, Models, Settings, TaggerSettings, WhisperSettings
 from pipeline.tagging.entity_groups import load_entity_groups
 
 _NOT_LOADED = ["original/*", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx"]
+_WEIGHTS = "*.safetensors", "*.bin"
+_TOKENIZER = "tokenizer.json", "tokenizer.model", "vocab.json"
 
 
 def locate(settings: Settings) -> Settings:
@@ -32,7 +36,7 @@ def locate(settings: Settings) -> Settings:
     """
     models = settings.models
     found = Models(
-        whisper=NONE if models.whisper == NONE else _whisper(models.whisper, settings.whisper.backend),
+        whisper=NONE if models.whisper == NONE else _whisper(models.whisper, settings.whisper),
         identifier=NONE
         if NONE in (models.whisper, models.identifier)
         else _whole_whisper("--identifier", _locate("--identifier", models.identifier)),
@@ -42,6 +46,12 @@ def locate(settings: Settings) -> Settings:
         adapters=str(_adapters(models.adapters, settings.tagger)),
     )
     tagger = settings.tagger
+    groups = [group.name for group in load_entity_groups(tagger.groups_file)]
+    for name in tagger.opening_bias:
+        if name not in groups:
+            raise UserError(
+                f"--tagger.opening-bias {name}: there is no such entity group; the nearest is {nearest(name, groups)}."
+            )
     tagger = replace(
         tagger,
         groups_file=_file(tagger.groups_file),
@@ -64,21 +74,25 @@ def locate_nemo(option: str, name: str) -> Path:
         UserError: It is missing; the message says how to get it.
     """
     path = _locate(option, name)
-    if path.is_file():
-        return path
-    found = sorted(path.glob("*.nemo"))
-    if len(found) != 1:
-        raise UserError(f"{option} {name}: {len(found)} .nemo files in {path}, not one: give the file itself.")
-    return found[0]
+    if path.is_dir():
+        found = sorted(path.glob("*.nemo"))
+        if len(found) != 1:
+            raise UserError(f"{option} {name}: {len(found)} .nemo files in {path}, not one: give the file itself.")
+        path = found[0]
+    if not tarfile.is_tarfile(path):
+        raise UserError(f"{option} {path} is not a .nemo file, which NeMo writes of a whole model.")
+    return path
 
 
 def locate_base_model(name: str) -> Path:
     """Locate a causal language model by its folder or its hub name.
 
     Raises:
-        UserError: It is missing; the message says how to get it.
+        UserError: It is missing or lacks a part; the message says how to get it.
     """
-    return _locate("--base-model", name)
+    path = _locate("--base-model", name)
+    _whole("--base-model", path, "config.json", _TOKENIZER, _WEIGHTS)
+    return path
 
 
 def _file(path: Path | None) -> Path | None:
@@ -113,19 +127,33 @@ def _locate(option: str, name: str) -> Path:
     raise UserError(f"{option} {name} {why}.")
 
 
-def _whisper(name: str, backend: str) -> str:
+def _whisper(name: str, settings: WhisperSettings) -> str:
     path = _locate("--whisper", name)
     holds = "faster-whisper" if (path / "model.bin").is_file() else "transformers"
-    if holds != backend:
+    if holds != settings.backend:
         raise UserError(f"--whisper {path} holds a model for {holds}: give --whisper.backend {holds} too.")
-    return _whole_whisper("--whisper", path)
+    whole = _whole_whisper("--whisper", path)
+    codes = sorted({*re.findall(r'"<\|([a-z]{2,3})\|>"', (path / "tokenizer.json").read_text(encoding="utf-8"))})
+    if codes and settings.language not in (*codes, IDENTIFY):
+        raise UserError(
+            f"--whisper.language {settings.language}: the model writes no such language; its codes are "
+            f"{', '.join(codes)}."
+        )
+    return whole
 
 
 def _whole_whisper(option: str, path: Path) -> str:
-    for file in ("config.json", "tokenizer.json"):
-        if not (path / file).is_file():
-            raise UserError(f"{option} {path} lacks {file}: copy the model's folder whole.")
+    _whole(option, path, "config.json", "tokenizer.json", _WEIGHTS)
     return str(path)
+
+
+def _whole(option: str, path: Path, *parts: str | tuple[str, ...]) -> None:
+    if not path.is_dir():
+        raise UserError(f"{option} {path} is a file: give the folder of the model.")
+    for part in parts:
+        kinds = (part,) if isinstance(part, str) else part
+        if not any(file.is_file() for kind in kinds for file in path.glob(kind)):
+            raise UserError(f"{option} {path} lacks {' or '.join(kinds)}: copy the model's folder whole.")
 
 
 def groups_without_adapter(settings: Settings) -> list[str]:
@@ -151,4 +179,5 @@ def _adapters(name: str, tagger: TaggerSettings) -> Path | str:
     for folder in there if tagger.missing_adapters == "skip" and there else folders:
         if not (folder / "tagging.json").is_file():
             raise UserError(f"--adapters {name}: no adapter folder for the group {folder.name} in it. {how}")
+        _whole("--adapters", folder, "adapter_config.json", _WEIGHTS)
     return path.resolve()

@@ -187,7 +187,7 @@ class CalibrationSettings:
 class TaggerSettings:
     """How transcripts are tagged."""
 
-    quantization: Literal["none", "nf4"] = "nf4"
+    quantization: Literal["none", "nf4"] = "none"
     """nf4 loads the base model in 4 bits (bitsandbytes, double quantisation); it needs a GPU."""
 
     dtype: Literal["float32", "float16", "bfloat16"] = "bfloat16"
@@ -287,6 +287,16 @@ def check(settings: Settings) -> None:
                 raise UserError(f"--{option}: give finite numbers.")
 
     visit(settings, "")
+    decoding, tagger = settings.decoding, settings.tagger
+    if decoding.min_duration_s > decoding.max_duration_s:
+        raise UserError(
+            f"--decoding.min-duration-s {decoding.min_duration_s:g} is above --decoding.max-duration-s "
+            f"{decoding.max_duration_s:g}: no recording would be accepted."
+        )
+    if tagger.quantization == "nf4" and not tagger.pool.num_gpus:
+        raise UserError(
+            "--tagger.quantization nf4 needs a GPU: give --tagger.pool.num-gpus too, or --tagger.quantization none."
+        )
     if not all(0 <= confidence <= 1 for confidence in settings.tagger.thresholds.values()):
         raise UserError("--tagger.thresholds: a threshold is a confidence from 0 to 1.")
 
@@ -350,13 +360,13 @@ PROFILES = {
         models=Models(identifier="Systran/faster-whisper-base"),
         whisper=WhisperSettings(pool=_THIRD_OF_A_GPU),
         parakeet=ParakeetSettings(pool=_THIRD_OF_A_GPU),
-        tagger=TaggerSettings(pool=_THIRD_OF_A_GPU),
+        tagger=TaggerSettings(quantization="nf4", pool=_THIRD_OF_A_GPU),
     ),
     # The reference method: the same models, transcribing one recording at a time and tagging 64 texts in parallel.
     "reference": Settings(
         whisper=WhisperSettings(batch_seconds=0.0, pool=_THIRD_OF_A_GPU),
         parakeet=ParakeetSettings(batch_seconds=0.0, pool=_THIRD_OF_A_GPU),
-        tagger=TaggerSettings(batch_size=64, pool=_THIRD_OF_A_GPU),
+        tagger=TaggerSettings(quantization="nf4", batch_size=64, pool=_THIRD_OF_A_GPU),
         routing="reference",
     ),
 }

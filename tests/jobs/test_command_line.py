@@ -3,6 +3,7 @@
 import importlib
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,3 +105,11 @@ def test_the_traceback_of_a_fault_tells_where_it_was_and_quotes_nothing(ray_clus
     assert "Zorblaxine" not in said and "8675309421" not in said
     assert "in faulty\n" in said and "in in_a_worker\n" in said, "also in the worker"
     assert "RayTaskError(ValueError)\n" in said and "KeyError\n" in said and "This is a fault of the program" in said
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_says_its_first_word_before_it_imports_what_takes_seconds(name):
+    slow = {"ray", "torch", "transformers", "nemo", "pandas", "optuna", "datasets"}
+    look = f"import sys, jobs.{name}; print(*({slow} & sys.modules.keys()))"
+    found = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not found.stdout.split()

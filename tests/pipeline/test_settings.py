@@ -58,6 +58,14 @@ def test_the_reference_has_the_references_settings():
             "--tagger.pool.actors -1: give a number from 0.",
             lambda: Settings(tagger=settings.TaggerSettings(pool=settings.Pool(actors=-1))),
         ),
+        (
+            "--decoding.min-duration-s 2 is above --decoding.max-duration-s 1",
+            lambda: Settings(decoding=settings.DecodingSettings(min_duration_s=2.0, max_duration_s=1.0)),
+        ),
+        (
+            "--tagger.quantization nf4 needs a GPU: give --tagger.pool.num-gpus",
+            lambda: Settings(tagger=settings.TaggerSettings(quantization="nf4")),
+        ),
     ],
 )
 def test_a_value_that_no_run_can_work_with_is_refused(option, settings_with):
