@@ -11,10 +11,10 @@ from typing import Annotated
 import tyro
 
 from jobs.command_line import InferenceSettings, check_paths, parse, run_job
+from jobs.dry_run import print_plan
 from jobs.progress import doing
-from jobs.ray_cluster import connect_to_ray, share_out
-from jobs.run_progress import track_run
 from jobs.run_summary import print_summary
+from jobs.run_work import work_through
 from pipeline import fingerprints, inputs, models, run_folder
 from pipeline.errors import UserError
 from pipeline.files import absolute
@@ -23,7 +23,6 @@ from pipeline.run_closing import close_run
 from pipeline.settings import NONE, Settings, check, check_numbers, without_recognition
 from pipeline.speech.census import Ids
 from pipeline.tagging.post_processing import PostProcessor
-from pipeline.unfinished import PARTS
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,12 @@ class Predict:
     settings_file: Annotated[Path | None, tyro.conf.arg(name="settings")] = None
     """YAML file with settings, as jobs.calibrate writes it: they override the profile's, and options override them."""
 
+    limit: int | None = None
+    """Work on this many recordings only, the first by their ids: to try it out."""
+
+    dry_run: bool = False
+    """Check everything and print what would be done: recordings, hours, models, GPUs and free disk."""
+
     overwrite: bool = False
     """Replace the run that the out folder holds. To go on with an interrupted one, leave it out."""
 
@@ -86,7 +91,7 @@ def main(arguments: list[str]) -> None:
         raise UserError(f"--whisper {NONE} leaves --audio untranscribed: give a model, or --transcripts.")
     check_paths(given | {"--out": job.out} | _given_files(job.settings))
     check(job.settings)
-    check_numbers({"max_failures": job.max_failures}, {}, {"max_failures": 1})
+    check_numbers({"max_failures": job.max_failures, "limit": job.limit}, {"limit": 1}, {"max_failures": 1})
     if job.overwrite and job.retry_failed:
         raise UserError("--overwrite removes what --retry-failed goes on with: give one of them.")
     out = absolute(job.out)
@@ -96,6 +101,7 @@ def main(arguments: list[str]) -> None:
     else:
         source = {"audio": absolute(job.audio or ""), "ids": job.ids}
         begin = inputs.of_audio(source["audio"], job.ids, out)
+    begin = begin.first(job.limit)
     run_folder.run_folder(job.out).check(overwrite=True)
     settings = models.locate(without_recognition(job.settings) if job.transcripts else job.settings)
     PostProcessor(settings.tagger)  # malformed patterns or rules are refused before anything is replaced
@@ -106,31 +112,16 @@ def main(arguments: list[str]) -> None:
     plan = run_folder.plan(job.out, asked, begin.rows, job.overwrite, job.retry_failed)
     if plan.going_on:
         print(plan.going_on)
+    if job.dry_run:
+        print_plan(plan, settings)
+        return
 
-    _work_through(plan, settings, job.max_failures)
+    work_through(plan, settings, job.max_failures)
     if not plan.is_done:
         summary = close_run(out, begin.rows, time.perf_counter() - start, begin.counts)
         print_summary(summary, out, begin.left_out, job.settings.whisper.expected_confidence, job.profile)
     if job.transcriptions_json:
         write_transcriptions_json(out)
-
-
-def _work_through(plan: run_folder.Plan, settings: Settings, max_failures: float) -> None:
-    """Send the recordings that are left through the stream."""
-    if not plan.left:
-        plan.begin()
-        return
-    with doing("starting Ray"):
-        connect_to_ray()
-        from pipeline import flow
-
-    placement = share_out(settings)
-    plan.begin()
-    left = {recording_id: {**row} for recording_id, row in plan.recordings.items() if recording_id in plan.left}
-    done = len(plan.recordings) - len(left)
-    finished = flow.run(left, f"{absolute(plan.out)}/{PARTS}", settings, placement, None, max_failures, done)
-    for _ in track_run(finished, len(left), finished.work):
-        pass
 
 
 def _given_files(settings: Settings) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What a run begins with: a folder of recordings, or transcripts that are there already."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline import given_transcripts
@@ -23,6 +23,14 @@ class Inputs:
     rows: Mapping[str, dict[str, Any]]
     counts: Mapping[str, Any] = field(default_factory=dict)
     left_out: str = ""
+
+    def first(self, count: int | None) -> "Inputs":
+        """Return the first recordings by id, or all where there is no count."""
+        if count is None or count >= len(self.rows):
+            return self
+        beyond = f"{len(self.rows) - count} recordings beyond --limit {count}"
+        rows = {recording_id: self.rows[recording_id] for recording_id in sorted(self.rows)[:count]}
+        return replace(self, rows=rows, left_out=", ".join(filter(None, [self.left_out, beyond])))
 
 
 def of_audio(folder: str, ids: Ids, out: str) -> Inputs:

@@ -5,14 +5,18 @@ libraries, and last a file that marks its work as finished. In between the work 
 the same command is given again, the others begin anew.
 """
 
+import errno
 import json
+import os
 import platform
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
+
+from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.errors import UserError, reason
 from pipeline.files import absolute, filesystem, remove, write_json, writing
@@ -73,7 +77,8 @@ class OutFolder:
     def _names(self) -> set[str]:
         fs, root = filesystem(absolute(self.path))
         try:
-            fs.makedirs(root, exist_ok=True)
+            if isinstance(fs, LocalFileSystem):
+                return _names_of_local(Path(root))
             return {PurePosixPath(name).name for name in fs.ls(root, detail=False)}
         except FileNotFoundError:  # an object store has no empty folders
             return set()
@@ -178,6 +183,17 @@ def differences(before: Any, now: Any, name: str = "") -> Iterator[str]:
     elif before != now:
         old, new = (json.dumps(value, ensure_ascii=False) for value in (before, now))
         yield f"{name} was {old} and is {new}"
+
+
+def _names_of_local(folder: Path) -> set[str]:
+    if folder.exists():
+        return {name.name for name in folder.iterdir()}
+    there = next(parent for parent in folder.parents if parent.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, f"{there} cannot be written")
+    return set()
 
 
 def _without(value: Any, names: Collection[str]) -> Any:
