@@ -2,15 +2,19 @@
 
 import dataclasses
 import errno
+import io
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TextIO, TypeVar
 
 import tyro
 
+from jobs.log_lines import JsonLines
 from pipeline.errors import UserError, reason, stack_without_text
 from pipeline.files import absolute, filesystem
 from pipeline.settings import PROFILES, Models, Settings
@@ -42,11 +46,17 @@ class Common:
     """What every job takes."""
 
     share: Literal["nobody", "group"] = "nobody"
+    quiet: bool = False
+    log_json: bool = False
+    version: bool = False
 
 
 _COMMON_HELP = """Every job also takes
 --share {nobody,group}  Who else may read what the job writes: nobody (files 0600, folders 0700), or the user's group
                         (0640, 0750). A folder that is there already keeps its mode. (default: nobody)
+--quiet                 Print nothing but the sentence that ends a job that fails.
+--log-json              Print each line as JSON with time, level and message, for programs that read logs.
+--version               Print the version, and do nothing else.
 """
 _FAULT = "This is a fault of the program. Messages are left out above, as they may quote a transcript."
 _UMASKS = {"nobody": 0o077, "group": 0o027}
@@ -64,11 +74,17 @@ def run_job(job: Callable[[list[str]], None]) -> None:
     too, but for its messages: they may quote a transcript.
     """
     signal.signal(signal.SIGTERM, _terminate)
-    arguments = sys.argv[1:]
+    arguments, refused = sys.argv[1:], io.StringIO()
     try:
-        common, arguments = tyro.cli(Common, args=arguments, add_help=False, return_unknown_args=True)
+        common, arguments = tyro.cli(
+            Common, args=arguments, add_help=False, return_unknown_args=True, config=(tyro.conf.FlagCreatePairsOff,)
+        )
         os.umask(_UMASKS[common.share])
-        job(arguments)
+        if common.version:
+            print(_version())
+            return
+        with _output(common, refused):
+            job(arguments)
     except UserError as error:
         _end(str(error), 1)
     except KeyboardInterrupt as interrupt:
@@ -76,6 +92,7 @@ def run_job(job: Callable[[list[str]], None]) -> None:
     except SystemExit as end:
         if end.code == signal.SIGTERM:  # Ray handles it so while it starts
             _end("Interrupted.", 128 + signal.SIGTERM)
+        print(refused.getvalue(), file=sys.stderr, end="")
         if not end.code and {"-h", "--help"} & {*arguments}:
             print(_COMMON_HELP)
         raise
@@ -85,9 +102,32 @@ def run_job(job: Callable[[list[str]], None]) -> None:
         _end(f"{stack_without_text(error)}{_FAULT}", 1)
 
 
+@contextmanager
+def _output(common: Common, refused: TextIO) -> Iterator[None]:
+    """Redirect what a job prints; what it says of wrong options, where it is to be quiet, goes to ``refused``."""
+    if common.quiet:
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(refused):
+            yield
+    elif common.log_json:
+        with (
+            closing(JsonLines(sys.stdout)) as out,
+            closing(JsonLines(sys.stderr)) as errors,
+            redirect_stdout(out),  # type: ignore[type-var]
+            redirect_stderr(errors),  # type: ignore[type-var]
+        ):
+            yield
+    else:
+        yield
+
+
 def _end(message: str, status: int) -> NoReturn:
-    print(message, file=sys.stderr)
+    print(message, file=JsonLines(sys.stderr, "error") if "--log-json" in sys.argv else sys.stderr)
     sys.exit(status)
+
+
+def _version() -> str:
+    project = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return f"{project['name']} {project['version']}"
 
 
 def _terminate(*_: object) -> None:

@@ -1,11 +1,14 @@
 """What every job does the same: who may read what it writes, and how it ends."""
 
 import importlib
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -107,9 +110,47 @@ def test_the_traceback_of_a_fault_tells_where_it_was_and_quotes_nothing(ray_clus
     assert "RayTaskError(ValueError)\n" in said and "KeyError\n" in said and "This is a fault of the program" in said
 
 
-@pytest.mark.parametrize("name", JOBS)
-def test_a_job_says_its_first_word_before_it_imports_what_takes_seconds(name):
+def test_no_job_imports_what_takes_seconds_before_its_first_word():
     slow = {"ray", "torch", "transformers", "nemo", "pandas", "optuna", "datasets"}
-    look = f"import sys, jobs.{name}; print(*({slow} & sys.modules.keys()))"
+    look = f"import sys; import {', '.join(f'jobs.{name}' for name in JOBS)}; print(*({slow} & sys.modules.keys()))"
     found = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not found.stdout.split()
+
+
+def talking(arguments: list[str]) -> None:
+    print("two transcripts")
+    print("loading ", end="", file=sys.stderr)
+    print("Whisper", file=sys.stderr)
+    if arguments:
+        raise UserError(f"{arguments[0]} is no folder.")
+
+
+def test_a_quiet_job_says_only_why_it_fails(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["job", "--quiet"])
+    run_job(talking)
+    assert capsys.readouterr() == ("", "")
+    assert ends(talking, monkeypatch, "--quiet", "x") == 1
+    assert capsys.readouterr() == ("", "x is no folder.\n")
+
+
+def test_a_quiet_job_says_which_option_is_wrong(monkeypatch, capsys):
+    assert ends(importlib.import_module("jobs.score").main, monkeypatch, "--quiet", "--colour") == 2
+    assert "--colour" in capsys.readouterr().err
+
+
+def test_each_line_becomes_json_with_time_level_and_message(monkeypatch, capsys):
+    assert ends(talking, monkeypatch, "--log-json", "x") == 1
+    printed = capsys.readouterr()
+    lines = [json.loads(line) for line in (*printed.out.splitlines(), *printed.err.splitlines())]
+    assert [(line["level"], line["message"]) for line in lines] == [
+        ("info", "two transcripts"),
+        ("info", "loading Whisper"),
+        ("error", "x is no folder."),
+    ]
+    assert all(datetime.fromisoformat(line["time"]).tzinfo for line in lines)
+
+
+def test_the_version_is_said_instead_of_work(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["job", "--version", "x"])
+    run_job(talking)
+    assert re.fullmatch(r"shi-speech \d+\.\d+\.\d+\n", capsys.readouterr().out)
