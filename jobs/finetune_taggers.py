@@ -22,7 +22,7 @@ from pipeline.models import locate_base_model
 from pipeline.out_folder import OutFolder
 from tuning import curves
 from tuning.adapter_task import AdapterTask
-from tuning.datasets import check_few_shot, find_datasets
+from tuning.datasets import check_few_shot, find_datasets, in_words
 from tuning.progress import FILE as PROGRESS
 from tuning.settings import ADAPTER_PROFILES, AdapterSettings, check_adapter, read_settings
 
@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> None:
     if resumed := folder.resume({"adapters": asked}, job.overwrite):
         print(resumed)
     if empty:
-        print(f"Without examples, so not trained: {', '.join(empty)}.")
+        print(f"Not trained ({in_words(empty)}).")
 
     from tuning import adapters_on_ray
 
@@ -89,8 +89,9 @@ def main(arguments: list[str]) -> None:
     if failed:
         causes = "; ".join(f"{group}: {cause}" for group, cause in sorted(failed.items()))
         raise UserError(f"{len(failed)} of {len(tasks)} adapters failed ({causes}). The same command tries them again.")
-    write_json(str(out / CARD), {"adapters": trained, "without_examples": empty, "trained": asked})
-    print(f"Give them to jobs.predict: --adapters {out / 'adapters'}")
+    write_json(str(out / CARD), {"adapters": trained, "without_examples": list(empty), "trained": asked})
+    skip = " --tagger.missing-adapters skip" if empty else ""
+    print(f"Give them to jobs.predict: --adapters {out / 'adapters'}{skip}")
 
 
 def _print(trained: Mapping[str, Mapping[str, Any]]) -> None:

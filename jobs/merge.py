@@ -4,7 +4,6 @@ python -m jobs.merge replace --base FOLDER --source FOLDER --types PROFESSION SE
 python -m jobs.merge vote --run FOLDER --run FOLDER --run FOLDER --out FOLDER
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -91,11 +90,8 @@ def main(arguments: list[str]) -> None:
         commands, prog="python -m jobs.merge", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
     )
     known = known_types(job.groups_file)
-    if isinstance(job, Replace):
-        folders = [_read("--base", job.base, known), _read("--source", job.source, known)]
-    else:
-        _check_vote(job)
-        folders = [_read("--run", path, known) for path in job.run]
+    given = [("--base", job.base), ("--source", job.source)] if isinstance(job, Replace) else _votes(job)
+    folders = [_read(option, path, known) for option, path in given]
     check_paths({"--out": job.out})
     if any(is_within(job.out, folder.path) and is_within(folder.path, job.out) for folder in folders):
         raise UserError(f"--out {job.out} is one of the folders to merge: give a folder of its own.")
@@ -105,14 +101,17 @@ def main(arguments: list[str]) -> None:
     if isinstance(job, Replace):
         _check_types(job.types, known.union(*(run["type"].to_pylist() for run in runs)))
         merged = merging.replace_types(runs[0], runs[1], job.types)
+        base, source = map(merging.count_by_type, runs)
         for kind in job.types:
-            counts = " and ".join(str(Counter(run["type"].to_pylist())[kind]) for run in runs)
-            print(f"{kind}: base and source had {counts} entities.")
+            print(f"{kind}: base and source had {base[kind]} and {source[kind]} entities.")
     else:
         merged = merging.vote(runs, job.votes, job.iou, job.weights or None)
     out.begin({"command": type(job).__name__.lower()} | asdict(job), job.overwrite)
     merging.write(merged, folders, job.out)
-    print(f"{merging.count(merged)} entities of {', '.join(str(merging.count(run)) for run in runs)}: {job.out}")
+    before = ", ".join(f"{merging.count(run)} in {folder.path}" for run, folder in zip(runs, folders, strict=True))
+    print(f"{merging.count(merged)} entities ({before}): {job.out}")
+    if both := merging.overlapping(merged):
+        print(f"{both} of them overlap one of another type in time; both are kept.")
 
 
 def _check_types(types: Sequence[str], known: Collection[str]) -> None:
@@ -123,7 +122,7 @@ def _check_types(types: Sequence[str], known: Collection[str]) -> None:
             raise UserError(f"--types {kind}: {submission.unknown_type(kind, known)}.")
 
 
-def _check_vote(job: Vote) -> None:
+def _votes(job: Vote) -> list[tuple[str, str]]:
     if not job.run:
         raise UserError("--run is missing: give it once for each run.")
     if len(set(map(absolute, job.run))) < len(job.run):
@@ -136,6 +135,7 @@ def _check_vote(job: Vote) -> None:
         raise UserError(f"--votes {job.votes:g}: give a number above 0 and at most {most:g}, the votes of all runs.")
     if not 0 < job.iou <= 1:
         raise UserError(f"--iou {job.iou:g}: give a number above 0 and at most 1.")
+    return [("--run", path) for path in job.run]
 
 
 def _read(option: str, path: str, types: Collection[str]) -> Submission:

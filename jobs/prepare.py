@@ -20,7 +20,7 @@ from jobs.ray_cluster import connect_to_ray
 from pipeline import models
 from pipeline.corpus import preparation, report
 from pipeline.corpus.alphabet import alphabet_of
-from pipeline.corpus.folders import Folder, OnClash, Split, read_folder, resolve_clashes
+from pipeline.corpus.folders import Folder, OnClash, Split, read_folder, refuse_empty, resolve_clashes
 from pipeline.corpus.preparation import PreparationSettings
 from pipeline.errors import UserError
 from pipeline.files import absolute, is_within
@@ -93,6 +93,7 @@ def main(arguments: list[str]) -> None:
     writes = alphabet_of(models.locate_parakeet(job.parakeet)) if job.parakeet else None
     types = known_types(job.groups_file)
     folders = [read_folder(absolute(path), split, job.strict, job.ids, types) for split, path in _labelled(job)]
+    refuse_empty(folders)
     folders = resolve_clashes(folders, job.on_clash)
     recognised = preparation.read_recognised(job.transcripts, folders) if job.transcripts else None
     OutFolder(out, "prepare.json", preparation.REPORT, preparation.MADE).begin(asdict(job), job.overwrite)

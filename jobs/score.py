@@ -11,6 +11,7 @@ import tyro
 from jobs.command_line import check_paths, run_job
 from jobs.score_tables import print_all
 from pipeline.files import absolute, check_file, write_bytes, write_json
+from pipeline.scoring.comparable import comparable, ids_of
 from pipeline.scoring.comparison import compare
 from pipeline.scoring.coverage_picture import draw
 from pipeline.submission import read_submission
@@ -59,8 +60,11 @@ def main(arguments: list[str]) -> None:
     reference = read_submission("--reference", job.reference, types=types)
     judged = read_submission("--submission", job.submission, types=types)
     run = read_submission("--submission", job.submission, prefer_tables=True, types=types)
+    reference, note = comparable(reference, f"--submission {job.submission}", ids_of(judged))
     scores = compare(reference, judged, run)
     print_all(scores, reference, judged, job.show_text)
+    if note:
+        print(note)
     if job.json:
         write_json(absolute(job.json), scores)
         print(f"All scores: {job.json}")

@@ -21,7 +21,7 @@ from pipeline.models import locate_base_model
 from pipeline.out_folder import OutFolder
 from pipeline.settings import check_numbers
 from tuning.adapter_task import AdapterTask
-from tuning.datasets import check_few_shot, find_datasets
+from tuning.datasets import check_few_shot, find_datasets, in_words
 from tuning.search_space import Objective, Space, check_space
 from tuning.settings import ADAPTER_PROFILES, AdapterSettings, check_adapter
 
@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> None:
     if resumed := folder.resume(asked, job.overwrite):
         print(resumed)
     if empty:
-        print(f"Without examples, so left out: {', '.join(empty)}.")
+        print(f"Left out ({in_words(empty)}).")
 
     from tuning import search
     from tuning.adapters_on_ray import prepare_tune

@@ -1,7 +1,7 @@
 """Finding the datasets of the adapters, checked before anything starts."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,8 +11,10 @@ from pipeline.corpus.preparation import REPORT
 from pipeline.corpus.tagging_datasets import Dataset
 from pipeline.errors import UserError
 
+_USE = {"train": "train", "valid": "validate"}
 
-def find_datasets(option: str, folder: Path, wanted: Sequence[str]) -> tuple[dict[Path, Dataset], list[str]]:
+
+def find_datasets(option: str, folder: Path, wanted: Sequence[str]) -> tuple[dict[Path, Dataset], dict[str, str]]:
     """Find the datasets of entity groups in the out folder of jobs.prepare.
 
     Args:
@@ -21,8 +23,8 @@ def find_datasets(option: str, folder: Path, wanted: Sequence[str]) -> tuple[dic
         wanted: Names of the entity groups to train; all, where there are none.
 
     Returns:
-        The datasets by their folders, which are named like their groups; and the names of the groups that are left out
-        because the data has none of their types. Both are in the order in which jobs.prepare had the groups.
+        The datasets by their folders, which are named like their groups; and the groups that are left out, each with
+        what it has no example for. Both are in the order in which jobs.prepare had the groups.
 
     Raises:
         UserError: An entity group or its dataset is missing, a file cannot be read, or a wanted group has no example.
@@ -39,7 +41,7 @@ def find_datasets(option: str, folder: Path, wanted: Sequence[str]) -> tuple[dic
         if name not in names:
             raise UserError(f"--groups {name}: there is no such group; the groups are {', '.join(names)}.")
     found: dict[Path, Dataset] = {}
-    empty: list[str] = []
+    empty: dict[str, str] = {}
     for name in [name for name in names if not wanted or name in wanted]:
         try:
             dataset = tagging_datasets.read(str(root / name))
@@ -52,15 +54,24 @@ def find_datasets(option: str, folder: Path, wanted: Sequence[str]) -> tuple[dic
             raise UserError(f"{root / name}: its dataset cannot be read: make it again with jobs.prepare.") from None
         if dataset.prompt.group != name:
             raise UserError(f"{root / name}: its dataset is of the group {dataset.prompt.group}: name the folder so.")
-        if all(map(len, dataset.splits.values())):
+        lacks = [_USE[split] for split, examples in dataset.splits.items() if not len(examples)]
+        if not lacks:
             found[root / name] = dataset
-        elif name in wanted:
-            raise UserError(f"--groups {name}: {root / name} holds no examples to train and to validate on.")
-        else:
-            empty.append(name)
+            continue
+        empty[name] = f"no example to {' and none to '.join(lacks)} on"
+        if name in wanted:
+            raise UserError(f"--groups {name}: {root / name} holds {empty[name]}.")
     if not found:
-        raise UserError(f"{option} {folder} holds no examples of any group: look at its prepare_report.html.")
+        raise UserError(
+            f"{option} {folder} holds no group with examples to train and to validate on ({in_words(empty)}): look at "
+            "its prepare_report.html."
+        )
     return found, empty
+
+
+def in_words(empty: Mapping[str, str]) -> str:
+    """Name the groups that are left out, and why."""
+    return ", ".join(f"{name}: {why}" for name, why in empty.items())
 
 
 def check_few_shot(option: str, few_shot: int | None, dataset: Dataset) -> None:

@@ -89,6 +89,17 @@ def read_folder(
     return Folder(PurePosixPath(root).name, path, split, transcripts, entities, audio, malformed or [])
 
 
+def refuse_empty(folders: Sequence[Folder]) -> None:
+    """Raise a UserError if no folder to train on, or none to validate on, has a transcript."""
+    for split in ("train", "valid"):
+        of_split = [folder for folder in folders if folder.split == split]
+        if not any(folder.transcripts for folder in of_split):
+            malformed = sum(len(folder.malformed) for folder in of_split)
+            why = f"; {malformed} lines are malformed, and --strict names the first" if malformed else ""
+            paths = ", ".join(folder.path for folder in of_split)
+            raise UserError(f"--{split} {paths}: {submission.TASK1} holds no transcript{why}.")
+
+
 def resolve_clashes(folders: Sequence[Folder], on_clash: OnClash) -> list[Folder]:
     """Make recording ids unique across folders; audio, transcript and labels of a recording stay together.
 

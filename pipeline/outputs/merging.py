@@ -4,7 +4,7 @@ The rows of a result are sorted by recording, start, end, type and text, and no 
 task 2.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -104,6 +104,27 @@ def without_foreign_spans(
 def count(entities: pa.Table) -> int:
     """Count the kept entities with times, which task 2 holds."""
     return sum(submission.in_task2(row) for row in entities.select(["kept", "start_s"]).to_pylist())
+
+
+def count_by_type(entities: pa.Table) -> Counter[str]:
+    """Count the same by type."""
+    return Counter(row["type"] for row in entities.to_pylist() if submission.in_task2(row))
+
+
+def overlapping(entities: pa.Table) -> int:
+    """Count those that overlap one of another type in time."""
+    by_recording: dict[str, list[Row]] = defaultdict(list)
+    for row in entities.to_pylist():
+        if submission.in_task2(row):
+            by_recording[row["recording_id"]].append(row)
+    return sum(
+        any(
+            row["type"] != other["type"] and row["start_s"] < other["end_s"] and other["start_s"] < row["end_s"]
+            for other in rows
+        )
+        for rows in by_recording.values()
+        for row in rows
+    )
 
 
 def write(merged: pa.Table, folders: Sequence[Submission], out: str) -> None:

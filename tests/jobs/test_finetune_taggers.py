@@ -122,7 +122,12 @@ def test_a_users_mistake_is_one_sentence_before_anything_starts(arguments, chang
         (lambda care: (care / "prompt.json").write_text("{}"), "care: its dataset cannot be read: make it again with"),
         (lambda care: (care / "train.parquet").write_text("torn"), "care: its dataset cannot be read"),
         (lambda care: shutil.copy(care.parent / "names" / "prompt.json", care), "is of the group names: name"),
-        (lambda care: empty(care / "valid.parquet"), "care holds no examples to train and to validate on."),
+        (lambda care: empty(care / "valid.parquet"), "care holds no example to validate on."),
+        (lambda care: empty(care / "train.parquet"), "care holds no example to train on."),
+        (
+            lambda care: [empty(care / f"{split}.parquet") for split in ("train", "valid")],
+            "care holds no example to train and none to validate on.",
+        ),
     ],
 )
 def test_a_dataset_that_cannot_be_trained_on_is_one_sentence(arguments, datasets, harm, sentence, tmp_path):

@@ -55,6 +55,15 @@ def test_types_are_replaced_on_text_files_and_the_file_is_exact(tmp_path, capsys
     assert "ZIP: base and source had 0 and 0 entities." in printed and "每週" not in printed
 
 
+def test_what_was_dropped_is_not_counted_and_what_overlaps_is(tmp_path, capsys):
+    base = run_folder(tmp_path / "base", "May", date("May", 1), date("May", 3) | {"kept": False})
+    source = folder(tmp_path / "source", "1\tSET\t1.500\t4.000\tweekly\n")
+    merge.main(["replace", "--base", base, "--source", source, "--types", "SET", "--out", str(tmp_path / "a")])
+    assert "2 of them overlap one of another type in time; both are kept." in capsys.readouterr().out
+    merge.main(["replace", "--base", source, "--source", base, "--types", "DATE", "--out", str(tmp_path / "b")])
+    assert "DATE: base and source had 0 and 1 entities." in capsys.readouterr().out
+
+
 def test_tables_go_in_and_come_out_with_spans_only_of_the_transcript_that_stays(tmp_path):
     first = run_folder(tmp_path / "first", "May it be", date("May", 1, 0.5))
     second = run_folder(tmp_path / "second", "May it be", date("May", 1.1, 0.9))

@@ -306,3 +306,13 @@ def test_a_users_mistake_is_one_sentence_and_exit_status_1(tmp_path, options, se
     assert done.returncode == 1, done.stderr
     assert done.stderr.startswith(sentence.format(**folders))
     assert "Traceback" not in done.stderr and not (tmp_path / "out").exists(), "nothing is half written"
+
+
+@pytest.mark.parametrize(("lines", "why"), [("", ""), ("1\n2\n", "; 2 lines are malformed, and --strict names the")])
+@pytest.mark.parametrize("split", ["train", "valid"])
+def test_a_set_without_a_transcript_is_refused(tmp_path, split, lines, why):
+    folders = {name: write_folder(tmp_path / name, at, EVEN) for name, at in (("train", 1), ("valid", 101))}
+    (folders[split] / "task1_answer.txt").write_text(lines)
+    with pytest.raises(UserError, match=f"--{split} .*{split}: task1_answer.txt holds no transcript{why}"):
+        prepare.main([*(f"--{each}={path}" for each, path in folders.items()), "--out", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()

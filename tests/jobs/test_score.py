@@ -153,6 +153,27 @@ def test_types_of_ones_own_are_known_by_their_groups(tmp_path, reference):
     assert scores_of(tmp_path, own, own, "--groups-file", str(groups))["entities"]["leak_recall"] == 1
 
 
+@pytest.mark.parametrize(("task1", "task2"), [("", ""), ("", None), (None, "")])
+def test_a_reference_of_nothing_gives_no_scores(tmp_path, reference, task1, task2):
+    with pytest.raises(UserError, match="holds no transcript and no entity with times: nothing to score"):
+        scores_of(tmp_path, folder(tmp_path / "nothing", task1, task2), reference)
+
+
+def test_a_reference_of_other_recordings_gives_no_scores(tmp_path, reference):
+    others = folder(tmp_path / "others", "a\tGood morning.\nb\tGood night.\n", None)
+    with pytest.raises(UserError, match=r"\(2 recordings\) and .*reference \(3\) have no id in common"):
+        scores_of(tmp_path, others, reference)
+
+
+def test_a_kind_of_which_the_reference_has_nothing_is_not_scored_and_that_is_said(tmp_path, reference, capsys):
+    assert "entities" not in scores_of(tmp_path, folder(tmp_path / "texts", TASK1, ""), reference)
+    assert "The reference has transcripts and no entity, so only the transcripts are scored." in capsys.readouterr().out
+    assert "transcripts" not in scores_of(tmp_path, folder(tmp_path / "spans", "", TASK2), reference)
+    assert "The reference has entities and no transcript, so only the entities are scored." in capsys.readouterr().out
+    scores_of(tmp_path, reference, folder(tmp_path / "answer", "", ""))
+    assert "answer is empty: it holds no recording." in capsys.readouterr().out
+
+
 def test_folders_that_cannot_be_compared_are_refused(tmp_path, reference):
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad" / "entities").mkdir(parents=True)
