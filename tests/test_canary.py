@@ -184,7 +184,7 @@ def test_no_word_of_a_patient_is_in_what_ends_a_training(monkeypatch):
     task = adapters_on_ray.AdapterTask(Path("names"), AdapterSettings(), Path("out"))
     for training in (
         lambda: adapters_on_ray._train({"group": "names"}, tasks={"names": task}),
-        lambda: tuning_search._try({}, task=task, objective="valid_loss", sample=1),
+        lambda: tuning_search._try({}, task=task, objective="valid_loss", sample=1, folder=Path("x")),
         lambda: asr_on_ray._worker({}),
     ):
         with pytest.raises(WithoutTextError, match=r"^ValueError in test_canary\.py, line \d+$") as raised:
