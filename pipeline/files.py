@@ -123,6 +123,16 @@ def open_binary(path: str) -> AbstractContextManager[Any]:
     return fs.open(target, "rb")
 
 
+def no_folder(path: str) -> str:
+    """Say, behind the path, why it is no folder: there is nothing, or a file.
+
+    Args:
+        path: A local path or an fsspec URI.
+    """
+    fs, target = filesystem(path)
+    return " is a file: give a folder." if fs.exists(target) else ": there is no such folder."
+
+
 def schemes_of(*paths: str) -> set[str]:
     """Return the schemes of URIs, such as s3; local paths have none."""
     return {path.partition("://")[0] for path in paths if "://" in path}

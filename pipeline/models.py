@@ -17,6 +17,7 @@ from huggingface_hub.errors import (
 )
 
 from pipeline.errors import UserError, nearest
+from pipeline.files import no_folder
 from pipeline.settings import IDENTIFY, NONE, Models, Settings, TaggerSettings, WhisperSettings
 from pipeline.tagging.entity_groups import load_entity_groups
 
@@ -173,7 +174,7 @@ def _adapters(name: str, tagger: TaggerSettings) -> Path | str:
         f"that have none; --adapters {NONE} tags without adapters, on the base model's few-shot turns alone."
     )
     if not path.is_dir():
-        raise UserError(f"--adapters {name}: there is no such folder. {how}")
+        raise UserError(f"--adapters {name}{no_folder(str(path))} {how}")
     folders = [path / group.name for group in load_entity_groups(tagger.groups_file)]
     there = [folder for folder in folders if folder.is_dir()]
     for folder in there if tagger.missing_adapters == "skip" and there else folders:

@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from pipeline import tables
 from pipeline.errors import UserError, nearest, reason
-from pipeline.files import absolute, filesystem, open_binary, write_text
+from pipeline.files import absolute, filesystem, no_folder, open_binary, write_text
 from pipeline.ids import as_id, id_order
 from pipeline.intervals import is_span
 from pipeline.table_rows import check_rows
+from pipeline.text_encoding import not_utf8
 from pipeline.unfinished import refuse_unfinished
 
 TASK1 = "task1_answer.txt"
@@ -141,7 +142,7 @@ def read_submission(
     folder = absolute(path)
     fs, root = filesystem(folder)
     if not fs.isdir(root):
-        raise UserError(f"{option} {path}: there is no such folder.")
+        raise UserError(f"{option} {path}{no_folder(folder)}")
     refuse_unfinished(option, path)
     texts = {name for name in (TASK1, TASK2) if fs.exists(f"{root}/{name}")}
     parquet = {name for name in ("transcripts", "entities") if tables.is_there(f"{folder}/{name}")}
@@ -207,6 +208,6 @@ def _lines(path: str) -> Iterator[tuple[int, str]]:
                 if line.strip():
                     yield number, line
     except UnicodeDecodeError:
-        raise UserError(f"{path} is not in UTF-8: save it as UTF-8 text.") from None
+        raise UserError(not_utf8(path)) from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {reason(error)}.") from None

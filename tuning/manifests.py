@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import UserError
+from pipeline.text_encoding import not_utf8
 
 SPLITS = ("train", "valid")
 
@@ -41,7 +42,7 @@ def _check(file: Path, min_duration_s: float, max_duration_s: float) -> Counts:
             "audio."
         ) from None
     except UnicodeDecodeError:
-        raise UserError(f"--manifests: {file} is not UTF-8.") from None
+        raise UserError(f"--manifests: {not_utf8(str(file))}") from None
     durations: list[float] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline import submission, tables
 from pipeline.errors import UserError
-from pipeline.files import filesystem
+from pipeline.files import filesystem, no_folder
 from pipeline.ids import id_order
 from pipeline.speech.census import Ids, take_census
 
@@ -70,7 +70,7 @@ def read_folder(
     """
     fs, root = filesystem(path)
     if not fs.isdir(root):
-        raise UserError(f"--{split} {path}: there is no such folder.")
+        raise UserError(f"--{split} {path}{no_folder(path)}")
     there = {name for name in (submission.TASK1, submission.TASK2, "audio") if fs.exists(f"{root}/{name}")}
     needed = {submission.TASK1, submission.TASK2} if split != "test" else set()
     if needed - there or not there:

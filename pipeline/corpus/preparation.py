@@ -238,7 +238,10 @@ def _notes(folders: Sequence[Folder], datasets: Mapping[str, Mapping[str, Any]],
         if not folder.audio
     ]
     if any(folder.audio for folder in folders) and not tokenizer_known:
-        notes.append("No --parakeet was given: the manifests are in ASCII, which no tokenizer was asked about.")
+        notes.append(
+            "No --parakeet was given, so the manifests keep ASCII characters alone; with it they keep all that its "
+            "tokenizer can write."
+        )
     return notes + [
         f"The entity group {group} has no labelled clip to train on: its dataset is empty."
         for group, by_split in datasets.items()

@@ -13,6 +13,7 @@ from pipeline.intervals import is_span
 from pipeline.outputs.corrections import retime
 from pipeline.run_folder import CORRECTED
 from pipeline.speech.words import Piece, Transcript, transcript_from_pieces
+from pipeline.text_encoding import not_utf8
 
 RECOGNIZER = "transcriptions.json"
 """Recognizer of the transcripts, since the file does not name the ASR model."""
@@ -27,8 +28,10 @@ def read_json(path: str) -> Any:
     try:
         with open_binary(path) as file:
             return json.loads(file.read().decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise UserError(not_utf8(path)) from None
     except (ValueError, RecursionError):  # the latter for lists in lists without end
-        raise UserError(f"{path} is not JSON in UTF-8: give the file as it was exported.") from None
+        raise UserError(f"{path} is not JSON: give the file as it was exported.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {reason(error)}.") from None
 

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from pipeline.errors import UserError, reason
-from pipeline.files import filesystem
+from pipeline.files import filesystem, no_folder
 from pipeline.ids import as_id, encoding_fault, fault
 
 Ids = Literal["stem", "path"]
@@ -76,7 +76,7 @@ def take_census(folder: str, option: str = "--audio", ids: Ids = "stem", besides
     """
     fs, root = filesystem(folder)
     if not fs.isdir(root):
-        raise UserError(f"{option} {folder}: there is no such folder.")
+        raise UserError(f"{option} {folder}{no_folder(folder)}")
     local, root = "file" in fs.protocol, root.rstrip("/")
     try:
         files = sorted(_local_files(root or "/") if local else fs.find(root))

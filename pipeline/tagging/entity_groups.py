@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, reason
 from pipeline.submission import TYPE
 from pipeline.tagging.entities import parse
+from pipeline.text_encoding import not_utf8
 
 BUILT_IN = Path(__file__).with_name("entity_groups.yaml")
 
@@ -71,8 +72,10 @@ def read_yaml(path: Path) -> Any:
     """
     try:
         return yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as UTF-8 text: check the path and the file.") from error
+    except UnicodeDecodeError:
+        raise UserError(not_utf8(str(path))) from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {reason(error)}.") from None
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not valid YAML{_what_is_wrong(error)}.") from None
     except (ValueError, AttributeError, RecursionError):  # of PyYAML, for what it takes to be a number, date or list

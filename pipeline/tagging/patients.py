@@ -4,8 +4,9 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, reason
 from pipeline.ids import as_id
+from pipeline.text_encoding import not_utf8
 
 _COLUMNS = ("recording_id", "patient_id")
 
@@ -24,8 +25,11 @@ def read_patients(path: Path) -> Mapping[str, str]:
             dialect = csv.excel_tab if "\t" in file.readline() else csv.excel
             file.seek(0)
             rows = list(csv.DictReader(file, dialect=dialect))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"--tagger.patients {path} cannot be read as a table in UTF-8: check the file.") from error
+    except UnicodeDecodeError:
+        raise UserError(f"--tagger.patients {not_utf8(str(path))}") from None
+    except (OSError, csv.Error) as error:
+        why = reason(error) if isinstance(error, OSError) else "it is no table"
+        raise UserError(f"--tagger.patients {path} cannot be read: {why}.") from None
     if not rows or not set(_COLUMNS) <= set(rows[0]):
         raise UserError(f"--tagger.patients {path}: give a table with the columns {' and '.join(_COLUMNS)}.")
     patients: dict[str, str] = {}
