@@ -4,8 +4,6 @@ import os
 import sys
 from typing import NoReturn
 
-import torch
-
 
 def is_broken(error: Exception) -> bool:
     """Say whether an error left the CUDA context of this process unusable, so that every later call fails too.
@@ -18,6 +16,8 @@ def is_broken(error: Exception) -> bool:
     """
     if "out of memory" in str(error).lower():
         return False
+    import torch  # late: a process that only reads sound does without it
+
     if not torch.cuda.is_available():
         return isinstance(error, torch.AcceleratorError)
     try:
