@@ -4,6 +4,7 @@ python -m jobs.exchange to-label-studio --run FOLDER --out FILE
 python -m jobs.exchange from-label-studio --file FILE --out FOLDER
 python -m jobs.exchange to-transcriptions --run FOLDER
 python -m jobs.exchange from-transcriptions --file FILE --out FOLDER
+python -m jobs.exchange to-table --run FOLDER --out FILE.csv
 """
 
 import json
@@ -14,6 +15,7 @@ import pyarrow as pa
 import tyro
 
 from jobs.command_line import check_paths, run_job
+from jobs.exchange_table import to_table
 from pipeline import submission, tables
 from pipeline.errors import UserError
 from pipeline.files import absolute, check_file, write_text
@@ -27,7 +29,7 @@ _MADE_HERE = ["recordings", "transcripts", "entities", submission.TASK2]
 
 def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.exchange --help``."""
-    commands = (to_label_studio, from_label_studio, to_transcriptions, from_transcriptions)
+    commands = (to_label_studio, from_label_studio, to_transcriptions, from_transcriptions, to_table)
     tyro.extras.subcommand_cli_from_dict(
         {command.__name__.replace("_", "-"): command for command in commands},
         prog="python -m jobs.exchange",
