@@ -64,6 +64,8 @@ def main(arguments: list[str]) -> None:
         print(
             f"{len(log['still_recognised'])} entities are still recognised, in {len(ids)} recordings. {', '.join(ids)}"
         )
+    if log["allowed"]:
+        print(f"Left in, as --allow lists them: {', '.join(f'{n} {type_}' for type_, n in log['allowed'].items())}.")
     if left := log["types_left_in"]:
         print(f"Left in, as --types asks: {', '.join(f'{count} {type_}' for type_, count in left.items())}.")
     print(NOTICE)

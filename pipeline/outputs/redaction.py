@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from pipeline.files import absolute, filesystem, is_within, write_json, write_te
 from pipeline.ids import id_order
 from pipeline.out_folder import OutFolder
 from pipeline.outputs import subtitles, text
+from pipeline.outputs.allow_list import AllowList
 from pipeline.outputs.audio import Copy, Cover, copy_covered
 from pipeline.outputs.progress import Track, no_progress
 from pipeline.outputs.redactable import RedactableRecording, choose, found_entities
@@ -46,6 +48,10 @@ class Redaction:
 
     types: tuple[str, ...] = ()
     """Types to redact, such as PATIENT DOCTOR. Without it, all."""
+
+    allow: Path | None = None
+    """Text file with what may stay, a name or another text in each line: of the hospital, of its staff. An entity stays
+    if its whole text is one of them."""
 
     sound: Annotated[Literal["silence", "beep"], tyro.conf.arg(name="with")] = "silence"
     """What covers an entity in the audio."""
@@ -103,7 +109,10 @@ def redact_run(
         raise UserError(f"--out {out} is, holds or lies in the run or its recordings: give a folder of its own.")
     found = found_entities(read["entities"])
     types = _types(redaction.types, found)
-    options = {"run": run, "out": out, **asdict(redaction)}
+    allowed = AllowList(redaction.allow) if redaction.allow else ()
+    stay = [row for row in found if row["type"] in types and row["text"] in allowed]
+    found = [row for row in found if row["type"] not in types or row["text"] not in allowed]
+    options = {"run": run, "out": out, **asdict(redaction), "allow": redaction.allow and str(redaction.allow)}
     made = OutFolder(out, "redact.json", LOG, _MADE_HERE)
     made.check(overwrite)
     transcribe = None
@@ -131,6 +140,7 @@ def redact_run(
         "recordings": len(recordings),
         "redacted": _counted(redactions),
         "types_left_in": _counted(row for row in found if row["type"] not in types),
+        "allowed": _counted(stay),
         "withheld": [{"recording_id": i, "reason": withheld[i]} for i in sorted(withheld, key=id_order)],
         "notes": [{"recording_id": i, "note": copy.note} for i, copy in copies.items() if copy.note],
         "widened": [_place(recording, entity) for recording in recordings for entity in recording.widened],

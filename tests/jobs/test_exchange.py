@@ -1,5 +1,6 @@
 """Corrections: a run goes out to people and comes back as a folder to train on."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -102,3 +103,36 @@ def test_a_folder_without_a_run_or_a_file_that_is_missing_is_an_error(run, tmp_p
     with pytest.raises(UserError, match="cannot be read"):
         exchange.main(["from-label-studio", "--file", str(tmp_path / "no.json"), "--out", str(tmp_path / "o")])
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx"])
+def test_entities_and_scores_become_tables(run, tmp_path, suffix, capsys):
+    file = tmp_path / f"entities.{suffix}"
+    exchange.main(["to-table", "--run", str(run), "--out", str(file)])
+    entities = tables.read(str(run / "entities"), tables.ENTITIES)
+    assert f"{len(entities)} entities: {file}" in capsys.readouterr().out
+    if suffix == "csv":
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            assert [row["text"] for row in csv.DictReader(lines)] == entities["text"].to_pylist()
+    exchange.main(["to-table", "--run", str(run), "--table", "transcripts", "--out", str(tmp_path / f"t.{suffix}")])
+    scores = tmp_path / "scores.json"
+    scores.write_text(json.dumps({"entities": {"micro": {"f1": 0.5}}}))
+    exchange.main(["to-table", "--scores", str(scores), "--out", str(tmp_path / f"scores.{suffix}")])
+    if suffix == "csv":
+        assert "entities.micro.f1,0.5" in (tmp_path / "scores.csv").read_text(encoding="utf-8-sig")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--out", "x.csv"], "Give --run or --scores"),
+        (["--out", "x.csv", "--run", "a", "--scores", "b"], "Give --run or --scores"),
+        (["--out", "x.ods", "--run", "a"], r"--out x\.ods: give a file with the suffix \.csv or \.xlsx"),
+        (["--out", "x.csv", "--scores", "pyproject.toml"], r"pyproject\.toml is not JSON"),
+        (["--out", "x.csv", "--run", "nowhere"], "nowhere"),
+    ],
+)
+def test_a_table_of_nothing_is_refused(options, sentence):
+    with pytest.raises(UserError, match=sentence):
+        exchange.main(["to-table", *options])
+    assert not Path("x.csv").exists()

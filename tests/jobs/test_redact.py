@@ -314,3 +314,29 @@ def test_a_users_mistake_is_one_sentence_and_exit_status_1(run):
         )  # fmt: skip
         assert done.returncode == 1 and done.stderr.startswith(sentence) and "Traceback" not in done.stderr
     assert not (run.parent / "o").exists()
+
+
+def test_what_an_allow_list_names_stays_in_text_and_sound_and_is_counted(run, tmp_path, capsys):
+    everything, _ = redacted(run)
+    kept = {label for _, labels in TEXTS.values() for type_, label in labels if type_ == "HOSPITAL"}
+    assert kept
+    allow = tmp_path / "staff.txt"
+    allow.write_text("# the hospital\n\n" + "\n".join(f"  {label.upper()}" for label in kept), encoding="utf-8")
+    folder, log = redacted(run, "--allow", str(allow), out="allowed")
+    before, after = (submission.read_task1(str(each / "task1_answer.txt")) for each in (everything, folder))
+    for label in kept:
+        assert not any(label in text for text in before.values()) and any(label in text for text in after.values())
+    assert log["allowed"] == {"HOSPITAL": len(kept)} and "HOSPITAL" not in log["redacted"]
+    assert f"Left in, as --allow lists them: {len(kept)} HOSPITAL." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"", "holds no text"), (b"# nobody\n", "holds no text"), ("王醫師".encode("big5"), "seems to be in Big5")],
+)
+def test_an_allow_list_of_nothing_is_refused(run, tmp_path, content, sentence):
+    (tmp_path / "staff.txt").write_bytes(content)
+    with pytest.raises(UserError, match=f"--allow .*staff.txt {sentence}|--allow .*{sentence}"):
+        redacted(run, "--allow", str(tmp_path / "staff.txt"))
+    with pytest.raises(UserError, match=r"--allow .*nowhere\.txt cannot be read"):
+        redacted(run, "--allow", "nowhere.txt")
