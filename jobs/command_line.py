@@ -7,13 +7,14 @@ import os
 import signal
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TextIO, TypeVar
 
 import tyro
 
+from jobs.config_file import arguments_of, options_of, read_config, write_config
 from jobs.log_lines import JsonLines
 from pipeline.errors import UserError, reason, stack_without_text
 from pipeline.files import absolute, filesystem
@@ -49,11 +50,14 @@ class Common:
     quiet: bool = False
     log_json: bool = False
     version: bool = False
+    config: Path | None = None
 
 
 _COMMON_HELP = """Every job also takes
 --share {nobody,group}  Who else may read what the job writes: nobody (files 0600, folders 0700), or the user's group
                         (0640, 0750). A folder that is there already keeps its mode. (default: nobody)
+--config FILE           YAML file of options, by their names, which those on the command line override. A job writes its
+                        own as config.yaml beside its results.
 --quiet                 Print nothing but the sentence that ends a job that fails.
 --log-json              Print each line as JSON with time, level and message, for programs that read logs.
 --version               Print the version, and do nothing else.
@@ -67,11 +71,15 @@ class _Terminated(KeyboardInterrupt):
     """SIGTERM, which ends a job as Ctrl-C does."""
 
 
-def run_job(job: Callable[[list[str]], None]) -> None:
-    """Run a job on the command line's arguments.
+def run_job(job: Callable[[list[str]], None], secret: Sequence[str] = ()) -> None:
+    """Run a job on the command line's arguments, and write these beside its results.
 
     A user's mistake becomes one sentence and exit status 1. So does a fault of this program, whose traceback is printed
     too, but for its messages: they may quote a transcript.
+
+    Args:
+        job: Takes the arguments.
+        secret: Names of options that are not written.
     """
     signal.signal(signal.SIGTERM, _terminate)
     arguments, refused = sys.argv[1:], io.StringIO()
@@ -84,7 +92,10 @@ def run_job(job: Callable[[list[str]], None]) -> None:
             print(_version())
             return
         with _output(common, refused):
+            if common.config:
+                arguments = arguments_of(read_config(common.config) | options_of(arguments))
             job(arguments)
+            write_config(arguments, f"jobs.{Path(sys.argv[0]).stem}", _version(), secret)
     except UserError as error:
         _end(str(error), 1)
     except KeyboardInterrupt as interrupt:

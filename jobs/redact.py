@@ -72,4 +72,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_job(main)
+    run_job(main, secret=["seed"])

@@ -18,7 +18,7 @@ from jobs.command_line import run_job
 from pipeline.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-JOBS = sorted(file.stem for file in (ROOT / "jobs").glob("*.py") if "run_job(main)" in file.read_text(encoding="utf-8"))
+JOBS = sorted(file.stem for file in (ROOT / "jobs").glob("*.py") if "run_job(main" in file.read_text(encoding="utf-8"))
 SAID = "Mr Zorblaxine has 8675309421"
 
 

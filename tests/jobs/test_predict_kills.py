@@ -31,9 +31,8 @@ def start(arguments: list[str]) -> subprocess.Popen[str]:
 
 def results(out: Path) -> dict[str, object]:
     """Return what a run left, without its times."""
-    found: dict[str, object] = {
-        file.relative_to(out).as_posix(): file.read_bytes() for file in out.rglob("*") if file.is_file()
-    }
+    files = [file for file in out.rglob("*") if file.is_file() and file.name != "config.yaml"]  # which names the folder
+    found: dict[str, object] = {file.relative_to(out).as_posix(): file.read_bytes() for file in files}
     summary = json.loads((out / "summary.json").read_text())
     return found | {"summary.json": {key: summary[key] for key in summary if key not in ("seconds", "model_loads")}}
 
