@@ -20,8 +20,8 @@ from pipeline import submission, tables
 from pipeline.errors import UserError
 from pipeline.files import absolute, check_file, write_text
 from pipeline.out_folder import OutFolder
-from pipeline.outputs import label_studio, transcriptions
-from pipeline.run_folder import read_run
+from pipeline.outputs import label_studio, label_studio_import, transcriptions
+from pipeline.run_folder import audio_folder, read_run
 from pipeline.tagging.known_types import known_types
 
 _MADE_HERE = ["recordings", "transcripts", "entities", submission.TASK2]
@@ -48,8 +48,8 @@ def to_label_studio(run: str, out: str, audio_url: str | None = None, overwrite:
     Args:
         run: Folder of a finished run of jobs.predict.
         out: JSON file for the tasks.
-        audio_url: Where Label Studio finds the recordings, as in /data/local-files/?d=recordings/; file names are
-            appended. Without it, the run's own paths.
+        audio_url: Where Label Studio finds the recordings, as in /data/local-files/?d=recordings/; their paths in the
+            run's --audio folder are appended. Without it, the run's own paths.
         overwrite: Replace the files.
     """
     check_paths({"--run": run, "--out": out})
@@ -59,7 +59,7 @@ def to_label_studio(run: str, out: str, audio_url: str | None = None, overwrite:
         raise UserError(f"--out {out}: the labelling interface gets the suffix .xml: give a .json file.")
     for path in (file, interface):
         check_file("--out", path, overwrite)
-    export = label_studio.export(read, audio_url)
+    export = label_studio.export(read, audio_url, audio_folder(run))
     write_text(interface, export.interface)
     write_text(file, json.dumps(export.tasks, ensure_ascii=False, indent=1) + "\n")
     print(f"{len(export.tasks)} tasks with {export.entities} entities: {file}")
@@ -72,8 +72,9 @@ def from_label_studio(file: str, out: str, groups_file: Path | None = None, over
     """Turn a project of Label Studio, exported as JSON, into a labelled folder for jobs.prepare.
 
     The folder gets task1_answer.txt, task2_answer.txt and the tables recordings, transcripts and entities, from the
-    latest annotation of each task. Tasks without an annotation are left out. To train the ASR models on the folder too,
-    put the recordings into it as audio/; a link will do.
+    latest annotation of each task. Tasks without an annotation are left out, and so are tasks and regions that cannot
+    be used: each is named with the reason. To train the ASR models on the folder too, put the recordings into it as
+    audio/; a link will do.
 
     Args:
         file: The exported file.
@@ -82,14 +83,14 @@ def from_label_studio(file: str, out: str, groups_file: Path | None = None, over
         overwrite: Replace the results that the out folder holds.
     """
     check_paths({"--file": file, "--out": out})
-    made, without, lost = label_studio.read(absolute(file), known_types(groups_file))
+    found = label_studio_import.read(absolute(file), known_types(groups_file))
+    made = found.tables
     _write(made, file, out, overwrite)
     print(f"{len(made['transcripts'])} transcripts with {len(made['entities'])} entities: {absolute(out)}")
-    if without:
-        print(f"{without} tasks that nobody annotated were left out.")
-    if lost:
-        numbers = ", ".join(map(str, sorted(set(lost))))
-        print(f"{len(lost)} entities are not in the corrected text any more, so look at their tasks: {numbers}.")
+    if found.without:
+        print(f"{found.without} tasks that nobody annotated were left out.")
+    if found.faults:
+        print(f"{len(found.faults)} tasks or regions were left out:", *found.faults, sep="\n  ")
     if untimed := made["entities"]["start_s"].null_count:
         print(f"{untimed} entities have no times, and are not in {submission.TASK2}: their tasks came without words.")
 

@@ -220,6 +220,16 @@ def read_run(run: str, needed: Collection[str] = ("recordings", "transcripts")) 
     return read
 
 
+def audio_folder(run: str) -> str | None:
+    """Return the folder of recordings that a run was made of; None if it does not say, or was given transcripts."""
+    fs, root = filesystem(absolute(run))
+    try:
+        folder = json.loads(fs.cat_file(f"{root}/{STATE}"))["audio"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return folder if isinstance(folder, str) else None
+
+
 def read_settings(run: str) -> Settings:
     """Read the settings of a run, with its models.
 

@@ -9,6 +9,7 @@ from pipeline.speech.words import WORD, Piece, Transcript, Word, transcript_from
 from pipeline.tagging.entities import Span
 
 _EDGE = re.compile(r"^[^\w]+|[^\w]+$")
+_LEAST_S = 0.05  # of a word that was inserted
 
 
 class _Change(NamedTuple):
@@ -27,7 +28,8 @@ def retime(transcript: Transcript, text: str) -> Transcript:
     """Transfer the times of a transcript's words to its corrected text.
 
     A word that is unchanged, or replaced by one other word, keeps its time. Where several words replace others, they
-    share the time of those; where words were inserted, they share the gap. Time is shared in proportion to characters.
+    share the time of those; where words were inserted, they share the gap, or, where there is none, the time of the
+    word before too, else of the one behind. Time is shared in proportion to characters.
 
     Args:
         transcript: The transcript before the correction; without words, the corrected one has none either.
@@ -39,6 +41,15 @@ def retime(transcript: Transcript, text: str) -> Transcript:
     old = transcript.words
     places = [match.span() for match in WORD.finditer(text)]
     times: list[tuple[float, float]] = [(0.0, 0.0)] * len(places)
+    squeezed: list[Sequence[int]] = []
+
+    def share(some: Sequence[int], start: float, end: float) -> None:
+        characters, at = sum(places[i][1] - places[i][0] for i in some), start
+        for i in some:
+            step = (end - start) * (places[i][1] - places[i][0]) / characters
+            times[i] = (round(at, 3), round(at + step, 3))
+            at += step
+
     for before, after in _changes([word.text for word in old], [text[start:end] for start, end in places]):
         if not after:
             continue
@@ -47,12 +58,15 @@ def retime(transcript: Transcript, text: str) -> Transcript:
         else:
             start = times[after[0] - 1][1] if after[0] else 0.0
             end = max(start, next((word.start_s for word in old if word.start_s >= start), start))
-        characters = sum(places[i][1] - places[i][0] for i in after)
-        at = start
-        for i in after:
-            step = (end - start) * (places[i][1] - places[i][0]) / characters
-            times[i] = (round(at, 3), round(at + step, 3))
-            at += step
+            if end - start < _LEAST_S * len(after):
+                squeezed.append(after)
+        share(after, start, end)
+    for some in squeezed:
+        first, last = some[0], some[-1]
+        if first:
+            share(range(first - 1, last + 1), times[first - 1][0], times[last][1])
+        elif last + 1 < len(times):
+            share(range(last + 2), times[0][0], times[last + 1][1])
     words = [Word(text[s:e], s, e, *time) for (s, e), time in zip(places, times, strict=True)]
     return Transcript(text, words, transcript.recognizer)
 

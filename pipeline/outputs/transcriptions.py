@@ -67,12 +67,15 @@ def read(path: str) -> pa.Table:
             in seconds.
 
     Returns:
-        A table of ``tables.TRANSCRIPTS``.
+        A table of ``tables.TRANSCRIPTS``. A word without times, which aligners leave where they cannot place it, has
+        those that a word has that a corrector adds.
 
     Raises:
         UserError: The file or an entry does not have that form, or two entries are for the same recording.
     """
     content = read_json(path)
+    if content == {}:
+        raise UserError(f"{path} is empty: it holds no transcript.")
     if not isinstance(content, dict):
         raise UserError(f'{path} is no transcriptions.json: it should hold {{"<id>.wav": {{"text", "words", …}}}}.')
     rows: dict[str, dict[str, Any]] = {}
@@ -117,7 +120,11 @@ def write_transcriptions_json(run: str) -> None:
 def _transcript(entry: dict[str, Any]) -> Transcript:
     if not all(isinstance(word["word"], str) for word in entry["words"]):
         raise TypeError("a word is no text")
-    timed = [(word["word"], as_seconds(word["start"]), as_seconds(word["end"])) for word in entry["words"]]
+    timed = [
+        (word["word"], as_seconds(word["start"]), as_seconds(word["end"]))
+        for word in entry["words"]
+        if word.get("start") is not None or word.get("end") is not None
+    ]
     if not all(is_span(start, end) for _, start, end in timed):
         raise ValueError("a word starts before 0 or after its end")
     end_s = max((end for _, _, end in timed), default=0.0)

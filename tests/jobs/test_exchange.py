@@ -73,6 +73,24 @@ def test_recordings_are_given_by_the_address_that_label_studio_knows(run):
     assert '<Label value="LOCATION-OTHER"/>' in (run.parent / "tasks.xml").read_text()
 
 
+def test_a_recording_in_a_subfolder_has_it_in_its_address(run):
+    (run / "run.json").write_text(json.dumps({"audio": str(run.parent)}))
+    (run / "summary.json").write_text("{}")
+    assert export(run, "--audio-url", "/data/?d=")[0]["data"]["audio"] == "/data/?d=recordings/1.wav"
+
+
+def test_what_cannot_be_used_is_named_and_the_rest_comes_in(run, capsys):
+    first, second, _ = (accept(task) for task in export(run))
+    second["data"]["recording_id"] = "../x"
+    first["annotations"][0]["result"][1]["value"]["labels"] = []
+    out = bring_back(run, [first, second])
+    printed = capsys.readouterr().out
+    assert (
+        "2 tasks or regions were left out:\n  task 1, region 2: it has no label\n  task 2: its recording_id" in printed
+    )
+    assert list(submission.read_task1(str(out / "task1_answer.txt"))) == ["1"]
+
+
 def test_files_and_folders_that_are_there_already_stay(run):
     tasks = [accept(task) for task in export(run)]
     with pytest.raises(UserError, match=r"tasks\.json is there already"):

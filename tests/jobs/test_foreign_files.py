@@ -13,7 +13,7 @@ import pytest
 from jobs import exchange, merge, score
 from pipeline import given_transcripts, submission, tables
 from pipeline.errors import UserError
-from pipeline.outputs import label_studio, transcriptions
+from pipeline.outputs import label_studio_import, transcriptions
 from pipeline.run_folder import read_run
 from pipeline.settings import PROFILES
 from pipeline.settings_file import read_settings
@@ -114,7 +114,14 @@ def test_exports_of_label_studio(tmp_path):
     task["annotations"] = [{"result": [{key: region[key] for key in ("type", "value")} for region in regions]}]
     task["data"]["words"] = task["data"]["words"][:1]
     types = known_types()
-    refused = refusals(file, [task], lambda: label_studio.read(str(file), types)[0])
+
+    def read() -> dict[str, pa.Table]:
+        found = label_studio_import.read(str(file), types)
+        if found.faults:
+            raise UserError(f"{file}: {found.faults[0]}")
+        return found.tables
+
+    refused = refusals(file, [task], read)
     assert refused >= {"recording_id", "text", "words", "duration_s", "start_s", "char_end", "start", "end", "labels"}
 
 

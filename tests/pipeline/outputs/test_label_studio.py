@@ -2,13 +2,14 @@
 
 import json
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import UserError
-from pipeline.outputs import label_studio
+from pipeline.outputs import label_studio, label_studio_import
 from pipeline.speech.words import Piece, transcript_from_pieces
 from pipeline.tagging.known_types import known_types
 
@@ -31,9 +32,10 @@ def annotated(task, result=None, **fields):
 
 def read(tmp_path, *tasks):
     path = tmp_path / "export.json"
-    path.write_text(json.dumps(tasks, ensure_ascii=False), encoding="utf-8")
-    made, without, lost = label_studio.read(str(path), known_types())
-    return {name: table.to_pylist() for name, table in made.items()} | {"without": without, "lost": lost}
+    path.write_text(json.dumps(tasks), encoding="utf-8")
+    found = label_studio_import.read(str(path), known_types())
+    made = {name: table.to_pylist() for name, table in found.tables.items()}
+    return made | {"without": found.without, "faults": found.faults}
 
 
 @pytest.fixture
@@ -66,13 +68,13 @@ def test_a_task_has_audio_transcript_and_entities_as_label_studio_wants_them(tas
 )
 def test_what_goes_out_comes_back_however_the_browser_counts_characters(tmp_path_factory, pieces, places, utf16):
     timed = [Piece(text, i, i + 1) for i, text in enumerate(pieces)]
-    transcript = transcript_from_pieces(timed, len(pieces), label_studio.RECOGNIZER).to_row()
+    transcript = transcript_from_pieces(timed, len(pieces), label_studio_import.RECOGNIZER).to_row()
     transcript["recording_id"] = "王-1"
     text = transcript["text"]
     entities = {
         (start, min(start + n, len(text)), type_)
         for start, n, type_ in places
-        if text[start : start + n].strip() == text[start : start + n] != ""
+        if text[start : start + n].strip(" ,。") == text[start : start + n] != ""
     }
     task = label_studio.task(transcript, [entity(transcript, t, s, e) for s, e, t in entities], {"audio": None})
     exported = annotated(task)
@@ -109,11 +111,12 @@ def changed(task, **data):
     return task | {"data": task["data"] | data}
 
 
-def test_what_was_marked_and_is_not_in_the_correction_is_counted(task, tmp_path):
+def test_what_was_marked_and_is_not_in_the_correction_is_named(task, tmp_path):
     transcript, patient, _ = task["predictions"][0]["result"]
     rewritten = transcript | {"value": {"text": [TALK["text"].replace("Lee", "")]}}
     found = read(tmp_path, annotated(task, []), annotated(changed(task, recording_id="8"), [rewritten, patient]))
-    assert found["entities"] == [] and found["lost"] == [2]
+    assert found["entities"] == []
+    assert found["faults"] == ["task 2, region 2: its words are not in the corrected text any more"]
 
 
 def test_the_latest_annotation_counts_and_tasks_without_one_are_left_out(task, tmp_path):
@@ -127,24 +130,87 @@ def test_the_latest_annotation_counts_and_tasks_without_one_are_left_out(task, t
     assert found["entities"] == [] and len(found["transcripts"]) == 1 and found["without"] == 1
 
 
-def test_a_file_of_another_form_is_an_error_that_names_the_task_and_no_text(task, tmp_path):
-    region = task["predictions"][0]["result"][1]
-    elsewhere = region | {"value": region["value"] | {"start": 8, "end": 10}}
+def test_a_task_that_cannot_be_used_is_named_without_its_text_and_the_others_come_in(task, tmp_path):
     without_id = annotated(task)
     del without_id["data"]["recording_id"]
-    for tasks, sentence in (
-        ([{"text": "Lee", "entities": []}], "exported as JSON"),
-        ([annotated(task), annotated(task)], "task 2: a second task for recording 7"),
-        ([annotated(task, [elsewhere])], "task 1: it lacks"),
-        ([without_id], "task 1: it lacks"),
-        ([annotated(changed(task, recording_id="../7"))], "task 1: its recording_id cannot be"),
-        ([annotated(changed(task, recording_id="7\n8"))], "task 1: its recording_id cannot be"),
-        ([annotated(changed(task, duration_s="Lee"))], "task 1: it lacks"),
-        (
-            [annotated(task, [region | {"value": region["value"] | {"labels": ["PATEINT"]}}])],
-            "task 1: .*PATEINT; the nearest is PATIENT",
-        ),
+    for bad, sentence in (
+        (annotated(changed(task, recording_id="good")), "a second task for recording good"),
+        (without_id, "it lacks the recording_id"),
+        (annotated(changed(task, recording_id="../7")), "its recording_id cannot be"),
+        (annotated(changed(task, recording_id="7\n8")), "its recording_id cannot be"),
+        (annotated(changed(task, duration_s="Lee")), "it lacks"),
+        (annotated(changed(task, duration_s=-1)), "its duration_s is no length"),
+        (annotated(changed(task, words=[{"text": "Lee"}])), "it lacks"),
+        (annotated(changed(task, text="Mr. \ud800")), "half a character"),
+        (annotated(task, "Lee"), "it lacks"),
     ):
-        with pytest.raises(UserError, match=sentence) as caught:
-            read(tmp_path, *tasks)
-        assert "Lee" not in str(caught.value)
+        found = read(tmp_path, annotated(changed(task, recording_id="good")), bad)
+        assert [row["recording_id"] for row in found["transcripts"]] == ["good"] and len(found["entities"]) == 2
+        (fault,) = found["faults"]
+        assert fault.startswith(f"task 2: {sentence}") or sentence in fault
+        assert "Lee" not in fault
+
+
+def test_a_region_that_cannot_be_used_is_named_and_the_rest_of_its_task_comes_in(task, tmp_path):
+    transcript, patient, date = task["predictions"][0]["result"]
+    value = patient["value"]
+    sound = {"start": 1.2, "end": 2.5, "channel": 0, "labels": ["DATE"]}
+    for bad, sentence in (
+        (value | {"labels": []}, "it has no label"),
+        ({key: value[key] for key in value if key != "labels"}, "it has no label"),
+        (value | {"labels": ["PATEINT"]}, "there is no type PATEINT; the nearest is PATIENT"),
+        (value | {"start": 8, "end": 10}, "it has no place in the task's text"),
+        (value | {"start": 400, "end": 410, "text": ""}, "it has no place"),
+        (value | {"start": "soon"}, "it has no place"),
+        (sound, "it marks the sound: mark the words"),
+    ):
+        found = read(tmp_path, annotated(task, [transcript, patient | {"value": bad}, date]))
+        assert [row["type"] for row in found["entities"]] == ["DATE"], sentence
+        (fault,) = found["faults"]
+        assert fault.startswith("task 1, region 2: ") and sentence in fault and "Lee" not in fault
+    of_player = patient | {"to_name": "audio", "original_length": 11.0}
+    assert "marks the sound" in read(tmp_path, annotated(task, [of_player, date]))["faults"][0]
+
+
+def test_labels_are_taken_in_any_case_and_no_comma_stays_in_a_name(tmp_path):
+    said = {"recording_id": "7"} | transcript_from_pieces([Piece("Mr. Lee, said so", 0, 4)], 4, "whisper").to_row()
+    task = label_studio.task(said, [entity(said, "PATIENT", 4, 8)], {"audio": None})
+    task["predictions"][0]["result"][1]["value"]["labels"] = ["patient"]
+    (row,) = read(tmp_path, annotated(task))["entities"]
+    assert (row["type"], row["text"]) == ("PATIENT", "Lee")
+
+
+def test_a_line_break_in_a_tasks_text_is_none_in_its_transcript(task, tmp_path):
+    shown = "Mr. Lee\nin 台北 on May 5"
+    exported = annotated(changed(task, text=shown, words=[]), task["predictions"][0]["result"][1:])
+    found = read(tmp_path, exported)
+    assert found["transcripts"][0]["text"] == "Mr. Lee in 台北 on May 5" and not found["faults"]
+    assert [row["text"] for row in found["entities"]] == ["Lee", "May 5"]
+
+
+def test_words_that_a_corrector_adds_have_a_length(tmp_path):
+    pieces = [Piece("Lee", 0, 1), Piece(" came", 1, 2)]
+    said = {"recording_id": "7"} | transcript_from_pieces(pieces, 2, "whisper").to_row()
+    task = label_studio.task(said, [], {"audio": None})
+    for text in ("Lee often came", "Mr Lee came", "Lee came back"):
+        task["predictions"][0]["result"][0]["value"]["text"] = [text]
+        words = read(tmp_path, annotated(task))["transcripts"][0]["words"]
+        assert [word["text"] for word in words] == text.split()
+        assert all(word["end_s"] > word["start_s"] for word in words), text
+        assert all(one["end_s"] <= other["start_s"] for one, other in pairwise(words))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "sentence"),
+    [
+        ([{"text": "Lee", "entities": []}], "exported as JSON"),
+        ({}, "exported as JSON"),
+        ([], "holds no task"),
+        ([{"annotations": [], "data": {}}] * 2, "none of its 2 tasks has an annotation that can be used"),
+        ([{"annotations": [{"result": []}], "data": {}}], "can be used; task 1: it lacks the recording_id"),
+    ],
+)
+def test_a_file_with_nothing_in_it_is_an_error(tmp_path, tasks, sentence):
+    (tmp_path / "export.json").write_text(json.dumps(tasks), encoding="utf-8")
+    with pytest.raises(UserError, match=sentence):
+        label_studio_import.read(str(tmp_path / "export.json"), known_types())

@@ -74,3 +74,19 @@ def test_a_file_of_another_form_is_an_error_without_its_text(tmp_path, content, 
     with pytest.raises(UserError, match=sentence) as caught:
         transcriptions.read(write(tmp_path, content))
     assert "Ann" not in str(caught.value)
+
+
+def test_a_word_without_times_gets_some_between_its_neighbours(tmp_path):
+    words = [{"word": "Mr", "start": 0.0, "end": 1.0}, {"word": "Lee"}, {"word": "came", "start": 1.0, "end": 2.0}]
+    entry = {"text": "Mr Lee came", "words": [*words[:1], words[1] | {"start": None, "end": None}, words[2]]}
+    for of in (entry, entry | {"words": words}):
+        (tmp_path / "t.json").write_text(json.dumps({"1.wav": of}), encoding="utf-8")
+        (row,) = transcriptions.read(str(tmp_path / "t.json")).to_pylist()
+        times = [(word["text"], word["start_s"], word["end_s"]) for word in row["words"]]
+        assert times == [("Mr", 0.0, 0.4), ("Lee", 0.4, 1.0), ("came", 1.0, 2.0)]
+
+
+def test_an_empty_export_is_an_error(tmp_path):
+    (tmp_path / "t.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError, match="is empty: it holds no transcript"):
+        transcriptions.read(str(tmp_path / "t.json"))
