@@ -3,10 +3,11 @@
 import logging
 import os
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stderr
 
 from jobs import local_ray
 from pipeline.errors import UserError
@@ -34,7 +35,7 @@ def connect_to_ray() -> None:
         if ray.is_initialized():
             break
         try:
-            with _same_sigterm():
+            with _same_sigterm(), _no_native_noise():
                 start()
         except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             raise _not_connected(error) from None
@@ -79,6 +80,20 @@ def _same_sigterm() -> Iterator[None]:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _no_native_noise() -> Iterator[None]:
+    """Keep what Ray's native code says of its own log level off the terminal; Python's standard error stays."""
+    kept = os.dup(2)
+    errors = open(kept, "w", encoding="utf-8", buffering=1)  # noqa: SIM115 a logger that Ray makes may keep it
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        with redirect_stderr(errors) if sys.stderr is sys.__stderr__ else nullcontext():
+            yield
+    finally:
+        os.dup2(kept, 2)
 
 
 def _not_connected(error: Exception) -> UserError:

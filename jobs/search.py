@@ -14,6 +14,7 @@ from rich.table import Table
 
 from jobs.command_line import check_local, parse, run_job
 from jobs.ray_cluster import connect_to_ray
+from jobs.search_progress import follow_search
 from pipeline import tables
 from pipeline.errors import UserError
 from pipeline.files import write_json, write_text
@@ -98,8 +99,9 @@ def main(arguments: list[str]) -> None:
     at_once = prepare_tune(settings)
     rows: list[dict[str, Any]] = []
     for task in tasks:
-        print(f"{task.group}: {job.trials} trials")
-        rows += search.run(task, job.space, job.objective, job.trials, job.sample, at_once, out / "tune" / task.group)
+        storage = out / "tune" / task.group
+        with follow_search(task.group, job.trials, storage / search.TRIALS_FOLDER, job.objective):
+            rows += search.run(task, job.space, job.objective, job.trials, job.sample, at_once, storage)
     tables.write(tables.from_rows(rows, search.TRIALS), str(out / "trials"))
     best = {task.group: _best(rows, task.group, job.objective) for task in tasks}
     _print(rows, job.objective)

@@ -46,12 +46,13 @@ def run(tasks: Sequence[AdapterTask], storage: Path) -> dict[str, str]:
 
 
 def prepare_tune(settings: AdapterSettings) -> int:
-    """Return how many trainings the cluster has room for, and let Ctrl-C end a job that uses Tune.
+    """Return how many trainings the cluster has room for; let Ctrl-C end a job that uses Tune, which prints nothing.
 
     Raises:
         UserError: The cluster has no room for a single one, so the job would wait for ever.
     """
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # the new one prints boxes, also where it is to be silent
     there = ray.cluster_resources()
     rooms = []
     for kind, asked in (("CPU", settings.num_cpus), ("GPU", settings.num_gpus)):

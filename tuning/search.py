@@ -21,6 +21,8 @@ from tuning.search_space import Objective, Space
 
 MODES: Mapping[Objective, str] = {"valid_loss": "min", "entity_f1": "max"}
 
+TRIALS_FOLDER = "trials"
+
 TRIALS = tables.schema(
     "group: string, trial: string, rank: int64, alpha: int64, dropout: float64, learning_rate: float64, epochs: int64, "
     "few_shot: int64, valid_loss: float64?, entity_f1: float64?, best_epoch: float64?, epochs_done: float64?, "
@@ -47,7 +49,7 @@ def run(
     Returns:
         Rows of ``TRIALS``, the best first.
     """
-    folder = storage / "trials"
+    folder = storage / TRIALS_FOLDER
     done = sum(trial.finished for trial in study.read(folder))
     errors: list[tuple[Any, str]] = []
     if done < trials:

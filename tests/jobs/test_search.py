@@ -44,8 +44,10 @@ def test_a_killed_search_finishes_with_all_its_trials(arguments, ray_cluster, tm
     assert scores == sorted(scores, reverse=True) and all(row["error"] is None for row in rows)
     best = read_settings(out / "best.yaml", ADAPTER_PROFILES["demo"])["profession"]
     assert (best.rank, best.learning_rate) == (rows[0]["rank"], rows[0]["learning_rate"])
-    printed = capsys.readouterr().out
-    assert "Going on with interrupted work." in printed and "--settings" in printed
+    out_text, errors = capsys.readouterr()
+    assert "Going on with interrupted work." in out_text and "--settings" in out_text
+    assert "profession: 3 of 3 trials" in errors and "best entity f1" in errors
+    assert "/tmp/ray" not in out_text + errors and "Configuration" not in out_text
 
 
 def finished(out: Path) -> set[str]:
