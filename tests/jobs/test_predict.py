@@ -133,7 +133,7 @@ def test_transcripts_are_tagged_again_without_their_sound(ray_cluster, model_opt
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("every", "count"), [(3, 59), pytest.param(1, 119, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("every", "count"), [(9, 39), pytest.param(1, 119, marks=pytest.mark.slow)])
 def test_real_recordings_of_every_kind_each_end_in_transcripts_or_failures(
     ray_cluster, model_options, tmp_path, shared, every, count
 ):
