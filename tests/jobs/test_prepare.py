@@ -22,6 +22,7 @@ from pipeline.speech.words import Piece, transcript_from_pieces
 from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.prompts import Prompt
 from tests.competition import SENTENCES, write_folder, write_sound
+from tests.jobs.test_report import chromium  # noqa: F401
 from tuning.adapter import make_trainer
 from tuning.settings import ADAPTER_PROFILES
 
@@ -316,3 +317,11 @@ def test_a_set_without_a_transcript_is_refused(tmp_path, split, lines, why):
     with pytest.raises(UserError, match=f"--{split} .*{split}: task1_answer.txt holds no transcript{why}"):
         prepare.main([*(f"--{each}={path}" for each, path in folders.items()), "--out", str(tmp_path / "out")])
     assert not (tmp_path / "out").exists()
+
+
+def test_the_page_is_no_wider_than_the_window(chromium, prepared):  # noqa: F811
+    for width in (1280, 420):
+        page = chromium.new_page(viewport={"width": width, "height": 900})
+        page.goto((prepared / "prepare_report.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.close()

@@ -275,6 +275,17 @@ def test_the_page_opens_and_nothing_is_wider_than_the_window(visit, name):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_on_a_telephone_labels_stay_in_their_boxes_and_before_the_playhead(visit):
+    page = visit("text", "#r=2", viewport={"width": 420, "height": 900})
+
+    def styles(selector: str, name: str) -> set[str]:
+        return {*page.locator(selector).evaluate_all(f"all => all.map(each => getComputedStyle(each).{name})")}
+
+    assert styles(".lane button", "overflowX") == {"hidden"}
+    (cursor,), (label,) = styles(".cursor", "zIndex"), styles(".lane button", "zIndex")
+    assert int(label) > int(cursor)
+
+
 def test_an_entity_moves_the_cursor_and_the_player_to_its_time(visit):
     page = visit("text", "#r=2")
     text = page.locator(".texts section").last.locator("[data-entity]").last
