@@ -79,7 +79,8 @@ class Sleeper:
     def transcribe(self, batch: list[np.ndarray], english: Any = None) -> list[Transcript]:
         """Write the same 25 words of each."""
         time.sleep(self._seconds * len(batch))
-        pieces = [Piece(f"word{number} ", number * 0.3, number * 0.3 + 0.2) for number in range(25)]
+        step = RECORDING_S / 25  # to its end: what is left unwritten would be transcribed again
+        pieces = [Piece(f"word{number} ", number * step, number * step + 0.2) for number in range(25)]
         return [transcript_from_pieces(pieces, RECORDING_S, "whisper") for _ in batch]
 
     def tag(self, transcripts: list[str]) -> list[list[Any]]:
