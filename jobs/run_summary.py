@@ -37,7 +37,7 @@ def print_summary(
         print("The table failures/ names them; --retry-failed tries these again.")
     confidence = summary["confidence"]
     if confidence is not None and confidence < expected_confidence:
-        hint = " For the real models give --profile rtx4090 (see README)." * (profile == "demo")
+        hint = " For the real models give --profile rtx4090 (see docs/models.md)." * (profile == "demo")
         print(
             f"Whisper's mean confidence is {confidence:.2f}, below --whisper.expected-confidence "
             f"{expected_confidence:g}: these recordings do not sound like those that its model learned from.{hint}"

@@ -58,7 +58,7 @@ class Need:
 
     @property
     def line(self) -> str:
-        """The row of README's table."""
+        """The row of the table in docs/models.md."""
         numbers = (self.weights, self.training, self.working, PROCESS_GIB * self.processes, self.total)
         return f"| `{self.job}` | `{self.profile}` | {' | '.join(f'{number:.1f}' for number in numbers)} |"
 

@@ -1,4 +1,4 @@
-"""Every job fits a card with 24 GB on paper, and README's table is what the arithmetic gives."""
+"""Every job fits a card with 24 GB on paper, and the table of docs/models.md is what the arithmetic gives."""
 
 from pathlib import Path
 
@@ -6,19 +6,19 @@ import pytest
 
 from tests.benchmarks import memory
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+TABLE = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
 
 
-def test_readme_says_what_inference_takes():
+def test_the_table_says_what_inference_takes():
     for profile in ("rtx4090", "reference"):
-        assert memory.predict(profile).line in README
+        assert memory.predict(profile).line in TABLE
 
 
 @pytest.mark.slow
-def test_every_job_fits_the_card_and_readme_says_how():
+def test_every_job_fits_the_card_and_the_table_says_how():
     for need in memory.table():
         assert need.total < memory.CARD_GIB, need.line
-        assert need.line in README, need.line
+        assert need.line in TABLE, need.line
 
 
 def test_only_what_is_kept_for_the_backward_pass_is_counted():
