@@ -1,6 +1,9 @@
 """What README and docs/ link to is there."""
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +41,12 @@ def test_each_page_of_the_docs_is_linked_from_the_readme():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for page in (ROOT / "docs").glob("*.md"):
         assert f"(docs/{page.name}" in readme
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_from_its_first_cell_to_its_last():
+    notebook = json.loads((ROOT / "docs" / "in_python.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    done = subprocess.run([sys.executable, "-c", "\n".join(cells)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "PATIENT" in done.stdout and "of the recording is silent now" in done.stdout
