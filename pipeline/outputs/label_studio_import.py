@@ -153,6 +153,8 @@ def _spans(region: Mapping[str, Any], shown: str, text: str, types: Mapping[str,
         raise _FaultError("it has no label")
     for label in labels:
         type_ = types.get(str(label).casefold())
+        if type_ is None and not submission.TYPE.fullmatch(str(label).upper()):
+            raise _FaultError("its label is none of a type")
         if type_ is None:
             unknown = submission.unknown_type(str(label), types.values())
             raise _FaultError(f"{unknown}. Types of your own are known by --groups-file")

@@ -159,6 +159,7 @@ def test_a_region_that_cannot_be_used_is_named_and_the_rest_of_its_task_comes_in
         (value | {"labels": []}, "it has no label"),
         ({key: value[key] for key in value if key != "labels"}, "it has no label"),
         (value | {"labels": ["PATEINT"]}, "there is no type PATEINT; the nearest is PATIENT"),
+        (value | {"labels": ["Mr. Lee said so"]}, "its label is none of a type"),
         (value | {"start": 8, "end": 10}, "it has no place in the task's text"),
         (value | {"start": 400, "end": 410, "text": ""}, "it has no place"),
         (value | {"start": "soon"}, "it has no place"),
