@@ -135,7 +135,7 @@ def test_a_folder_without_a_part_of_its_model_is_refused(tiny_settings, tmp_path
         ("whisper", "--whisper.* is a file: give the folder"),
         ("base_model", "--base-model .* is a file: give the folder"),
         ("parakeet", "--parakeet .* is not a .nemo file"),
-        ("adapters", "--adapters .*: there is no such folder"),
+        ("adapters", "--adapters .* is a file: give a folder"),
     ],
 )
 def test_a_text_file_is_no_model(tiny_settings, tmp_path, option, sentence):
