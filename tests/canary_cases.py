@@ -293,8 +293,12 @@ CASES = [
     Case(exchange, "nothing is annotated", imported("from-label-studio", f'[{{"text": "{SAID}"}}]'), "annotations"),
     Case(exchange, "a task is text", imported("from-label-studio", f'["{SAID}", "annotations"]'), "annotations"),
     Case(
-        exchange, "another text is marked", imported("from-label-studio", exported(SAID, CHINESE)), "task 1: it lacks"
+        exchange,
+        "another text is marked",
+        imported("from-label-studio", exported(SAID, CHINESE)),
+        "task 1, region 1: it has no place",
     ),
+    Case(exchange, "a label is text", imported("from-label-studio", exported(SAID, SAID[3:9], SAID)), "none of a type"),
     Case(exchange, "a label is unknown", imported("from-label-studio", exported(SAID, SAID[3:9], "X")), "no type X"),
     Case(exchange, "a task comes twice", imported("from-label-studio", exported(SAID, SAID[3:9])), "a second task for"),
     Case(
@@ -306,8 +310,11 @@ CASES = [
     Case(exchange, "transcripts are broken", imported("from-transcriptions", BROKEN_JSON), "is not JSON"),
     Case(
         exchange,
-        "a word has no time",
-        imported("from-transcriptions", f'{{"1.wav": {{"text": "{SAID}", "words": [{{"word": "{SAID}"}}]}}}}'),
+        "a time is text",
+        imported(
+            "from-transcriptions",
+            f'{{"1.wav": {{"text": "{SAID}", "words": [{{"word": "{SAID}", "start": "{SAID}"}}]}}}}',
+        ),
         "lacks text, or words",
     ),
     Case(
