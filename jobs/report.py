@@ -67,9 +67,9 @@ def main(arguments: list[str]) -> None:
     if not (isfinite(job.sound_mb) and job.sound_mb >= 0):
         raise UserError(f"--sound-mb {job.sound_mb}: give a number of megabytes from 0.")
     check_file("--out", job.out, job.overwrite)
-    reference, note = None, ""
+    reference, note, types = None, "", known_types(job.groups_file)
     if job.reference:
-        reference = read_submission("--reference", job.reference, True, known_types(job.groups_file))
+        reference = read_submission("--reference", job.reference, True, types)
         recordings = read_run(job.run)["recordings"]["recording_id"].to_pylist()
         reference, note = comparable(reference, f"--run {job.run}", recordings)
     schemes = schemes_of(job.run) | {*job.schemes}

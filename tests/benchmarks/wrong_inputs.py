@@ -6,6 +6,7 @@ Each line of ``CASES`` is a command line; names in braces are files and folders 
 folder. None may end in a traceback.
 """
 
+import re
 import shlex
 import subprocess
 import sys
@@ -245,7 +246,7 @@ def make(root: Path) -> dict[str, str]:
         there[name] = root / name
         there[name].write_bytes("1\t王先生說頭痛\n".encode(encoding))
     for name, files in (
-        ("prepared", {"prepare.json": "{}", "manifests/train.jsonl": "{}"}),
+        ("prepared", {"prepare.json": "{}", "manifests/train.jsonl": "{}", "transcripts/0.parquet": ""}),
         ("unfinished", {"run.json": "{}", "parts/0.parquet": ""}),
         ("manifests", {"train.jsonl": "{}\n", "valid.jsonl": "{}\n"}),
     ):
@@ -268,11 +269,14 @@ def main(options: Options) -> None:
                 start = time.perf_counter()
                 done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
                 seconds = time.perf_counter() - start
-                said = " ".join(done.stderr.split()).replace(folder, "").replace("|", "\\|")
+                said = " ".join(re.sub("[╭╮╰╯│─]+", " ", done.stderr).split())
+                said = said.replace(folder, "").replace(str(ROOT), "").replace("|", "\\|")
                 failed = "Traceback" in done.stderr or "fault of the program" in done.stderr or done.returncode == 0
                 wrong += failed
                 mark = "**" if failed else ""
-                print(f"| {job} | {line} | {said[:240]} | {mark}{done.returncode}{mark} | {seconds:.1f} |", flush=True)
+                print(
+                    f"| {job} | `{line}` | {said[:200]} | {mark}{done.returncode}{mark} | {seconds:.1f} |", flush=True
+                )
     sys.exit(wrong > 0)
 
 
