@@ -73,7 +73,7 @@ def test_recordings_and_results_lie_on_s3_and_an_interrupted_run_goes_on_there(b
 
 @pytest.mark.slow
 def test_what_other_machines_write_meanwhile_is_seen(bucket):
-    bucket.pipe_file("clinic/other/run.json", b"{}")
+    bucket.pipe_file("clinic/other/run.json", b'{"versions": {}}')
     assert run_folder.run_folder("s3://clinic/other").check(overwrite=False) == {"run.json"}
     assert not tables.is_there("s3://clinic/other/parts")
     bucket.pipe_file("clinic/other/parts/part-0.parquet", b"")
