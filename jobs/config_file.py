@@ -16,6 +16,7 @@ from pipeline.files import absolute, filesystem, write_text
 COMMAND = "command"
 NAME = "config.yaml"
 _OUT = "out", "json"  # options that name the results
+_MARK = b"# Written by "
 _NOT_REPEATED = {"overwrite", "dry-run", "retry-failed"}
 
 
@@ -73,7 +74,7 @@ def arguments_of(options: Mapping[str, Any]) -> list[str]:
 
 
 def write_config(arguments: Sequence[str], job: str, version: str, secret: Sequence[str] = ()) -> None:
-    """Write the options of a job beside its results, if it has made any.
+    """Write the options of a job beside its results, if it has made any; a file that no job wrote stays as it is.
 
     Args:
         arguments: Its command line.
@@ -92,5 +93,7 @@ def write_config(arguments: Sequence[str], job: str, version: str, secret: Seque
         file = f"{absolute(out)}.{NAME}"
     else:
         return
-    head = f"# {version}: python -m {job} --config {NAME}\n"
+    if fs.exists(filesystem(file)[1]) and not fs.cat_file(filesystem(file)[1]).startswith(_MARK):
+        return  # somebody else's
+    head = f"{_MARK.decode()}{version}: python -m {job} --config {NAME}\n"
     write_text(file, head + yaml.safe_dump(options, sort_keys=False, allow_unicode=True))

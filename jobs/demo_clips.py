@@ -37,7 +37,7 @@ def show(out: str, clips: Path = CLIPS) -> None:
     reference = read_submission("--reference", str(folder / REFERENCE))
     scores = compare(reference, read_submission("--submission", out))
     write_json(str(folder / SCORES), scores)
-    _, page = make_page(out, reference, show_text=True, track=track)
+    _, page, _ = make_page(out, reference, show_text=True, track=track)
     write_text(str(folder / PAGE), page)
     print()
     print_few({"": scores})

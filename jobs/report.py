@@ -14,8 +14,6 @@ from jobs.progress import track
 from pipeline.errors import UserError
 from pipeline.files import absolute, check_file, schemes_of, write_text
 from pipeline.outputs.report.content import SOUND_MB, make_page
-from pipeline.run_folder import read_run
-from pipeline.scoring.comparable import comparable
 from pipeline.submission import read_submission
 from pipeline.tagging.known_types import known_types
 
@@ -67,18 +65,16 @@ def main(arguments: list[str]) -> None:
     if not (isfinite(job.sound_mb) and job.sound_mb >= 0):
         raise UserError(f"--sound-mb {job.sound_mb}: give a number of megabytes from 0.")
     check_file("--out", job.out, job.overwrite)
-    reference, note, types = None, "", known_types(job.groups_file)
+    reference, types = None, known_types(job.groups_file)
     if job.reference:
         reference = read_submission("--reference", job.reference, True, types)
-        recordings = read_run(job.run)["recordings"]["recording_id"].to_pylist()
-        reference, note = comparable(reference, f"--run {job.run}", recordings)
     schemes = schemes_of(job.run) | {*job.schemes}
-    count, html = make_page(job.run, reference, job.show_text, job.sound_mb, track, schemes)
+    recordings, html, note = make_page(job.run, reference, job.show_text, job.sound_mb, track, schemes)
     write_text(absolute(job.out), html)
     held = "WITH patient text and sound: keep it where the recordings are" if job.show_text else "without patient text"
     if note:
         print(note)
-    print(f"{count} recordings, {len(html.encode()) / 1e6:.1f} MB, {held}: {job.out}")
+    print(f"{recordings} recordings, {len(html.encode()) / 1e6:.1f} MB, {held}: {job.out}")
 
 
 if __name__ == "__main__":

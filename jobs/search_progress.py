@@ -9,7 +9,7 @@ from rich.console import Console
 
 from jobs.progress import every_second
 from jobs.run_progress import duration
-from tuning.search_space import Objective
+from tuning.search_space import MODES, Objective
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def follow_search(group: str, total: int, folder: Path, objective: Objective) ->
         values = [epoch[objective] for trial in done for epoch in trial.epochs]
         line = f"{group}: {len(done)} of {total} trials, {duration(time.perf_counter() - start)}"
         if values:
-            best = min(values) if objective == "valid_loss" else max(values)
+            best = min(values) if MODES[objective] == "min" else max(values)
             line += f", best {objective.replace('_', ' ')} {best:.4g}"
         at_work = [trial for trial in trials if not trial.finished]
         if at_work:

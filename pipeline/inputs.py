@@ -7,6 +7,7 @@ from typing import Any
 from pipeline import given_transcripts
 from pipeline.errors import UserError
 from pipeline.fingerprints import of_files
+from pipeline.ids import id_order
 from pipeline.speech.census import Ids, take_census
 
 
@@ -29,7 +30,7 @@ class Inputs:
         if count is None or count >= len(self.rows):
             return self
         beyond = f"{len(self.rows) - count} recordings beyond --limit {count}"
-        rows = {recording_id: self.rows[recording_id] for recording_id in sorted(self.rows)[:count]}
+        rows = {recording_id: self.rows[recording_id] for recording_id in sorted(self.rows, key=id_order)[:count]}
         return replace(self, rows=rows, left_out=", ".join(filter(None, [self.left_out, beyond])))
 
 

@@ -17,9 +17,7 @@ from pipeline.errors import only_without_text
 from tuning import study
 from tuning.adapter_task import AdapterTask
 from tuning.adapters_on_ray import run_config, why
-from tuning.search_space import Objective, Space
-
-MODES: Mapping[Objective, str] = {"valid_loss": "min", "entity_f1": "max"}
+from tuning.search_space import MODES, Objective, Space
 
 TRIALS_FOLDER = "trials"
 

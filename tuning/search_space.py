@@ -1,5 +1,6 @@
 """What a search over LoRA hyper-parameters tries, and by what it chooses."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -7,6 +8,9 @@ from pipeline.errors import UserError
 from tuning.settings import AdapterSettings, check_adapter
 
 Objective = Literal["valid_loss", "entity_f1"]
+
+MODES: Mapping[Objective, str] = {"valid_loss": "min", "entity_f1": "max"}
+"""Which value of an objective is the best, in Tune's words."""
 
 
 @dataclass(frozen=True)

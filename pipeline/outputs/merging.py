@@ -103,16 +103,17 @@ def without_foreign_spans(
 
 def count(entities: pa.Table) -> int:
     """Count the kept entities with times, which task 2 holds."""
-    return sum(submission.in_task2(row) for row in entities.select(["kept", "start_s"]).to_pylist())
+    return count_by_type(entities).total()
 
 
 def count_by_type(entities: pa.Table) -> Counter[str]:
-    """Count the same by type."""
-    return Counter(row["type"] for row in entities.to_pylist() if submission.in_task2(row))
+    """Count the kept entities with times by type."""
+    rows = entities.select(["type", "kept", "start_s"]).to_pylist()
+    return Counter(row["type"] for row in rows if submission.in_task2(row))
 
 
 def overlapping(entities: pa.Table) -> int:
-    """Count those that overlap one of another type in time."""
+    """Count the kept entities that overlap one of another type in time."""
     by_recording: dict[str, list[Row]] = defaultdict(list)
     for row in entities.to_pylist():
         if submission.in_task2(row):

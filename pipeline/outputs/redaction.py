@@ -111,7 +111,7 @@ def redact_run(
     types = _types(redaction.types, found)
     allowed = AllowList(redaction.allow) if redaction.allow else ()
     stay = [row for row in found if row["type"] in types and row["text"] in allowed]
-    found = [row for row in found if row["type"] not in types or row["text"] not in allowed]
+    wanted = [row for row in found if row["type"] in types and row["text"] not in allowed]
     options = {"run": run, "out": out, **asdict(redaction), "allow": redaction.allow and str(redaction.allow)}
     made = OutFolder(out, "redact.json", LOG, _MADE_HERE)
     made.check(overwrite)
@@ -123,7 +123,7 @@ def redact_run(
         transcribe = Transcription(settings)
     made.begin(options, overwrite)
 
-    recordings, withheld = choose(read, [row for row in found if row["type"] in types], schemes)
+    recordings, withheld = choose(read, wanted, schemes)
     copies, failed = _copy_audio(recordings, f"{folder}/audio", Cover(redaction.sound, redaction.padding_s), track)
     withheld |= failed
     recordings = [recording for recording in recordings if recording.recording_id not in withheld]

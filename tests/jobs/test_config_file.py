@@ -65,7 +65,7 @@ def test_a_redaction_is_repeated_from_its_file_and_its_seed_is_not_in_it(run, tm
     content = file.read_text(encoding="utf-8")
     assert yaml.safe_load(content) == {"run": made, "out": str(tmp_path / "a"), "types": ["DATE", "PATIENT"]}
     assert (
-        file.read_text(encoding="utf-8").startswith("# shi-speech ")
+        file.read_text(encoding="utf-8").startswith("# Written by shi-speech ")
         and "jobs.redact --config config.yaml" in file.read_text()
     )
     run(redact.main, "--config", str(file), "--out", str(tmp_path / "b"))
@@ -107,6 +107,15 @@ def test_an_option_that_the_job_does_not_have_is_named(run, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(score.main, "--config", str(tmp_path / "c.yaml"), "--reference", "a", "--submission", "b")
     assert "--colour" in capsys.readouterr().err
+
+
+def test_a_file_that_no_job_wrote_stays_as_it_is(run, tmp_path):
+    made = str(write_run(tmp_path))
+    run(redact.main, "--run", made, "--out", str(tmp_path / "a"))
+    own = tmp_path / "a" / "config.yaml"
+    own.write_text("# by hand\n")
+    run(redact.main, "--run", made, "--out", str(tmp_path / "a"), "--overwrite")
+    assert own.read_text() == "# by hand\n"
 
 
 def test_nothing_is_written_where_nothing_was_made(run, tmp_path):

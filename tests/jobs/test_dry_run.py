@@ -6,6 +6,7 @@ import ray
 from jobs import predict
 from pipeline import demo
 from pipeline.errors import UserError
+from pipeline.inputs import Inputs
 
 
 @pytest.fixture
@@ -34,6 +35,10 @@ def test_recordings_hours_models_gpus_and_disk_are_told_and_nothing_is_made(say,
 def test_of_many_recordings_the_first_by_their_ids_are_taken(say):
     assert "3 of 3 to work on" in say("--limit", "3")
     assert "3 of 3 to work on" not in say("--limit", "1000000")
+
+
+def test_the_first_go_by_number_as_in_all_results():
+    assert list(Inputs({key: {} for key in ("10", "9", "a", "100")}).first(2).rows) == ["9", "10"]
 
 
 def test_cards_that_are_asked_for_are_told_with_those_that_are_there(say):

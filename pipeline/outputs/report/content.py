@@ -9,6 +9,7 @@ from pipeline.outputs.report.comparison import compare
 from pipeline.outputs.report.recordings import for_page, recordings_of
 from pipeline.outputs.report.sound import ENVELOPE_HZ, add_sound
 from pipeline.run_folder import read_run
+from pipeline.scoring.comparable import comparable
 from pipeline.submission import Submission
 from pipeline.tagging.entity_groups import load_entity_groups
 
@@ -22,7 +23,7 @@ def make_page(
     sound_mb: float = SOUND_MB,
     track: Track = no_progress,
     schemes: Collection[str] = (),
-) -> tuple[int, str]:
+) -> tuple[int, str, str]:
     """Make the HTML page of a run.
 
     Args:
@@ -34,15 +35,17 @@ def make_page(
         schemes: Schemes of addresses from which recordings may be read, see ``files.not_opened``.
 
     Returns:
-        The number of recordings in the page, and the page.
+        The number of recordings in the page, the page, and what cannot be compared with the reference, or "".
 
     Raises:
-        UserError: The folder holds no finished run, or its ``summary.json`` cannot be read.
+        UserError: The folder holds no finished run, its ``summary.json`` cannot be read, or the reference has
+            nothing to compare it with.
     """
     read, times = read_run(run), summary.times(run)
     scores: dict[str, Any] = {}
-    recordings = recordings_of(read)
+    recordings, note = recordings_of(read), ""
     if reference:
+        reference, note = comparable(reference, f"--run {run}", read["recordings"]["recording_id"].to_pylist())
         recordings, scores = compare(recordings, reference, read["entities"], with_spans=show_text)
     recordings = add_sound(recordings, 1e6 * sound_mb if show_text else 0.0, track, schemes)
     groups = summary.colours(recordings, {group.name: list(group.types) for group in load_entity_groups()})
@@ -63,4 +66,4 @@ def make_page(
         "show_text": show_text,
         "recordings": [for_page(recording, show_text) for recording in recordings],
     }
-    return len(recordings), page.render(content, data)
+    return len(recordings), page.render(content, data), note
