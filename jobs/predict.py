@@ -5,8 +5,9 @@ python -m jobs.predict --audio FOLDER --out FOLDER [--profile demo|laptop|rtx409
 
 import time
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -15,6 +16,7 @@ from jobs.dry_run import print_plan
 from jobs.progress import doing
 from jobs.run_summary import print_summary
 from jobs.run_work import work_through
+from jobs.watched_folder import watch_folder
 from pipeline import fingerprints, inputs, models, run_folder
 from pipeline.errors import UserError
 from pipeline.files import absolute
@@ -61,6 +63,10 @@ class Predict:
     limit: int | None = None
     """Work on this many recordings only, the first by their ids: to try it out."""
 
+    watch: bool = False
+    """Stay, and work on each recording that is put into --audio, until Ctrl-C. Models stay loaded; whenever nothing is
+    left to do, the results are as those of a finished run. Recordings that are taken away keep theirs."""
+
     dry_run: bool = False
     """Check everything and print what would be done: recordings, hours, models, GPUs and free disk."""
 
@@ -92,6 +98,8 @@ def main(arguments: list[str]) -> None:
     check_paths(given | {"--out": job.out} | _given_files(job.settings))
     check(job.settings)
     check_numbers({"max_failures": job.max_failures, "limit": job.limit}, {"limit": 1}, {"max_failures": 1})
+    if job.watch and (job.transcripts or job.limit):
+        raise UserError("--watch takes whatever comes into --audio: leave out --transcripts and --limit.")
     if job.overwrite and job.retry_failed:
         raise UserError("--overwrite removes what --retry-failed goes on with: give one of them.")
     out = absolute(job.out)
@@ -100,7 +108,8 @@ def main(arguments: list[str]) -> None:
         begin = inputs.of_transcripts(source["transcripts"])
     else:
         source = {"audio": absolute(job.audio or ""), "ids": job.ids}
-        begin = inputs.of_audio(source["audio"], job.ids, out)
+        look = partial(inputs.of_audio, source["audio"], job.ids, out, job.watch)
+        begin = look()
     begin = begin.first(job.limit)
     run_folder.run_folder(job.out).check(overwrite=True)
     settings = models.locate(without_recognition(job.settings) if job.transcripts else job.settings)
@@ -109,7 +118,7 @@ def main(arguments: list[str]) -> None:
         print(f"Left out, as they have no adapter: {', '.join(without_adapter)}.")
     with doing("reading models and rules"):
         asked = run_folder.asked_for(source, settings, fingerprints.of_settings(settings))
-    plan = run_folder.plan(job.out, asked, begin.rows, job.overwrite, job.retry_failed)
+    plan = run_folder.plan(job.out, asked, begin.rows, job.overwrite, job.retry_failed, job.watch)
     if plan.going_on:
         print(plan.going_on)
     if job.dry_run:
@@ -117,9 +126,12 @@ def main(arguments: list[str]) -> None:
         return
 
     work_through(plan, settings, job.max_failures)
-    if not plan.is_done:
-        summary = close_run(out, begin.rows, time.perf_counter() - start, begin.counts)
-        print_summary(summary, out, begin.left_out, job.settings.whisper.expected_confidence, job.profile)
+    summary: dict[str, Any] | None = None
+    if plan.recordings and not plan.is_done:
+        summary = close_run(out, plan.recordings, time.perf_counter() - start, begin.counts)
+        print_summary(summary, out, begin.left_out, settings.whisper.expected_confidence, job.profile)
+    if job.watch and (summary := watch_folder(job.out, plan.recordings, source["audio"], look, settings)):
+        print_summary(summary, out, "", settings.whisper.expected_confidence, job.profile)
     if job.transcriptions_json:
         write_transcriptions_json(out)
 

@@ -48,6 +48,37 @@ class _Display(Protocol):
     def end(self) -> None: ...
 
 
+class Loading:
+    """Prints a line when a model begins to load, and when it is loaded.
+
+    Args:
+        console: Where it prints.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._loading: set[str] = set()
+        self._loaded: set[str] = set()
+
+    def show(self, work: Mapping[str, Work]) -> bool:
+        """Print what is new, and say whether there was anything.
+
+        Args:
+            work: What each stage does.
+        """
+        lines = []
+        for stage in [stage for stage in _MODELS if stage in work]:
+            if work[stage].is_loading and stage not in self._loading:
+                self._loading.add(stage)
+                lines.append(f"loading {_MODELS[stage]}")
+            elif work[stage].load_s and not work[stage].is_loading and stage not in self._loaded:
+                self._loaded.add(stage)
+                lines.append(f"{_MODELS[stage]} loaded in {duration(work[stage].load_s)}")
+        for line in lines:
+            self._console.print(line, highlight=False, soft_wrap=True)
+        return bool(lines)
+
+
 class Lines:
     """Prints a line when a model begins to load and is loaded, for each 10 %, and every half a minute.
 
@@ -58,8 +89,7 @@ class Lines:
 
     def __init__(self, console: Console, total: int) -> None:
         self._console, self._total = console, total
-        self._loading: set[str] = set()
-        self._loaded: set[str] = set()
+        self._loading = Loading(console)
         self._tenth, self._printed = 0, 0.0
 
     def show(self, done: int, seconds: float, left: float | None, work: Mapping[str, Work]) -> None:
@@ -71,17 +101,13 @@ class Lines:
             left: Seconds that are left, if that can be said.
             work: What each stage does.
         """
-        for stage in [stage for stage in _MODELS if stage in work]:
-            if work[stage].is_loading and stage not in self._loading:
-                self._loading.add(stage)
-                self._print(f"loading {_MODELS[stage]}", seconds)
-            elif work[stage].load_s and not work[stage].is_loading and stage not in self._loaded:
-                self._loaded.add(stage)
-                self._print(f"{_MODELS[stage]} loaded in {duration(work[stage].load_s)}", seconds)
+        if self._loading.show(work):
+            self._printed = seconds
         tenth = done * 10 // max(self._total, 1)
         if tenth > self._tenth or seconds - self._printed >= _QUIET_S:
             self._tenth = tenth
-            self._print(self._line(done, seconds, left, work), seconds)
+            self._console.print(self._line(done, seconds, left, work), highlight=False, soft_wrap=True)
+            self._printed = seconds
 
     def end(self) -> None:
         """Do nothing: all is printed."""
@@ -95,10 +121,6 @@ class Lines:
             f"{does} {work[stage].in_hand}" for stage, does in _DOES.items() if stage in work and work[stage].in_hand
         ]
         return f"{line} ({', '.join(now)})" if now else line
-
-    def _print(self, line: str, seconds: float) -> None:
-        self._console.print(line, highlight=False, soft_wrap=True)
-        self._printed = seconds
 
 
 class Live:

@@ -9,7 +9,7 @@ What each stage does stands in ``pipeline.stages``; models load once in each act
 
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -20,6 +20,7 @@ from ray.data import ActorPoolStrategy, DataContext, Dataset
 from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, WorkerCrashedError
 
 from pipeline import stages, tables
+from pipeline.arrivals import Arrivals
 from pipeline.cards import CardsLost, OnCards, node_ids, nodes, reserved
 from pipeline.corpus import audio_copies
 from pipeline.errors import UserError, is_load_error, load_error
@@ -34,7 +35,7 @@ from pipeline.watch import Watch
 from pipeline.work import Report, Work, unreported
 
 Row = dict[str, Any]
-LayOut = Callable[[list[pa.Table], bool], AbstractContextManager[Dataset]]
+LayOut = Callable[[Callable[[], Dataset], bool], AbstractContextManager[Dataset]]
 
 _FILES_IN_A_TASK = 16
 _LOST_BLOCKS = 8  # batches that may kill their process before recordings are tried one by one
@@ -121,6 +122,7 @@ def run(
     loaders: Loaders | None = None,
     max_failures: float = 1.0,
     finished: int = 0,
+    arrivals: Arrivals | None = None,
 ) -> Run:
     """Send recordings through the stream.
 
@@ -132,6 +134,7 @@ def run(
         loaders: How actors load their models.
         max_failures: The share of failures above which the run stops, see ``FailureLimit``.
         finished: Recordings that earlier calls have finished, for that share.
+        arrivals: Sends recordings to the stream in place of ``recordings``, which never ends then.
 
     Returns:
         The run, to be iterated over.
@@ -141,7 +144,8 @@ def run(
     """
     limit = FailureLimit(max_failures, len(recordings) + finished, finished)
     where = placement or place(settings.pools, [Node(math.inf, 0)])
-    watch = Watch(len(recordings))
+    left = arrivals.left if arrivals else dict(recordings)
+    watch = Watch(left)
 
     def died(some: Mapping[str, Row]) -> Iterator[Row]:
         lost = {"entities": [], "timings": [], "failure": {"stage": "stream", "error": _DIED}}
@@ -149,21 +153,24 @@ def run(
         yield from stages.write(tables.from_rows(rows, RESULT), parts).to_pylist()
 
     @contextmanager
-    def lay_out(blocks: list[pa.Table], one_by_one: bool) -> Iterator[Dataset]:
+    def lay_out(some: Callable[[], Dataset], one_by_one: bool = False) -> Iterator[Dataset]:
         # Cards are reserved for each pass, so that none is held by an actor of an earlier one; a dataset that is made
         # meanwhile notices where they are lost.
         with reserved(where, settings.pools) as on_cards:
             watch.restart()
-            some = ray.data.from_arrow(blocks)
-            yield stream(some, parts, settings, loaders or Loaders(), on_cards, one_by_one, watch.report)
+            yield stream(some(), parts, settings, loaders or Loaders(), on_cards, one_by_one, watch.report)
+
+    def passes() -> Iterator[Row]:
+        if arrivals:  # until something dies; what is left then is sent as always
+            yield from _run(lay_out(arrivals.dataset), left, 0)
+        yield from _each_once(left, settings.decoding.recordings_at_once, lay_out, died)
 
     def rows() -> Iterator[Row]:
         nonlocal where
-        left = dict(recordings)
         with watch:
-            while left:
+            while left or arrivals:
                 try:
-                    for row in _each_once(left, settings.decoding.recordings_at_once, lay_out, died):
+                    for row in passes():
                         watch.count(row["failed_stage"], row["duration_s"])
                         yield row
                         limit.count(row["failed_stage"], row["failure"])
@@ -188,12 +195,9 @@ def copy(recordings: Mapping[str, str], folder: str, settings: DecodingSettings)
         UserError: The copies cannot be written.
     """
 
-    def lay_out(blocks: list[pa.Table], one_by_one: bool) -> AbstractContextManager[Dataset]:
-        return nullcontext(
-            ray.data.from_arrow(blocks).map_batches(
-                partial(audio_copies.copy, folder=folder, settings=settings), **_TASK
-            )
-        )
+    @contextmanager
+    def lay_out(some: Callable[[], Dataset], one_by_one: bool) -> Iterator[Dataset]:
+        yield some().map_batches(partial(audio_copies.copy, folder=folder, settings=settings), **_TASK)
 
     def died(some: Mapping[str, Row]) -> Iterator[Row]:
         for recording_id in some:
@@ -213,13 +217,13 @@ def _each_once(
     """
     while left:
         there = node_ids()
-        whole = yield from _run(left, left, in_a_task, lambda some: lay_out(some, False), _LOST_BLOCKS)
+        whole = yield from _run(lay_out(partial(_dataset, left, in_a_task), False), left, _LOST_BLOCKS)
         if not there <= node_ids():
             continue
         suspects = list(left) if whole else list(left)[: _LOST_BLOCKS * in_a_task]
         for first in range(0, len(suspects), _ALONE):
             alone = {recording_id: left[recording_id] for recording_id in suspects[first : first + _ALONE]}
-            yield from _run(alone, left, 1, lambda some: lay_out(some, True), -1)
+            yield from _run(lay_out(partial(_dataset, alone, 1), True), left, -1)
             if not there <= node_ids():
                 break
             if dead := {recording_id: left.pop(recording_id) for recording_id in alone if recording_id in left}:
@@ -227,13 +231,14 @@ def _each_once(
 
 
 def _run(
-    recordings: Mapping[str, Row],
-    left: dict[str, Row],
-    in_a_task: int,
-    lay_out: Callable[[list[pa.Table]], AbstractContextManager[Dataset]],
-    lost_blocks: int,
+    laid_out: AbstractContextManager[Dataset], left: dict[str, Row], lost_blocks: int
 ) -> Generator[Row, None, bool]:
     """Run a dataset once, yield the first row of each recording and remove it from ``left``.
+
+    Args:
+        laid_out: Makes the dataset as it is entered.
+        left: The recordings that are to come out, by id.
+        lost_blocks: Number of blocks that may be lost; -1 for any.
 
     Returns:
         False where it was given up, as more than so many blocks were lost.
@@ -241,12 +246,12 @@ def _run(
     Raises:
         UserError: A model cannot be loaded, or results cannot be written.
     """
-    context = DataContext.get_current()
+    context = DataContext.get_current().copy()
     context.enable_progress_bars = context.print_on_execution_start = False  # the driver reports progress
     context.max_errored_blocks = lost_blocks
     context.execution_no_progress_timeout_s = -1  # a batch of long recordings may take hours
     try:
-        with lay_out(_blocks(recordings, in_a_task)) as dataset:
+        with DataContext.current(context), laid_out as dataset:
             # A batch that is fetched ahead is handed out only when the next one is there.
             for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
                 for row in cast(pa.Table, batch).to_pylist():
@@ -261,11 +266,11 @@ def _run(
     return True
 
 
-def _blocks(recordings: Mapping[str, Row], rows: int) -> list[pa.Table]:
-    """Make tables of at most so many rows."""
+def _dataset(recordings: Mapping[str, Row], rows: int) -> Dataset:
+    """Make a dataset with so many rows in a block."""
     names = next(iter(recordings.values()))
     table = pa.Table.from_pylist(list(recordings.values()), pa.schema([RESULT.field(name) for name in names]))
-    return [table.slice(start, rows) for start in range(0, len(table), rows)]
+    return ray.data.from_arrow([table.slice(start, rows) for start in range(0, len(table), rows)])
 
 
 def _actors(pool: Pool, size: int, one_by_one: bool) -> dict[str, Any]:

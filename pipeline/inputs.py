@@ -34,18 +34,19 @@ class Inputs:
         return replace(self, rows=rows, left_out=", ".join(filter(None, [self.left_out, beyond])))
 
 
-def of_audio(folder: str, ids: Ids, out: str) -> Inputs:
+def of_audio(folder: str, ids: Ids, out: str, may_be_empty: bool = False) -> Inputs:
     """Take the recordings of a folder.
 
     Args:
         folder: A local path or URI.
         ids: What a recording is called.
         out: Folder for the results.
+        may_be_empty: Take a folder without audio too.
 
     Raises:
         UserError: See ``take_census``; or the results would lie above recordings.
     """
-    census = take_census(folder, ids=ids, besides=out)
+    census = take_census(folder, ids=ids, besides=out, may_be_empty=may_be_empty)
     if any(path.startswith(f"{out}/") for path in census.recordings.values()):
         raise UserError(f"--out {out} lies above recordings: give a folder of its own.")
     counts = {"not_audio": census.not_audio, "hidden": census.hidden}

@@ -81,10 +81,17 @@ class Plan:
         elif self.is_done:
             _remove_parts(self.out)
         elif self.is_finished:
-            _reopen(absolute(self.out))
+            reopen(self.out)
 
 
-def plan(out: str, asked: Mapping[str, Any], recordings: Rows, overwrite: bool, retry_failed: bool = False) -> Plan:
+def plan(
+    out: str,
+    asked: Mapping[str, Any],
+    recordings: Rows,
+    overwrite: bool,
+    retry_failed: bool = False,
+    grows: bool = False,
+) -> Plan:
     """Find out what is left to do; nothing is changed yet.
 
     Args:
@@ -93,6 +100,7 @@ def plan(out: str, asked: Mapping[str, Any], recordings: Rows, overwrite: bool, 
         recordings: All recordings that there are now.
         overwrite: Replace an earlier run.
         retry_failed: Take up the failures of an interrupted or finished run.
+        grows: Add recordings that are new or have changed to a finished run too, and keep those that are gone.
 
     Raises:
         UserError: The folder is not of a run; its run has other settings, or is finished and would not stay as it is;
@@ -103,20 +111,30 @@ def plan(out: str, asked: Mapping[str, Any], recordings: Rows, overwrite: bool, 
     if overwrite or not names & {PARTS, FINISHED}:
         return Plan(out, asked, recordings, recordings.keys())
     going_on = folder.going_on(asked, names)
+    if grows:
+        recordings = {**_recordings_of(out, FINISHED in names), **recordings}
     if FINISHED not in names:
         parts = run_parts.read(f"{at}/{PARTS}", recordings)
         left = recordings.keys() - parts.ids(failed=not retry_failed)
         return Plan(out, asked, recordings, left, f"{going_on} {_how_far(parts, len(recordings), len(left))}")
-    return _of_finished(Plan(out, asked, recordings, recordings.keys(), going_on), retry_failed)
+    return _of_finished(Plan(out, asked, recordings, recordings.keys(), going_on), retry_failed, grows)
 
 
-def _of_finished(plan: Plan, retry_failed: bool) -> Plan:
+def _recordings_of(out: str, is_finished: bool) -> dict[str, Mapping[str, Any]]:
+    """Return the recordings that the folder has results of, by id."""
+    if not is_finished:
+        return {**run_parts.recordings_of(f"{absolute(out)}/{PARTS}")}
+    rows = read_run(out)["recordings"].select(["recording_id", "path", "fingerprint"]).to_pylist()
+    return {row["recording_id"]: row for row in rows}
+
+
+def _of_finished(plan: Plan, retry_failed: bool, grows: bool) -> Plan:
     run = read_run(plan.out)
     before = {row["recording_id"]: row["fingerprint"] for row in run["recordings"].to_pylist()}
     now = {recording_id: row["fingerprint"] for recording_id, row in plan.recordings.items()}
-    failed = set(run["failures"]["recording_id"].to_pylist())
+    failed = set(run["failures"]["recording_id"].to_pylist()) if retry_failed else set()
     gone, changed = before.keys() - now.keys(), {key for key in before.keys() & now.keys() if before[key] != now[key]}
-    if retry_failed:
+    if retry_failed or grows:
         if gone:
             raise UserError(
                 f"--audio lacks {len(gone)} recordings of the finished run in {plan.out}: put them back, or give "
@@ -150,8 +168,13 @@ def _how_far(parts: Parts, recordings: int, left: int) -> str:
     return "; ".join(said + [words.format(count) for count, words in further if count]) + "."
 
 
-def _reopen(out: str) -> None:
-    """Make a finished run an interrupted one, with one part of all its recordings."""
+def reopen(run: str) -> None:
+    """Make a finished run an interrupted one, with one part of all its recordings.
+
+    Raises:
+        UserError: The run cannot be read, or the folder not be written.
+    """
+    out = absolute(run)
     fs, root = filesystem(out)
     results = _as_results(read_run(out), json.loads(fs.cat_file(f"{root}/{FINISHED}")))
     with writing(out):

@@ -51,6 +51,12 @@ class Parts:
         return set(results["recording_id"].to_pylist())
 
 
+def recordings_of(folder: str) -> dict[str, dict[str, Any]]:
+    """Return all recordings that have results, whether they are there still or not: id, path and fingerprint, by id."""
+    results, _ = _read_all(folder)
+    return {row["recording_id"]: row for row in results.select(["recording_id", "path", "fingerprint"]).to_pylist()}
+
+
 def read(folder: str, recordings: Rows) -> Parts:
     """Read the results of recordings.
 
@@ -60,13 +66,7 @@ def read(folder: str, recordings: Rows) -> Parts:
         folder: The folder of the parts, a path or URI.
         recordings: Those that there are now.
     """
-    tables_of_parts, damaged = [RESULT.empty_table()], 0
-    for file in tables.files(folder):
-        try:
-            tables_of_parts.append(tables.read_file(file, RESULT))
-        except (pa.ArrowException, OSError, ValueError):
-            damaged += 1
-    results = pa.concat_tables(tables_of_parts)
+    results, damaged = _read_all(folder)
     columns = (results[name].to_pylist() for name in ("recording_id", "fingerprint"))
     row_of: dict[str, int] = {}
     others: set[str] = set()
@@ -78,3 +78,14 @@ def read(folder: str, recordings: Rows) -> Parts:
     current = results.take(pa.array([row_of[each] for each in sorted(row_of, key=id_order)], pa.int64()))
     gone = len(others - recordings.keys())
     return Parts(current, len(others - row_of.keys()) - gone, gone, damaged)
+
+
+def _read_all(folder: str) -> tuple[pa.Table, int]:
+    """Return all results, and the number of files that cannot be read."""
+    parts, damaged = [RESULT.empty_table()], 0
+    for file in tables.files(folder):
+        try:
+            parts.append(tables.read_file(file, RESULT))
+        except (pa.ArrowException, OSError, ValueError):
+            damaged += 1
+    return pa.concat_tables(parts), damaged

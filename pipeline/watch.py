@@ -1,6 +1,7 @@
 """Follows a run: gathers what its workers report, and sets Ray's metrics, which hold counts and seconds alone."""
 
 import threading
+from collections.abc import Sized
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -77,11 +78,11 @@ class Watch:
     """Follows a run while it is open.
 
     Args:
-        recordings: The number of recordings that are to leave the stream.
+        left: The recordings that are to leave the stream; those that have are gone from it.
     """
 
-    def __init__(self, recordings: int) -> None:
-        self._recordings = recordings
+    def __init__(self, left: Sized) -> None:
+        self._left = left
         self._finished, self._audio_s = 0, 0.0
         self._work: dict[str, Work] = {}
         self._metrics = Metrics()
@@ -130,4 +131,4 @@ class Watch:
             done = self._done.wait(_EVERY_S)
             with suppress(RayError):  # whatever happens to the board, the run goes on
                 self._work = ray.get(self._board.read.remote(), timeout=_EVERY_S)
-                self._metrics.show(self._work, self._recordings)
+                self._metrics.show(self._work, self._finished + len(self._left))

@@ -61,7 +61,9 @@ class Census:
         )
 
 
-def take_census(folder: str, option: str = "--audio", ids: Ids = "stem", besides: str = "") -> Census:
+def take_census(
+    folder: str, option: str = "--audio", ids: Ids = "stem", besides: str = "", may_be_empty: bool = False
+) -> Census:
     """Find the recordings in a folder and its subfolders, and count what is there besides.
 
     Args:
@@ -69,6 +71,7 @@ def take_census(folder: str, option: str = "--audio", ids: Ids = "stem", besides
         option: Command-line option that gave the folder, for error messages.
         ids: What a recording is called.
         besides: Folder of results, whose files are not counted.
+        may_be_empty: Take a folder without audio too.
 
     Raises:
         UserError: The folder does not exist, cannot be read or contains no audio, two files would have the same id, or
@@ -95,7 +98,7 @@ def take_census(folder: str, option: str = "--audio", ids: Ids = "stem", besides
     recordings = _named(found, ids)
     by_number = sorted(not_audio.items(), key=lambda each: (-each[1], each[0]))
     census = Census(recordings, dict(by_number), len(hidden))
-    if not recordings:
+    if not recordings and not may_be_empty:
         left_out = f"; it holds {census.left_out}" if census.left_out else ""
         raise UserError(f"{option} {folder}: no audio in it (wav, flac, mp3, m4a, ogg, wma, amr, mp4, ...){left_out}.")
     return census

@@ -1,5 +1,6 @@
 """The stream: every recording leaves it, a bad one costs only itself, and each actor loads its model once."""
 
+import itertools
 import os
 import sys
 import time
@@ -14,6 +15,7 @@ import soundfile
 import torch
 
 from pipeline import flow, stages, tables
+from pipeline.arrivals import Arrivals
 from pipeline.errors import UserError
 from pipeline.inputs import of_paths
 from pipeline.run_parts import RESULT
@@ -297,3 +299,22 @@ def test_an_out_folder_that_cannot_be_written_is_one_sentence(ray_cluster, tmp_p
     recordings = record(tmp_path, {"1": 8_000})
     with pytest.raises(UserError, match="out folder cannot be written: Not a directory on node"):
         list(flow.run(of_paths(recordings), str(tmp_path / "1.wav" / "parts"), SETTINGS, loaders=LOADERS))
+
+
+@pytest.mark.faults
+def test_recordings_that_come_while_it_runs_are_worked_on_and_a_deadly_one_costs_only_itself(ray_cluster, tmp_path):
+    paths = record(tmp_path, {"one": MANDARIN, "deadly": POISON, "other": MUTE, "bad": 0, "last": MANDARIN})
+    arrivals, parts = Arrivals(), tmp_path / "parts"
+    rows = iter(flow.run({}, str(parts), SETTINGS, loaders=LOADERS, arrivals=arrivals))
+
+    def put_and_take(*names: str) -> dict[str, str | None]:
+        arrivals.put(of_paths({name: paths[name] for name in names}))
+        return {row["recording_id"]: row["failed_stage"] for row in itertools.islice(rows, len(names))}
+
+    assert put_and_take("one") == {"one": None}
+    assert put_and_take("deadly", "other", "bad") == {"deadly": "stream", "other": None, "bad": "decode"}
+    assert put_and_take("last") == {"last": None}
+    assert not arrivals.left
+    rows.close()
+    written = tables.read(str(parts), RESULT).to_pylist()
+    assert sorted({row["recording_id"] for row in written}) == sorted(paths)
