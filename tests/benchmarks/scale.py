@@ -1,7 +1,7 @@
 """How the stream scales: the real stream over many recordings on logical GPUs, with models that sleep.
 
     python -m tests.benchmarks.scale                                  a few minutes
-    python -m tests.benchmarks.scale --rows 100000 --gpus 8           memory and the stream's own time, at scale
+    python -m tests.benchmarks.scale --rows 100000 --gpus 8 --seconds 1 --faster inf          memory, at scale
 
 Whisper and the tagger of the profile `laptop` are stood in for by sleeps of what they took (RESULTS.md: 63 recordings
 of 9.6 s; Whisper 91 s in all, the tagger 127 s), ``--faster`` times shorter, so that many logical GPUs fit a machine
@@ -43,8 +43,7 @@ from pipeline.stages import Loaders
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not import the tests
 
-RECORDING_S = 606 / 63
-WHISPER_S, TAGGER_S = 91 / 63, 127 / 63  # seconds of each recording
+WHISPER_S, TAGGER_S = 91 / 606, 127 / 606  # of a second of sound
 _CPUS = 3  # for reading, rules and writing, beside the actors' own
 _SAMPLED_S = 1.0
 
@@ -60,7 +59,11 @@ class Options:
     """Numbers of logical GPUs, each with an actor of both models."""
 
     faster: float = 25.0
-    """By how much the models are faster than those that were measured."""
+    """By how much the models are faster than those that were measured; inf: they take no time, on the most GPUs only.
+    """
+
+    seconds: float = 606 / 63
+    """Length of a recording; the models' time goes with it."""
 
     json: Path | None = None
     """File for the figures, with the memory over time."""
@@ -71,17 +74,18 @@ class Sleeper:
 
     Args:
         seconds: What each recording takes.
+        recording_s: Length of a recording in seconds.
     """
 
-    def __init__(self, seconds: float):
-        self._seconds = seconds
+    def __init__(self, seconds: float, recording_s: float):
+        self._seconds, self._recording_s = seconds, recording_s
 
     def transcribe(self, batch: list[np.ndarray], english: Any = None) -> list[Transcript]:
         """Write the same 25 words of each."""
         time.sleep(self._seconds * len(batch))
-        step = RECORDING_S / 25  # to its end: what is left unwritten would be transcribed again
-        pieces = [Piece(f"word{number} ", number * step, number * step + 0.2) for number in range(25)]
-        return [transcript_from_pieces(pieces, RECORDING_S, "whisper") for _ in batch]
+        step = self._recording_s / 25  # to its end: what is left unwritten would be transcribed again
+        pieces = [Piece(f"word{number} ", number * step, (number + 1) * step) for number in range(25)]
+        return [transcript_from_pieces(pieces, self._recording_s, "whisper") for _ in batch]
 
     def tag(self, transcripts: list[str]) -> list[list[Any]]:
         """Find nothing."""
@@ -136,24 +140,25 @@ def settings_of(gpus: int) -> Settings:
     )
 
 
-def run(rows: int, gpus: int, faster: float) -> dict[str, Any]:
+def run(rows: int, gpus: int, faster: float, recording_s: float) -> dict[str, Any]:
     """Send recordings through the stream.
 
     Args:
         rows: Number of recordings.
         gpus: Number of logical GPUs.
         faster: By how much the models are faster than measured; infinite for models that take no time.
+        recording_s: Length of each recording in seconds.
 
     Returns:
         Figures. Seconds begin with the first recording that comes out, as models load before.
     """
     settings = settings_of(gpus)
     loaders = Loaders(
-        whisper=lambda settings: Sleeper(WHISPER_S / faster),
-        tagger=lambda base_model, adapters, settings: Sleeper(TAGGER_S / faster),
+        whisper=lambda settings: Sleeper(WHISPER_S * recording_s / faster, recording_s),
+        tagger=lambda base_model, adapters, settings: Sleeper(TAGGER_S * recording_s / faster, recording_s),
     )
     with TemporaryDirectory() as folder:
-        sound = np.random.default_rng(0).normal(0, 0.1, round(16_000 * RECORDING_S))
+        sound = np.random.default_rng(0).normal(0, 0.1, round(16_000 * recording_s))
         soundfile.write(f"{folder}/one.wav", sound, 16_000)
         recordings = of_paths({str(number): f"{folder}/one.wav" for number in range(rows)})
         placement = place(settings.pools, cards.nodes())
@@ -197,16 +202,17 @@ def main(options: Options) -> None:
         logging_level="ERROR",
     )
     connect_to_ray()
-    figures = [run(max(options.rows * gpus // most, 1), gpus, options.faster) for gpus in options.gpus]
+    paced = () if math.isinf(options.faster) else options.gpus
+    figures = [run(max(options.rows * gpus // most, 1), gpus, options.faster, options.seconds) for gpus in paced]
     for each in figures:
-        each["of_ideal"] = round(each["rows_per_s"] * TAGGER_S / options.faster / each["gpus"], 3)
+        each["of_ideal"] = round(each["rows_per_s"] * TAGGER_S * options.seconds / options.faster / each["gpus"], 3)
         each["efficiency"] = round(each["rows_per_s"] / each["gpus"] / figures[0]["rows_per_s"] * figures[0]["gpus"], 3)
-    free = run(options.rows, most, float("inf"))
+    free = run(options.rows, most, float("inf"), options.seconds)
     columns = ("gpus", "rows", "seconds", "rows_per_s", "efficiency", "of_ideal", "driver_mib", "store_mib", "parts")
     columns += ("read_parts_s",)
     table = Table(*columns, box=None)
-    for each in figures:
-        table.add_row(*(str(each[column]) for column in columns))
+    for each in [*figures, free]:
+        table.add_row(*(str(each.get(column, "")) for column in columns))
     console = Console(width=140)
     console.print(table)
     overhead = 1000 * free["seconds"] / options.rows
