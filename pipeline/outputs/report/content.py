@@ -8,6 +8,8 @@ from pipeline.outputs.report import page, summary
 from pipeline.outputs.report.comparison import compare
 from pipeline.outputs.report.recordings import for_page, recordings_of
 from pipeline.outputs.report.sound import ENVELOPE_HZ, add_sound
+from pipeline.outputs.review import digest
+from pipeline.outputs.review_import import known_to
 from pipeline.run_folder import read_run
 from pipeline.scoring.comparable import comparable
 from pipeline.submission import Submission
@@ -66,4 +68,6 @@ def make_page(
         "show_text": show_text,
         "recordings": [for_page(recording, show_text) for recording in recordings],
     }
+    if show_text:
+        data |= {"run": digest(read), "types": sorted(known_to(read))}
     return len(recordings), page.render(content, data), note
