@@ -193,6 +193,8 @@ def _applied(decision: Decision, row: Row, transcript: Transcript) -> dict[str, 
 def _placed(decision: Decision, transcript: Transcript) -> Entity:
     """Make an entity of a decision that has a type and a place."""
     type_, start, end = decision.type or "", decision.char_start or 0, decision.char_end or 0
+    start_s: float | None
+    end_s: float | None
     try:
         start_s, end_s = transcript.times(start, end)
     except ValueError:  # the times of its words are unknown

@@ -11,15 +11,16 @@ from pipeline.errors import UserError
 from pipeline.outputs import review, review_import
 from pipeline.outputs.redactable import found_entities
 from pipeline.speech.words import Piece, transcript_from_pieces
+from tests.canary import everything_of
 
 TEXT = "Ann Lee 👩‍⚕️ met Bob on May 5"
 SAID = transcript_from_pieces([Piece(f" {word}", n, n + 0.5) for n, word in enumerate(TEXT.split(" "))], 9, "whisper")
 
 
-def row(type_: str, text: str, **values) -> dict:
-    start = TEXT.index(text)
-    place = {"char_start": start, "char_end": start + len(text)}
-    about = {"recording_id": "1", "group": "names", "text": text, "confidence": 0.9, "source": "adapter", "kept": True}
+def row(type_: str, said: str, **values) -> dict:
+    start = TEXT.index(said)
+    place = {"char_start": start, "char_end": start + len(said)}
+    about = {"recording_id": "1", "group": "names", "text": said, "confidence": 0.9, "source": "adapter", "kept": True}
     return {"type": type_, "start_s": 1.0, "end_s": 2.0} | about | place | values
 
 
@@ -184,10 +185,10 @@ ADD = add("PATIENT", "Bob")
         ([ADD | {"entity": 0}], "decision 1: add takes char_end, char_start, type here, and nothing else."),
         ([ADD | {"type": "PATEINT"}], "decision 1: there is no type PATEINT; the nearest is PATIENT."),
         ([ADD | {"type": "Ann Lee"}], "decision 1: its type is none in capitals, as PATIENT."),
-        ([ADD | {"char_end": 99}], "are not those of words in the 28 characters of the transcript."),
-        ([ADD | {"char_start": 9, "char_end": 9}], "are not those of words in the 28 characters of the transcript."),
-        ([ADD | {"char_start": 9, "char_end": 8}], "are not those of words in the 28 characters of the transcript."),
-        ([add("PATIENT", "Ann ")], "are not those of words in the 28 characters of the transcript."),
+        ([ADD | {"char_end": 99}], "are not those of words in the 29 characters of the transcript."),
+        ([ADD | {"char_start": 9, "char_end": 9}], "are not those of words in the 29 characters of the transcript."),
+        ([ADD | {"char_start": 9, "char_end": 8}], "are not those of words in the 29 characters of the transcript."),
+        ([add("PATIENT", "Ann ")], "are not those of words in the 29 characters of the transcript."),
         ([add("PATIENT", "Ann"), on(0, "accept")], "recording 1: what decisions 1 and 2 keep overlaps"),
         ([add("DATE", "May 5"), ADD, on(2, "accept")], "recording 1: what decisions 2 and 3 keep overlaps"),
     ],
@@ -236,4 +237,4 @@ def refused(run: dict, folder: Path, content: object, sentence: str) -> None:
         read(run, folder, content)
     said = str(error.value)
     assert sentence in said and said.startswith(f"{folder}/corrections.json") and "\n" not in said
-    assert "Ann" not in said and "王" not in said and error.value.__suppress_context__ is True or "JSON" in said
+    assert "Ann" not in everything_of(error.value) and "王" not in said
