@@ -83,7 +83,7 @@ def select(page: Any, text: str) -> None:
         }""",
         text,
     )
-    page.wait_for_function("picked !== null")
+    page.locator("#do-add", has_text=f"“{text.strip()}”").wait_for()
 
 
 def state(page: Any, text: str) -> str:
@@ -177,7 +177,9 @@ def test_corrections_are_seen_at_once_on_the_timeline_in_the_text_and_in_the_tab
     assert [state(page, text) for text in ("Bob", "May 5", "Eve")] == ["accepted", "rejected", "added"]
     rejected = page.locator("#transcript [data-type=DATE]")
     assert "line-through" in rejected.evaluate("each => getComputedStyle(each).textDecorationLine")
-    assert page.locator("#transcript [data-type=PERSONALNAME]").text_content() == "Eve"
+    added = page.locator("#transcript [data-type=PERSONALNAME]")
+    assert added.text_content() == "Eve"
+    assert added.evaluate("each => getComputedStyle(each).borderBottomStyle") == "solid"
     assert page.locator("#transcript").evaluate("each => each.textContent") == ENGLISH
 
 

@@ -50,7 +50,8 @@ def make_page(
         reference, note = comparable(reference, f"--run {run}", read["recordings"]["recording_id"].to_pylist())
         recordings, scores = compare(recordings, reference, read["entities"], with_spans=show_text)
     recordings = add_sound(recordings, 1e6 * sound_mb if show_text else 0.0, track, schemes)
-    groups = summary.colours(recordings, {group.name: list(group.types) for group in load_entity_groups()})
+    built_in = {group.name: list(group.types) for group in load_entity_groups()}
+    groups = summary.colours(recordings, built_in)
     content = {
         "show_text": show_text,
         "counts": summary.counts(recordings),
@@ -69,5 +70,6 @@ def make_page(
         "recordings": [for_page(recording, show_text) for recording in recordings],
     }
     if show_text:
-        data |= {"run": digest(read), "types": sorted(known_to(read))}
+        of_group = {group: [*types, *built_in.get(group, ())] for group, types in groups.items()}
+        data |= {"run": digest(read), "types": summary.types_to_choose(known_to(read), of_group)}
     return len(recordings), page.render(content, data), note

@@ -1,6 +1,6 @@
 // ---- The editor of the chosen entity, and of the text that is selected
 
-let typeToAdd = data.types?.[0];
+let typeToAdd = TYPES[0];
 let picked = null; // the first and last place of the text that is selected in the transcript, in characters
 
 const isSpace = (character) => /\s/u.test(character);
@@ -50,7 +50,7 @@ function toolsOf(entity) {
   return [
     element(
       "p", { class: "what" },
-      element("span", { class: `chip ${colourOf.get(entity.type) ?? ""}` }, entity.type),
+      element("span", { class: `chip ${colourOf.get(entity.type)}` }, entity.type),
       element("bdi", { lang: languageTag(current.language) }, entity.text),
       element("small", {}, state),
     ),
@@ -70,7 +70,8 @@ const textOf = ([start, end]) => Array.from(current.text).slice(start, end).join
 
 function types(id, value) {
   const option = (type) => element("option", { value: type, selected: type === value }, type);
-  return element("select", { id }, ...data.types.map(option));
+  const groups = Object.entries(data.types).filter(([, some]) => some.length);
+  return element("select", { id }, ...groups.map(([label, some]) => element("optgroup", { label }, ...some.map(option))));
 }
 
 // ---- What its buttons and keys do

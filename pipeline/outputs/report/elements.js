@@ -2,9 +2,8 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = new Map(data.recordings.map((recording) => [recording.id, recording]));
-const colourOf = new Map(
-  Object.values(data.groups).flatMap((types, group) => types.map((type) => [type, `g${group % 7}`])),
-);
+const coloured = (groups) => Object.values(groups).flatMap((types, group) => types.map((type) => [type, `g${group % 7}`]));
+const colourOf = new Map([...coloured(data.types ?? {}), ...coloured(data.groups)]);
 const $ = (id) => document.getElementById(id);
 const SMALLEST_SECOND = 25; // px: a longer recording scrolls
 const LETTER = 7; // px of a type's name on the timeline

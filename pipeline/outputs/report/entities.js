@@ -6,7 +6,7 @@ const visible = (entity) => entity.kept || entity.decision || entity.gaveWay || 
 const stateOf = (entity) => (entity.kept ? (entity.state ?? "") : "dropped");
 
 function lookOf(entity) {
-  return `${colourOf.get(entity.type) ?? ""} ${stateOf(entity).replace(" ", "-")}`;
+  return `${colourOf.get(entity.type)} ${stateOf(entity).replace(" ", "-")}`;
 }
 
 /** Return the entities of the reference, and the visible ones of the run, both as pairs of key and entity. */

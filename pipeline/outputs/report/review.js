@@ -2,6 +2,7 @@
 
 const DECIDED = { accept: "accepted", reject: "rejected", change: "changed", add: "added" };
 const KEYS_OF_DECISION = ["entity", "decision", "type", "char_start", "char_end"];
+const TYPES = Object.values(data.types ?? {}).flat(); // that an entity may have
 const STORE = `shi-speech review of ${data.run}`;
 
 const reviews = new Map(); // by recording id: whether it is checked, and the decisions on its entities
@@ -142,8 +143,8 @@ function isDecision(recording, decision, length) {
   const isPlaced = Number.isInteger(char_start) && Number.isInteger(char_end) &&
     0 <= char_start && char_start < char_end && char_end <= length;
   const hasPlace = isPlaced || (of?.char_start === null && char_start === undefined && char_end === undefined);
-  if (decision.decision === "add") return entity === undefined && isPlaced && data.types.includes(type);
-  if (decision.decision === "change") return Boolean(of) && hasPlace && data.types.includes(type);
+  if (decision.decision === "add") return entity === undefined && isPlaced && TYPES.includes(type);
+  if (decision.decision === "change") return Boolean(of) && hasPlace && TYPES.includes(type);
   return ["accept", "reject"].includes(decision.decision) && Boolean(of) && type === undefined;
 }
 
@@ -154,9 +155,9 @@ function take(content) {
 
 function saveFile() {
   const file = new Blob([`${JSON.stringify(corrections(), null, 1)}\n`], { type: "application/json" });
-  const href = URL.createObjectURL(file);
-  element("a", { href, download: "corrections.json" }).click();
-  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  const address = URL.createObjectURL(file);
+  element("a", { href: address, download: "corrections.json" }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
   $("loaded").textContent = "Saved as corrections.json.";
 }
 
