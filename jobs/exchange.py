@@ -27,8 +27,8 @@ from pipeline.tagging.known_types import known_types
 
 def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.exchange --help``."""
-    commands = [to_label_studio, from_label_studio, from_corrections]
-    commands += [to_transcriptions, from_transcriptions, to_table]
+    of_people = (to_label_studio, from_label_studio, from_corrections)
+    commands = (*of_people, to_transcriptions, from_transcriptions, to_table)
     tyro.extras.subcommand_cli_from_dict(
         {command.__name__.replace("_", "-"): command for command in commands},
         prog="python -m jobs.exchange",

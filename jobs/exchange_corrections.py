@@ -23,7 +23,7 @@ def from_corrections(run: str, file: str, out: str, overwrite: bool = False) -> 
         overwrite: Replace the results that the out folder holds.
     """
     check_paths({"--run": run, "--file": file, "--out": out})
-    read = read_run(run, ("recordings", "transcripts", "entities"))
+    read = read_run(run)
     corrections = review_import.read(absolute(file), read)
     made = review.labelled(read, corrections)
     if not len(made["transcripts"]):

@@ -49,7 +49,7 @@ class Redact:
 def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.redact --help``."""
     job = tyro.cli(Redact, prog="python -m jobs.redact", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
-    corrections = {"--corrections": job.redaction.corrections} if job.redaction.corrections else {}
+    corrections = {"--corrections": job.redaction.corrections} if job.redaction.corrections is not None else {}
     check_paths({"--run": job.run, "--out": job.out} | corrections)
     log = redact_run(
         job.run, job.out, job.redaction, job.seed, job.overwrite, track, schemes_of(job.run) | {*job.schemes}

@@ -285,7 +285,10 @@ CASES = [
     Case(redact, "the storage is full", of_run(""), "No space left", full=True),
     Case(redact, "a decision is text", reviewed({"1": {"checked": True, "entities": [SAID]}}), "no object in braces"),
     Case(
-        redact, "a decision has more keys", reviewed({"1": {"checked": True, "entities": [{SAID: 1}]}}), "decision has"
+        redact,
+        "a decision has more keys",
+        reviewed({"1": {"checked": True, "entities": [{"decision": "accept", "entity": 0, SAID: 1}]}}),
+        "recording 1, decision 1 has a key that does not belong there",
     ),
     Case(redact, "a review's recording is text", reviewed({SAID: {"checked": SAID}}), "its recording number 1"),
     Case(report, "a table is none", of_run("entities", NOT_PARQUET, "page.html"), "its tables cannot be read"),

@@ -111,8 +111,9 @@ def redact_run(
     paths = [path for path in read["recordings"]["path"].to_pylist() if path]
     if is_within(out, run) or is_within(run, out) or any(is_within(path, out) for path in paths):
         raise UserError(f"--out {out} is, holds or lies in the run or its recordings: give a folder of its own.")
-    corrections = review_import.read(absolute(redaction.corrections), read) if redaction.corrections else None
-    if corrections:
+    corrections = None
+    if redaction.corrections is not None:
+        corrections = review_import.read(absolute(redaction.corrections), read)
         read = review.corrected(read, corrections)
     found = found_entities(read["entities"])
     types = _types(redaction.types, found)

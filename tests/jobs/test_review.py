@@ -363,6 +363,7 @@ def test_nothing_checked_or_a_run_that_has_changed_is_an_error(run, corrections,
         corrections.write_text(json.dumps(wrong))
         with pytest.raises(UserError, match=sentence):
             exchange.main(options)
-    with pytest.raises(UserError, match=r"nowhere\.json cannot be read"):
-        redact.main(["--run", str(run), "--out", str(tmp_path / "out"), "--corrections", "nowhere.json"])
+    for nothing in ("nowhere.json", ""):
+        with pytest.raises(UserError, match=r"cannot be read"):
+            redact.main(["--run", str(run), "--out", str(tmp_path / "out"), "--corrections", nothing])
     assert not (tmp_path / "out").exists()
