@@ -2,34 +2,33 @@
 
 python -m jobs.exchange to-label-studio --run FOLDER --out FILE
 python -m jobs.exchange from-label-studio --file FILE --out FOLDER
+python -m jobs.exchange from-corrections --run FOLDER --file FILE --out FOLDER
 python -m jobs.exchange to-transcriptions --run FOLDER
 python -m jobs.exchange from-transcriptions --file FILE --out FOLDER
 python -m jobs.exchange to-table --run FOLDER --out FILE.csv
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-import pyarrow as pa
 import tyro
 
 from jobs.command_line import check_paths, run_job
+from jobs.exchange_corrections import from_corrections
+from jobs.exchange_folder import write_folder
 from jobs.exchange_table import to_table
-from pipeline import submission, tables
+from pipeline import submission
 from pipeline.errors import UserError
 from pipeline.files import absolute, check_file, write_text
-from pipeline.out_folder import OutFolder
 from pipeline.outputs import label_studio, label_studio_import, transcriptions
 from pipeline.run_folder import audio_folder, read_run
 from pipeline.tagging.known_types import known_types
 
-_MADE_HERE = ["recordings", "transcripts", "entities", submission.TASK2]
-
 
 def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.exchange --help``."""
-    commands = (to_label_studio, from_label_studio, to_transcriptions, from_transcriptions, to_table)
+    of_people = (to_label_studio, from_label_studio, from_corrections)
+    commands = (*of_people, to_transcriptions, from_transcriptions, to_table)
     tyro.extras.subcommand_cli_from_dict(
         {command.__name__.replace("_", "-"): command for command in commands},
         prog="python -m jobs.exchange",
@@ -85,7 +84,7 @@ def from_label_studio(file: str, out: str, groups_file: Path | None = None, over
     check_paths({"--file": file, "--out": out})
     found = label_studio_import.read(absolute(file), known_types(groups_file))
     made = found.tables
-    _write(made, file, out, overwrite)
+    write_folder(made, {"file": absolute(file)}, out, overwrite)
     print(f"{len(made['transcripts'])} transcripts with {len(made['entities'])} entities: {absolute(out)}")
     if found.without:
         print(f"{found.without} tasks that nobody annotated were left out.")
@@ -120,18 +119,8 @@ def from_transcriptions(file: str, out: str, overwrite: bool = False) -> None:
     """
     check_paths({"--file": file, "--out": out})
     made = transcriptions.read(absolute(file))
-    _write({"transcripts": made}, file, out, overwrite)
+    write_folder({"transcripts": made}, {"file": absolute(file)}, out, overwrite)
     print(f"{len(made)} transcripts: {absolute(out)}")
-
-
-def _write(made: Mapping[str, pa.Table], file: str, out: str, overwrite: bool) -> None:
-    """Write tables made of a file, and the submission files of them."""
-    OutFolder(out, "exchange.json", submission.TASK1, _MADE_HERE).begin({"file": absolute(file)}, overwrite)
-    for name, table in made.items():
-        tables.write(table, f"{absolute(out)}/{name}")
-    if "entities" in made:
-        submission.write_task2(made["entities"], f"{absolute(out)}/{submission.TASK2}")
-    submission.write_task1(made["transcripts"], f"{absolute(out)}/{submission.TASK1}")
 
 
 if __name__ == "__main__":

@@ -49,12 +49,15 @@ class Redact:
 def main(arguments: list[str]) -> None:
     """Run the job; see ``python -m jobs.redact --help``."""
     job = tyro.cli(Redact, prog="python -m jobs.redact", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
-    check_paths({"--run": job.run, "--out": job.out})
+    corrections = {"--corrections": job.redaction.corrections} if job.redaction.corrections is not None else {}
+    check_paths({"--run": job.run, "--out": job.out} | corrections)
     log = redact_run(
         job.run, job.out, job.redaction, job.seed, job.overwrite, track, schemes_of(job.run) | {*job.schemes}
     )
     redacted, withheld = len(log["redactions"]), len(log["withheld"])
     print(f"{redacted} entities redacted in {log['recordings']} recordings, {withheld} withheld: {absolute(job.out)}")
+    if log["corrections"]:
+        print(f"{log['corrections']} corrections of a review were applied first.")
     if differ := len(log["notes"]):
         print(f"{differ} copies are FLAC, or lack the pictures of a film: {LOG} says which.")
     if widened := len(log["widened"]):

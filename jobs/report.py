@@ -25,7 +25,9 @@ class Report:
     The page is one file, which any browser shows without a network. Without --show-text it is safe to send: it holds no
     transcript, no text of an entity, no sound and no path, only how loud a recording is over time and the types, times
     and confidences of its entities. Recordings go by their ids, which are the names of the audio files. With
-    --show-text it holds patient text and sound, and belongs where the recordings are.
+    --show-text it holds patient text and sound, and belongs where the recordings are. A person can then review it:
+    accept, reject and change entities and add missed ones, and save that, without any text, as a corrections file for
+    jobs.redact and jobs.exchange.
     """
 
     run: str
@@ -42,7 +44,7 @@ class Report:
     """YAML file with entity groups, for a reference with types of your own."""
 
     show_text: bool = False
-    """Put transcripts, texts of entities and sound into the page."""
+    """Put transcripts, texts of entities and sound into the page, and let it be reviewed."""
 
     sound_mb: float = SOUND_MB
     """With --show-text, the most megabytes of sound in the page, or 0 for none. A minute takes 0.16 MB. Recordings get

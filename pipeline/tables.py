@@ -17,6 +17,9 @@ from pipeline.ids import as_id
 GOLD = "gold"
 """Source of reference labels and transcripts in the tables."""
 
+REVIEW = "review"
+"""Source of entities that a person corrected or added, and cause of those that a person rejected."""
+
 
 def schema(columns: str, **types: pa.DataType) -> pa.Schema:
     """Make a schema of columns written as ``name: type``; a type followed by ``?`` is nullable.

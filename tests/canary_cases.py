@@ -140,6 +140,11 @@ def imported(command: str, content: str) -> Arguments:
     return lambda c: [command, "--file", c.file("export.json", content), "--out", str(c.out)]
 
 
+def reviewed(recordings: Any) -> Arguments:
+    content = json.dumps({"corrections_of": SAID, "recordings": recordings})
+    return lambda c: [*of_run("")(c), "--corrections", c.file("corrections.json", content)]
+
+
 def tagged(option: str, content: str) -> Arguments:
     return lambda c: [
         *("--transcripts", c.answers("given", TASK1, ""), "--out", str(c.out), *c.models),
@@ -278,6 +283,14 @@ CASES = [
     Case(redact, "entities are outside their transcripts", with_outside("--out", "{out}"), "has no place in the"),
     Case(redact, "recordings are no audio", no_audio, "6 withheld"),
     Case(redact, "the storage is full", of_run(""), "No space left", full=True),
+    Case(redact, "a decision is text", reviewed({"1": {"checked": True, "entities": [SAID]}}), "no object in braces"),
+    Case(
+        redact,
+        "a decision has more keys",
+        reviewed({"1": {"checked": True, "entities": [{"decision": "accept", "entity": 0, SAID: 1}]}}),
+        "recording 1, decision 1 has a key that does not belong there",
+    ),
+    Case(redact, "a review's recording is text", reviewed({SAID: {"checked": SAID}}), "its recording number 1"),
     Case(report, "a table is none", of_run("entities", NOT_PARQUET, "page.html"), "its tables cannot be read"),
     Case(report, "columns are others", of_run("transcripts", OTHER_COLUMNS, "page.html"), "its tables cannot be read"),
     Case(report, "the summary is broken", broken_summary, "its summary.json cannot be read"),

@@ -12,6 +12,7 @@ from pipeline.ids import id_order, is_id
 from pipeline.outputs import text
 from pipeline.outputs.entity_times import timed
 from pipeline.speech.words import Transcript
+from pipeline.tables import REVIEW
 from pipeline.tagging.entities import Entity, Span
 from pipeline.tagging.mentions import find_mentions
 from pipeline.tagging.overlaps import OVERLAP
@@ -60,13 +61,13 @@ def choose(
     """Separate the recordings that can be redacted from those that have to be withheld.
 
     Args:
-        run: The tables recordings, transcripts and failures of a run.
+        run: The tables of a run.
         found: Rows of the entities to redact.
         schemes: Schemes of addresses from which recordings may be read, see ``files.not_opened``.
 
     Returns:
         The redactable recordings sorted by id, and the reason for withholding each of the others, by id. Other mentions
-        of their names and numbers are redacted too, see ``pipeline.tagging.mentions``.
+        of their names and numbers are redacted too, see ``pipeline.tagging.mentions``, but for what a person rejected.
     """
     recordings, transcripts, failures = (
         {row["recording_id"]: row for row in run[name].to_pylist()}
@@ -75,6 +76,10 @@ def choose(
     entities: dict[str, list[Entity]] = defaultdict(list)
     for row in found:
         entities[row["recording_id"]].append(Entity.from_row(row))
+    rejected: dict[str, list[Entity]] = defaultdict(list)
+    for row in run["entities"].to_pylist():
+        if row["cause"] == REVIEW and row["char_start"] is not None:
+            rejected[row["recording_id"]].append(Entity.from_row(row))
     chosen: list[RedactableRecording] = []
     withheld: dict[str, str] = {}
     for i in sorted({*recordings, *transcripts, *failures, *entities}, key=id_order):
@@ -92,7 +97,8 @@ def choose(
             transcript, duration_s = Transcript.from_row(transcripts[i]), recordings[i]["duration_s"]
             try:
                 own = [timed(each, transcript, duration_s) for each in entities[i]]
-                again = find_mentions(transcript.text, [replace(each, kept=True) for each, _ in own])
+                kept = [replace(each, kept=True) for each, _ in own]
+                again = find_mentions(transcript.text, kept + rejected[i])
                 own += [timed(each, transcript, duration_s) for each in again]
             except ValueError as error:
                 withheld[i] = str(error)

@@ -18,7 +18,7 @@ from pipeline.errors import UserError, reason
 from pipeline.files import absolute, filesystem, is_within, write_json, write_text
 from pipeline.ids import id_order
 from pipeline.out_folder import OutFolder
-from pipeline.outputs import subtitles, text
+from pipeline.outputs import review, review_import, subtitles, text
 from pipeline.outputs.allow_list import AllowList
 from pipeline.outputs.audio import Copy, Cover, copy_covered
 from pipeline.outputs.progress import Track, no_progress
@@ -52,6 +52,10 @@ class Redaction:
     allow: Path | None = None
     """Text file with what may stay, a name or another text in each line: of the hospital, of its staff. An entity stays
     if its whole text is one of them."""
+
+    corrections: str | None = None
+    """Corrections file that the page of jobs.report --show-text saved of this run. What it rejects is left in, and what
+    it changes or adds is redacted as it says."""
 
     sound: Annotated[Literal["silence", "beep"], tyro.conf.arg(name="with")] = "silence"
     """What covers an entity in the audio."""
@@ -107,6 +111,10 @@ def redact_run(
     paths = [path for path in read["recordings"]["path"].to_pylist() if path]
     if is_within(out, run) or is_within(run, out) or any(is_within(path, out) for path in paths):
         raise UserError(f"--out {out} is, holds or lies in the run or its recordings: give a folder of its own.")
+    corrections = None
+    if redaction.corrections is not None:
+        corrections = review_import.read(absolute(redaction.corrections), read)
+        read = review.corrected(read, corrections)
     found = found_entities(read["entities"])
     types = _types(redaction.types, found)
     allowed = AllowList(redaction.allow) if redaction.allow else ()
@@ -138,6 +146,7 @@ def redact_run(
         "notice": NOTICE,
         "options": options,
         "recordings": len(recordings),
+        "corrections": corrections.count if corrections else 0,
         "redacted": _counted(redactions),
         "types_left_in": _counted(row for row in found if row["type"] not in types),
         "allowed": _counted(stay),

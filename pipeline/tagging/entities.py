@@ -38,10 +38,10 @@ class Entity:
         char_start: Index of the first character.
         char_end: Index after the last character.
         confidence: Probability of its tags or score of a pattern, in 0..1, or None if unknown.
-        source: ``adapter``, ``pattern``, ``rule`` (a rule changed its type), ``repeat`` (another mention of an entity)
-            or ``gold`` (a reference label).
-        kept: False if post-processing dropped it.
-        cause: Why it was dropped: ``threshold``, ``rule:`` with the rule's name, or ``overlap``.
+        source: ``adapter``, ``pattern``, ``rule`` (a rule changed its type), ``repeat`` (another mention of an entity),
+            ``review`` (a person corrected or added it) or ``gold`` (a reference label).
+        kept: False if post-processing dropped it, or a person rejected it.
+        cause: Why it was dropped: ``threshold``, ``rule:`` with the rule's name, ``overlap``, or ``review``.
         start_s: Start of its first word in seconds, or None if unknown.
         end_s: End of its last word in seconds, or None if unknown.
         match: How a label was found in the transcript: ``exact``, ``normalised``, ``fuzzy`` or ``not_found``.

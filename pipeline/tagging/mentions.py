@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from pipeline.speech.language import CJK, language_of
+from pipeline.tables import REVIEW
 from pipeline.tagging.entities import Entity
 from pipeline.tagging.entity_groups import load_entity_groups
 from pipeline.tagging.spoken import numbers, plain
@@ -85,7 +86,7 @@ class MentionFinder:
 
         Args:
             text: The transcript.
-            entities: Its entities. What overlaps a kept one, or one that a rule dropped, is no mention.
+            entities: Its entities. What overlaps a kept one, or one that a rule or a person dropped, is no mention.
 
         Returns:
             Entities with the source ``repeat``, and the type, group and confidence of what they repeat, by start.
@@ -93,7 +94,7 @@ class MentionFinder:
         taken = [
             (entity.char_start, entity.char_end)
             for entity in entities
-            if entity.kept or (entity.cause or "").startswith("rule:")
+            if entity.kept or entity.cause == REVIEW or (entity.cause or "").startswith("rule:")
         ]
         found = [*self._by_words(text), *self._by_numbers(text)]
         mentions: list[Entity] = []

@@ -124,6 +124,10 @@ CASES = {
         --run {run} --out {new} --allow nowhere
         --run {run} --out {new} --allow {nothing_in_it}
         --run {run} --out {new} --verify
+        --run {run} --out {new} --corrections nowhere
+        --run {run} --out {new} --corrections {text}
+        --run {run} --out {new} --corrections {big5}
+        --run {run} --out {new} --corrections {of_another_run}
         --run {unfinished} --out {new}
         --run {text} --out {new}
         --run {run} --out {prepared}
@@ -136,6 +140,10 @@ CASES = {
         from-label-studio --file {no_tasks} --out {new}
         from-label-studio --file {json} --out {new}
         from-label-studio --file nowhere --out {new}
+        from-corrections --run {run} --file {text} --out {new}
+        from-corrections --run {run} --file {json} --out {new}
+        from-corrections --run {run} --file {of_another_run} --out {new}
+        from-corrections --run {empty} --file {of_another_run} --out {new}
         to-transcriptions --run {unfinished}
         from-transcriptions --file {text} --out {new}
         from-transcriptions --file {no_tasks} --out {new}
@@ -239,6 +247,7 @@ def make(root: Path) -> dict[str, str]:
         (root / "nothing" / name).write_text("")
     contents = {"text": "just text", "broken": "names: [", "json": '[{"annotations": [{"result": []}]}]', "page": "x"}
     contents |= {"no_tasks": "[]", "nothing_in_it": "# nobody\n"}
+    contents |= {"of_another_run": '{"corrections_of": "", "recordings": {}}'}
     for name, content in contents.items():
         there[name] = root / name
         there[name].write_text(content)

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +27,18 @@ TEXTS = {
 SECRETS = ["Ann", "Lee", "May 5", "王小明", "鳳山"]
 
 
-def write_run(folder: Path) -> Path:
-    """Write a run on made-up recordings in several formats; words take half a second each."""
+def write_run(folder: Path, texts: Mapping[str, tuple[str, list[tuple[str, str]]]] = TEXTS) -> Path:
+    """Write a run on three made-up recordings in several formats; words take half a second each.
+
+    Args:
+        folder: Where to write.
+        texts: What is said, with the type and the text of its entities, by recording id.
+    """
     audio, run = folder / "recordings", folder / "run"
     audio.mkdir(parents=True)
     recordings, transcripts, entities = [], [], []
     for (i, (text, labels)), (suffix, rate, channels, subtype) in zip(
-        TEXTS.items(),
+        texts.items(),
         [("wav", 16_000, 1, "PCM_24"), ("flac", 44_100, 2, "PCM_16"), ("wav", 8_000, 1, "PCM_U8")],
         strict=True,
     ):

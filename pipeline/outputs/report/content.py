@@ -8,6 +8,8 @@ from pipeline.outputs.report import page, summary
 from pipeline.outputs.report.comparison import compare
 from pipeline.outputs.report.recordings import for_page, recordings_of
 from pipeline.outputs.report.sound import ENVELOPE_HZ, add_sound
+from pipeline.outputs.review import digest
+from pipeline.outputs.review_import import known_to
 from pipeline.run_folder import read_run
 from pipeline.scoring.comparable import comparable
 from pipeline.submission import Submission
@@ -48,7 +50,8 @@ def make_page(
         reference, note = comparable(reference, f"--run {run}", read["recordings"]["recording_id"].to_pylist())
         recordings, scores = compare(recordings, reference, read["entities"], with_spans=show_text)
     recordings = add_sound(recordings, 1e6 * sound_mb if show_text else 0.0, track, schemes)
-    groups = summary.colours(recordings, {group.name: list(group.types) for group in load_entity_groups()})
+    built_in = {group.name: list(group.types) for group in load_entity_groups()}
+    groups = summary.colours(recordings, built_in)
     content = {
         "show_text": show_text,
         "counts": summary.counts(recordings),
@@ -66,4 +69,7 @@ def make_page(
         "show_text": show_text,
         "recordings": [for_page(recording, show_text) for recording in recordings],
     }
+    if show_text:
+        of_group = {group: [*types, *built_in.get(group, ())] for group, types in groups.items()}
+        data |= {"run": digest(read), "types": summary.types_to_choose(known_to(read), of_group)}
     return len(recordings), page.render(content, data), note

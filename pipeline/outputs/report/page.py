@@ -9,6 +9,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+_SCRIPTS = ("elements", "review", "list", "entities", "editor", "page")  # as one script, in this order
+
 
 def render(content: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     """Render the page.
@@ -22,7 +24,8 @@ def render(content: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     environment.filters |= {"percent": _percent, "clock": _clock}
-    html, style, script = (_part(f"page.{suffix}") for suffix in ("html", "css", "js"))
+    html, style = _part("page.html"), _part("page.css")
+    script = "\n".join(_part(f"{name}.js") for name in _SCRIPTS)
     inlined = {"style": Markup(style), "script": Markup(script), "script_hash": _hash(script)}
     return environment.from_string(html).render(**content, **inlined, data=data)
 

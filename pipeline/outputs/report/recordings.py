@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 _NUMBERS = ("start_s", "end_s", "confidence")
 _OF_ENTITY = ("type", "kept", "cause", "source", "state", "other")
-_TEXT_OF_ENTITY = ("text", "char_start", "char_end")
+_TEXT_OF_ENTITY = ("text", "char_start", "char_end", "number")
 
 
 @dataclass(frozen=True)
@@ -92,11 +92,15 @@ def recordings_of(run: Mapping[str, pa.Table]) -> list[ReportRecording]:
 
 
 def entities_by_recording(table: pa.Table | None, kept_only: bool = False) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of each recording's entities, sorted by time; those without a time come last."""
+    """Return the rows of each recording's entities, sorted by time; those without a time come last.
+
+    A row's ``number`` is its place among those of its recording in the table, from 0.
+    """
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in table.to_pylist() if table is not None else ():
         if row["kept"] or not kept_only:
-            rows[row["recording_id"]].append(row)
+            some = rows[row["recording_id"]]
+            some.append(row | {"number": len(some)})
     for some in rows.values():
         some.sort(key=lambda row: (row["start_s"] is None, row["start_s"] or 0.0, row["end_s"] or 0.0, row["type"]))
     return rows

@@ -54,6 +54,20 @@ def colours(recordings: Iterable[ReportRecording], groups: Mapping[str, Sequence
     return {group: sorted(types) for group, types in found.items()}
 
 
+def types_to_choose(types: Iterable[str], groups: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Sort the types that a reviewer may choose into entity groups, in the order of ``colours``.
+
+    Args:
+        types: The types. What is in no group belongs to ``patterns``.
+        groups: All types by entity group, those of ``colours`` in its order.
+    """
+    group_of = {type_: group for group, some in groups.items() for type_ in some}
+    found: dict[str, list[str]] = {group: [] for group in groups}
+    for type_ in sorted(types):
+        found.setdefault(group_of.get(type_, "patterns"), []).append(type_)
+    return found
+
+
 def types(recordings: Iterable[ReportRecording]) -> dict[str, dict[str, int]]:
     """Count entities by type, the most frequent first.
 

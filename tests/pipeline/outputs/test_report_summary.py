@@ -81,3 +81,14 @@ def test_stages_have_their_seconds_and_the_loads_of_their_model():
         {"name": "decode", "seconds": 1.0, "loads": 0, "load_seconds": 0.0},
         {"name": "tag", "seconds": 6.0, "loads": 2, "load_seconds": 3.0},
     ]
+
+
+def test_types_to_choose_have_the_groups_of_the_colours_also_where_none_occurs():
+    groups = {"names": ["PATIENT"], "times": ["DATE", "TIME"], "other": ["NEW"]}
+    found = summary.types_to_choose(["TIME", "NEW", "PHONE", "PATIENT", "DATE"], groups)
+    assert list(found.items()) == [
+        ("names", ["PATIENT"]),
+        ("times", ["DATE", "TIME"]),
+        ("other", ["NEW"]),
+        ("patterns", ["PHONE"]),
+    ]
