@@ -43,7 +43,7 @@ class Block(NamedTuple):
         """Return the commands one by one; one may take several lines."""
         text = re.sub(r"--profile \w+", f"--profile {self.profile}", self.text) if self.profile else self.text
         found, command = [], ""
-        for line in text.splitlines():
+        for line in re.sub(r"^ *(#.*)?\n", "", text, flags=re.MULTILINE).splitlines():
             command += f"{line}\n"
             if not line.endswith("\\") and is_whole(command):
                 found.append(command.rstrip("\n"))
@@ -79,7 +79,7 @@ class Shell:
     def run(self, command: str) -> int:
         """Run a command, and return its exit status."""
         assert self._bash.stdin
-        self._bash.stdin.write(f"{{ {command}\n}} < /dev/null\necho $? >&{self._told}\n")
+        self._bash.stdin.write(f"{{ {command}\n}} < /dev/null {self._told}>&-\necho $? >&{self._told}\n")
         self._bash.stdin.flush()
         return int(self._statuses.readline() or self._bash.wait())
 
