@@ -67,7 +67,7 @@ def options(job: str, subcommand: str) -> set[str]:
     main, said = importlib.import_module(f"jobs.{job}").main, io.StringIO()
     with redirect_stdout(said), pytest.raises(SystemExit):
         main([*subcommand.split(), "--help"])
-    return set(re.findall(r"^. (--[\w.-]+)", said.getvalue(), re.MULTILINE)) | {"--help", *COMMON}
+    return set(re.findall(r"^. (--[a-z][\w.-]*)", said.getvalue(), re.MULTILINE)) | {"--help", *COMMON}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -76,7 +76,8 @@ def in_words(empty: Mapping[str, str]) -> str:
 
 def examples_in_words(dataset: Dataset) -> str:
     """Say how many examples a dataset has."""
-    return " and ".join(f"{len(rows)} to {_USE[split]} on" for split, rows in dataset.splits.items())
+    train, valid = (len(dataset.splits[split]) for split in ("train", "valid"))
+    return f"{train} examples to train and {valid} to validate on"
 
 
 def check_few_shot(option: str, few_shot: int | None, dataset: Dataset) -> None:
