@@ -1,4 +1,4 @@
-"""What a run would do, for those who ask before it does."""
+"""What a run or a training would do, for those who ask before it does."""
 
 import os
 import shutil
@@ -20,25 +20,32 @@ def print_plan(plan: Plan, settings: Settings) -> None:
         plan: What the run has to do.
         settings: With located models.
     """
-    for what, how in _rows(plan, settings):
-        print(f"{what:<12}{how}")
-    print("Nothing was done: leave out --dry-run to do it.")
-
-
-def _rows(plan: Plan, settings: Settings) -> list[tuple[str, str]]:
     left = sorted(plan.left)
-    rows = [("recordings", f"{len(left)} of {len(plan.recordings)} to work on")]
+    work = {"recordings": f"{len(left)} of {len(plan.recordings)} to work on"}
     paths = [plan.recordings[key]["path"] for key in left if "path" in plan.recordings[key]]
     if settings.models.whisper != NONE and paths:
-        rows.append(("sound", _sound(paths)))
-    for name, path in asdict(settings.models).items():
-        if path != NONE:
-            rows.append((name.replace("_", " "), f"{path} ({_size(_bytes(Path(path)))})"))
-    asked = {name: pool.num_gpus for name, pool in settings.pools.items() if pool.num_gpus}
-    rows.append(("GPUs", _gpus(asked)))
-    if "://" not in plan.out:
-        rows.append(("free disk", f"{_size(_free(Path(plan.out)))} below {plan.out}"))
-    return rows
+        work["sound"] = _sound(paths)
+    shares = [f"{pool.num_gpus:g} for each actor of {name}" for name, pool in settings.pools.items() if pool.num_gpus]
+    print_work(work, {name: path for name, path in asdict(settings.models).items() if path != NONE}, shares, plan.out)
+
+
+def print_work(work: Mapping[str, str], models: Mapping[str, str], gpus: Sequence[str], out: str) -> None:
+    """Print what there is to do, the models, GPUs and free disk.
+
+    Args:
+        work: What there is to do, each in words by its name.
+        models: Located models by the names of their options.
+        gpus: What is asked for of the cards, in words.
+        out: The out folder, a path or URI.
+    """
+    rows = {**work}
+    rows |= {name.replace("_", " "): f"{path} ({_size(_bytes(Path(path)))})" for name, path in models.items()}
+    rows["GPUs"] = f"{', '.join(gpus)}; this machine has {_gpus()}" if gpus else "none asked for"
+    if "://" not in out:
+        rows["free disk"] = f"{_size(_free(Path(out)))} below {out}"
+    for what, how in rows.items():
+        print(f"{what:<12}{how}")
+    print("Nothing was done: leave out --dry-run to do it.")
 
 
 def _sound(paths: Sequence[str]) -> str:
@@ -50,12 +57,8 @@ def _sound(paths: Sequence[str]) -> str:
     return f"{duration(seconds)}, as the files say{of}"
 
 
-def _gpus(asked: Mapping[str, float]) -> str:
-    if not asked:
-        return "none asked for"
-    here = len([name for name in os.listdir("/dev") if name.removeprefix("nvidia").isdigit()])
-    shares = ", ".join(f"{share:g} for each actor of {name}" for name, share in asked.items())
-    return f"{shares}; this machine has {here}"
+def _gpus() -> int:
+    return len([name for name in os.listdir("/dev") if name.removeprefix("nvidia").isdigit()])
 
 
 def _bytes(path: Path) -> int:

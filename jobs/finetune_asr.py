@@ -12,13 +12,15 @@ from typing import Annotated, Any
 import tyro
 
 from jobs.command_line import check_local, check_paths, parse, run_job
+from jobs.dry_run import print_work
 from jobs.progress import follow
 from jobs.ray_cluster import connect_to_ray
+from jobs.run_progress import duration
 from pipeline import models, tables
 from pipeline.files import sha256, write_json
 from pipeline.out_folder import OutFolder
 from tuning import curves, manifests
-from tuning.asr_on_ray import CHECKPOINTS, train
+from tuning.asr_on_ray import CHECKPOINTS, epochs_done, train
 from tuning.progress import FILE as PROGRESS
 from tuning.settings import ASR_PROFILES, AsrSettings, check_asr
 
@@ -47,6 +49,10 @@ class FinetuneAsr:
     """Values of the settings: demo (a small model, CPU), rtx4090 (one 24 GB card) or reference (the reference
     method's). The defaults shown below are those of the given profile."""
 
+    dry_run: bool = False
+    """Check everything and print what would be done: recordings and epochs, the model, GPUs, free disk, and what is
+    finished."""
+
     overwrite: bool = False
     """Replace the training that the out folder holds. To go on with an interrupted one, leave it out."""
 
@@ -70,8 +76,13 @@ def main(arguments: list[str]) -> None:
         "settings": asdict(settings) | {"parakeet": str(model_file)},
         "sha256": {file.name: sha256(file) for file in files},
     }
-    if resumed := folder.resume(asked, job.overwrite):
+    if resumed := folder.resume(asked, job.overwrite, job.dry_run):
         print(resumed)
+    if job.dry_run:
+        work = {split: _in_words(of) for split, of in counts.items()}
+        work["epochs"] = f"{settings.epochs}, {epochs_done(out) if resumed else 0} of them finished"
+        print_work(work, {"parakeet": str(model_file)}, ["one process on each that Ray has"], job.out)
+        return
 
     (out / PROGRESS).unlink(missing_ok=True)
     connect_to_ray()
@@ -83,6 +94,11 @@ def main(arguments: list[str]) -> None:
     card = {"data": {split: of._asdict() for split, of in counts.items()}, **trained.card()}
     write_json(str(out / CARD), card | {"job_seconds": round(time.perf_counter() - start, 1), **asked})
     _print(out, card)
+
+
+def _in_words(counts: manifests.Counts) -> str:
+    said = f"{counts.recordings} recordings, {duration(counts.hours * 3600)}"
+    return said + f"; {counts.left_out} more are too short or too long" * (counts.left_out > 0)
 
 
 def _print(out: Path, card: Mapping[str, Any]) -> None:

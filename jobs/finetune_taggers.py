@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.command_line import check_local, parse, run_job
+from jobs.dry_run import print_work
 from jobs.progress import follow
 from jobs.ray_cluster import connect_to_ray
 from pipeline.errors import UserError
@@ -22,7 +23,7 @@ from pipeline.models import locate_base_model
 from pipeline.out_folder import OutFolder
 from tuning import curves
 from tuning.adapter_task import AdapterTask
-from tuning.datasets import check_few_shot, find_datasets, in_words
+from tuning.datasets import check_few_shot, examples_in_words, find_datasets, in_words
 from tuning.progress import FILE as PROGRESS
 from tuning.settings import ADAPTER_PROFILES, AdapterSettings, check_adapter, read_settings
 
@@ -54,6 +55,10 @@ class FinetuneTaggers:
     best: Annotated[Path | None, tyro.conf.arg(name="settings")] = None
     """YAML file with settings for each entity group, as jobs.search writes it; they override those of the profile."""
 
+    dry_run: bool = False
+    """Check everything and print what would be done: examples of each entity group, the model, GPUs, free disk, and
+    what is finished."""
+
     overwrite: bool = False
     """Replace the training that the out folder holds. To go on with an interrupted one, leave it out."""
 
@@ -73,10 +78,18 @@ def main(arguments: list[str]) -> None:
         check_few_shot("--few-shot", task.settings.few_shot, datasets[task.dataset])
     asked = {task.group: task.asked() for task in tasks}
     folder = OutFolder(job.out, STATE, CARD, ["adapters", "work", "tune"])
-    if resumed := folder.resume({"adapters": asked}, job.overwrite):
+    if resumed := folder.resume({"adapters": asked}, job.overwrite, job.dry_run):
         print(resumed)
     if empty:
         print(f"Not trained ({in_words(empty)}).")
+    if job.dry_run:
+        done = {task.group for task in tasks if resumed and task.adapter.is_dir()}
+        work = {"adapters": f"{len(tasks) - len(done)} of {len(tasks)} to train"}
+        for task in tasks:
+            work[task.group] = examples_in_words(datasets[task.dataset]) + ", finished" * (task.group in done)
+        gpus = [f"{settings.num_gpus:g} for each adapter"] if settings.num_gpus else []
+        print_work(work, {"base_model": settings.base_model}, gpus, job.out)
+        return
 
     from tuning import adapters_on_ray
 

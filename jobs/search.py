@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.command_line import check_local, parse, run_job
+from jobs.dry_run import print_work
 from jobs.ray_cluster import connect_to_ray
 from jobs.search_progress import follow_search
 from pipeline import tables
@@ -22,7 +23,7 @@ from pipeline.models import locate_base_model
 from pipeline.out_folder import OutFolder
 from pipeline.settings import check_numbers
 from tuning.adapter_task import AdapterTask
-from tuning.datasets import check_few_shot, find_datasets, in_words
+from tuning.datasets import check_few_shot, examples_in_words, find_datasets, in_words
 from tuning.search_space import Objective, Space, check_space
 from tuning.settings import ADAPTER_PROFILES, AdapterSettings, check_adapter
 
@@ -61,6 +62,10 @@ class Search:
 
     space: Space = field(default_factory=Space)
 
+    dry_run: bool = False
+    """Check everything and print what would be done: examples and trials of each entity group, the model, GPUs and
+    free disk."""
+
     overwrite: bool = False
     """Replace the search that the out folder holds. To go on with an interrupted one, leave it out."""
 
@@ -87,20 +92,30 @@ def main(arguments: list[str]) -> None:
     asked = {name: value for name, value in asdict(job).items() if name in ("trials", "objective", "sample", "space")}
     asked["adapters"] = {task.group: task.asked() for task in tasks}
     folder = OutFolder(job.out, STATE, SUMMARY, ["trials", "tune", "work", BEST])
-    if resumed := folder.resume(asked, job.overwrite):
+    if resumed := folder.resume(asked, job.overwrite, job.dry_run):
         print(resumed)
     if empty:
         print(f"Left out ({in_words(empty)}).")
 
-    from tuning import search
+    from tuning import search, study
     from tuning.adapters_on_ray import prepare_tune
+
+    trials = {task.group: out / "tune" / task.group / search.TRIALS_FOLDER for task in tasks}
+    if job.dry_run:
+        work = {"trials": f"{job.trials} for each entity group"}
+        for task in tasks:
+            done = sum(trial.finished for trial in study.read(trials[task.group]) if resumed)
+            work[task.group] = f"{examples_in_words(datasets[task.dataset])}, {done} of {job.trials} trials finished"
+        gpus = [f"{settings.num_gpus:g} for each trial"] if settings.num_gpus else []
+        print_work(work, {"base_model": settings.base_model}, gpus, job.out)
+        return
 
     connect_to_ray()
     at_once = prepare_tune(settings)
     rows: list[dict[str, Any]] = []
     for task in tasks:
-        storage = out / "tune" / task.group
-        with follow_search(task.group, job.trials, storage / search.TRIALS_FOLDER, job.objective):
+        with follow_search(task.group, job.trials, trials[task.group], job.objective):
+            storage = trials[task.group].parent
             rows += search.run(task, job.space, job.objective, job.trials, job.sample, at_once, storage)
     tables.write(tables.from_rows(rows, search.TRIALS), str(out / "trials"))
     best = {task.group: _best(rows, task.group, job.objective) for task in tasks}

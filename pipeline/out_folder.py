@@ -48,7 +48,7 @@ class OutFolder:
     free: Collection[str] = ()
 
     def check(self, overwrite: bool) -> set[str]:
-        """Make the folder where it is missing, and refuse one that cannot take results; nothing is removed yet.
+        """Refuse a folder that cannot take results; nothing is made or removed yet.
 
         Args:
             overwrite: Whether results that are there may be replaced.
@@ -104,12 +104,13 @@ class OutFolder:
                         remove(fs, f"{root}/{name}")
         write_json(f"{absolute(self.path)}/{self.state}", {**_as_json(asked), _VERSIONS: _versions()})
 
-    def resume(self, asked: Mapping[str, Any], overwrite: bool) -> str | None:
+    def resume(self, asked: Mapping[str, Any], overwrite: bool, dry_run: bool = False) -> str | None:
         """Make the folder ready, or go on with what an interrupted call left there.
 
         Args:
             asked: What the state file will hold, or holds. It binds no later call until something is made.
             overwrite: Begin anew, whatever the folder holds.
+            dry_run: Find out only which it would be, and change nothing.
 
         Returns:
             None where the work begins; where it goes on, the sentence of ``going_on``.
@@ -118,10 +119,11 @@ class OutFolder:
             UserError: Something else was asked for when the work in the folder began, or see ``check``.
         """
         names = self.check(overwrite)
-        if self.state not in names or overwrite or not names & set(self.made):
+        if self.state in names and not overwrite and names & set(self.made):
+            return self.going_on(asked, names)
+        if not dry_run:
             self.begin(asked, overwrite)
-            return None
-        return self.going_on(asked, names)
+        return None
 
     def going_on(self, asked: Mapping[str, Any], names: Collection[str]) -> str:
         """Say that the work in the folder goes on, and which libraries are others now.

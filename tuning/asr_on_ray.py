@@ -45,6 +45,12 @@ class TrainedAsr(NamedTuple):
         }
 
 
+def epochs_done(out: Path) -> int:
+    """Return the epoch from which an interrupted training in a folder goes on; 0 where it begins."""
+    names = [folder.name for folder in (out / CHECKPOINTS).glob("epoch-*")]
+    return max((int(name.removeprefix("epoch-")) for name in names), default=0)
+
+
 def train(model_file: Path, manifests: Path, settings: AsrSettings, out: Path) -> TrainedAsr:
     """Train, or go on with an interrupted training, and write ``parakeet.nemo``.
 

@@ -74,6 +74,12 @@ def in_words(empty: Mapping[str, str]) -> str:
     return ", ".join(f"{name}: {why}" for name, why in empty.items())
 
 
+def examples_in_words(dataset: Dataset) -> str:
+    """Say how many examples a dataset has."""
+    train, valid = (len(dataset.splits[split]) for split in ("train", "valid"))
+    return f"{train} examples to train and {valid} to validate on"
+
+
 def check_few_shot(option: str, few_shot: int | None, dataset: Dataset) -> None:
     """Raise a UserError, which names the option, if a dataset has fewer few-shot turns; None takes all it has."""
     prompt = dataset.prompt
