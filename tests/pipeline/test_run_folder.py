@@ -145,6 +145,24 @@ def test_what_changed_or_is_new_is_taken_up_with_the_failures(out):
     assert texts == dict.fromkeys(["3", "10", "11"], "早安 Lee") | {"9": "晚安 Lee"}
 
 
+def test_a_run_that_grows_takes_what_is_new_or_has_changed_and_keeps_what_is_gone(out):
+    closed(out)
+    now = rows("9", "10", "11", _9="2 bytes")
+    grown = begun(out, now, grows=True)
+    assert grown.left == {"9", "11"} and "2 of 4 recordings stay as they are" in grown.going_on
+    assert grown.recordings == rows("3") | now
+    write_parts(out, [result("11"), result("9", text="晚安 Lee", fingerprint="2 bytes")])
+    summary = closed(out, grown.recordings)
+    assert (summary["transcripts"], summary["failures"]) == (3, 1)
+    assert planned(out, now, grows=True).is_done
+
+
+def test_an_interrupted_run_that_grows_keeps_what_is_gone(out):
+    grown = planned(out, rows("11"), grows=True)
+    assert grown.left == {"11"} and set(grown.recordings) == {*IDS, "11"}
+    assert "3 of 4 recordings are finished." in grown.going_on
+
+
 def test_failures_are_taken_up_with_the_settings_of_the_run_alone(out):
     closed(out)
     with pytest.raises(UserError, match="holds finished work with other settings or data"):

@@ -59,6 +59,8 @@ def test_a_folder_that_is_missing_or_holds_no_audio_is_an_error(tmp_path):
         take_census(str(tmp_path / "nowhere"), "--valid")
     with pytest.raises(UserError, match=r"no audio in it.*; it holds 1 files that are no audio"):
         take_census(make(tmp_path, "notes.txt"))
+    empty = take_census(str(tmp_path), may_be_empty=True)
+    assert not empty.recordings and empty.not_audio == {"txt": 1}
 
 
 def test_what_is_in_the_folder_of_results_is_not_counted(tmp_path):
