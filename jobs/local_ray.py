@@ -13,6 +13,7 @@ from pathlib import Path
 _PREFIX = "shi-ray-"
 _LONGEST = 16  # characters of a folder for temporary files: the path of a socket has at most 107
 _TRIES = 20
+_KEPT_MS = 600_000
 
 
 def is_needed() -> bool:
@@ -29,6 +30,15 @@ def only_loopback() -> None:
     from ray._private import ray_constants
 
     ray_constants.ENABLE_RAY_CLUSTER = False  # for this one, which may have read it
+
+
+def keep_workers() -> None:
+    """Let the Ray that is started next keep the processes of its tasks for as long as a job may pause.
+
+    Where a machine has fewer cores than a run has actors, Ray would end each after a second, and the next block would
+    wait until another has imported all anew.
+    """
+    os.environ.setdefault("RAY_idle_worker_killing_time_threshold_ms", str(_KEPT_MS))
 
 
 def session_folder() -> str:

@@ -54,6 +54,7 @@ def _start() -> None:
     import ray
 
     local_ray.only_loopback()
+    local_ray.keep_workers()
     ray.init(log_to_driver=False, logging_level=logging.ERROR, _temp_dir=local_ray.session_folder())
 
 

@@ -59,8 +59,10 @@ def ray_cluster() -> Iterator[None]:
     """One Ray for all tests, with more logical CPUs than the machine may have."""
     import ray
 
+    from jobs.local_ray import keep_workers
     from jobs.ray_cluster import connect_to_ray
 
+    keep_workers()
     ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     connect_to_ray()
     yield

@@ -31,6 +31,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from jobs.local_ray import keep_workers
 from jobs.ray_cluster import connect_to_ray
 from pipeline import cards, flow, tables
 from pipeline.files import write_json
@@ -193,6 +194,7 @@ def run(rows: int, gpus: int, faster: float, recording_s: float) -> dict[str, An
 def main(options: Options) -> None:
     """Measure, print and write; see the module."""
     most = max(options.gpus)
+    keep_workers()
     ray.init(
         "local",
         num_cpus=_CPUS + math.ceil(0.25 * most),

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import ray
 import soundfile
 
 from jobs import local_ray
@@ -127,3 +128,18 @@ def test_what_a_killed_process_has_left_is_removed_by_the_next(tmp_path, monkeyp
     assert {path.name for path in tmp_path.iterdir()} == {
         *(made.name, elsewhere.name, f"shi-ray-{os.getpid()}-x", "shi-ray-other", "others")
     }
+
+
+def test_a_process_of_tasks_outlives_a_pause_where_actors_outnumber_the_cores(ray_cluster):
+    @ray.remote(num_cpus=0)
+    class Idle:
+        def ready(self) -> bool:
+            return True
+
+    actors = [Idle.remote() for _ in range(6)]
+    assert all(ray.get([actor.ready.remote() for actor in actors]))
+    pid = ray.get(ray.remote(os.getpid).options(num_cpus=0.5).remote())
+    time.sleep(3)  # by itself, Ray ends what is idle for one
+    assert psutil.pid_exists(pid)
+    for actor in actors:
+        ray.kill(actor)
