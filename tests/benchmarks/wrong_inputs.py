@@ -53,6 +53,9 @@ CASES = {
         --out {new}
         --audio {clips}
         --audio {clips} --out {new} --overwrite --retry-failed
+        --audio {clips} --out {new} --watch --limit 3
+        --transcripts {run} --out {new} --watch
+        --audio nowhere --out {new} --watch
         --audio {clips} --out {new} --tagger.batch-size many
         --audio {clips} --out {new} --colour red
         --config {text}
