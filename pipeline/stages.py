@@ -5,6 +5,7 @@ every recording that came in goes out. A stage reads only the columns that it ne
 are. Nothing here knows Ray.
 """
 
+import gc
 import hashlib
 import time
 import uuid
@@ -92,6 +93,7 @@ class Clock:
         start = time.perf_counter()
         self._report(self.stage, "loading")
         yield
+        _keep_what_is_loaded()
         self.load_s = time.perf_counter() - start
         self._report(self.stage, "loaded", seconds=self.load_s)
 
@@ -332,6 +334,17 @@ def _attempt(
     for row in rows:
         timings[row].append(noted)
     return _with(_with(batch, "failure", failures), "timings", timings), made
+
+
+def _keep_what_is_loaded() -> None:
+    """Let the garbage collector pass over all that there is now.
+
+    Beside a million objects of a model's libraries, Python would look through all of them too seldom, and batches in
+    circles of references, each with its sound in Ray's store, would pile up until then.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.collect()
 
 
 def _survive(error: Exception, clock: Clock) -> None:
