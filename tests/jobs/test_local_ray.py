@@ -136,9 +136,13 @@ def test_a_process_of_tasks_outlives_a_pause_where_actors_outnumber_the_cores(ra
         def ready(self) -> bool:
             return True
 
+    @ray.remote(num_cpus=0.5)
+    def process() -> int:
+        return os.getpid()
+
     actors = [Idle.remote() for _ in range(6)]
     assert all(ray.get([actor.ready.remote() for actor in actors]))
-    pid = ray.get(ray.remote(os.getpid).options(num_cpus=0.5).remote())
+    pid = ray.get(process.remote())
     time.sleep(3)  # by itself, Ray ends what is idle for one
     assert psutil.pid_exists(pid)
     for actor in actors:
