@@ -35,8 +35,8 @@ def only_loopback() -> None:
 def keep_workers() -> None:
     """Let the Ray that is started next keep the processes of its tasks for as long as a job may pause.
 
-    Where a machine has fewer cores than a run has actors, Ray would end each after a second, and the next block would
-    wait until another has imported all anew.
+    Tasks take half a core each, and Ray would end those of their processes that outnumber the cores after an idle
+    second: the next block would wait until another has imported all anew.
     """
     os.environ.setdefault("RAY_idle_worker_killing_time_threshold_ms", str(_KEPT_MS))
 
