@@ -50,13 +50,18 @@ def doing(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def every_second(show: Callable[[], None]) -> Iterator[None]:
-    """Call a function once a second, in a thread, while the body runs."""
+def repeating(do: Callable[[], None], every_s: float = 1.0) -> Iterator[None]:
+    """Call a function again and again, in a thread, while the body runs.
+
+    Args:
+        do: The function.
+        every_s: Seconds between two calls.
+    """
     done = threading.Event()
 
     def repeat() -> None:
-        while not done.wait(1.0):
-            show()
+        while not done.wait(every_s):
+            do()
 
     thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
@@ -92,7 +97,7 @@ def follow(files: Mapping[str, Path]) -> Iterator[None]:
         if lines:
             status.update("\n".join(lines))
 
-    with console.status("starting") as status, every_second(show):
+    with console.status("starting") as status, repeating(show):
         yield
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from jobs.progress import Item, every_second
+from jobs.progress import Item, repeating
 from jobs.time_left import TimeLeft
 from pipeline.work import Work
 
@@ -33,7 +33,7 @@ def track_run(items: Iterable[Item], total: int, work: Callable[[], Mapping[str,
         display.show(done, seconds, left(seconds, now), now)
 
     try:
-        with every_second(show):
+        with repeating(show):
             for item in items:
                 done += 1
                 yield item

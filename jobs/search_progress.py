@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from jobs.progress import every_second
+from jobs.progress import repeating
 from jobs.run_progress import duration
 from tuning.search_space import MODES, Objective
 
@@ -44,7 +44,7 @@ def follow_search(group: str, total: int, folder: Path, objective: Objective) ->
             shown = len(done)
             console.print(line, highlight=False, soft_wrap=True)
 
-    with console.status(f"{group}: 0 of {total} trials") as status, every_second(show):
+    with console.status(f"{group}: 0 of {total} trials") as status, repeating(show):
         yield
     if not console.is_terminal:
         show()

@@ -3,13 +3,12 @@
 import _thread
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
 
-from jobs.progress import every_second
+from jobs.progress import repeating
 from jobs.ray_cluster import connect_to_ray, share_out
 from jobs.run_progress import Loading
 from jobs.settled import Settled
@@ -52,11 +51,15 @@ def watch_folder(out: str, recordings: Rows, folder: str, look: Look, settings: 
     from pipeline.arrivals import Arrivals
 
     arrivals = Arrivals()
-    run = _GrowingRun(out, recordings, arrivals.put, lambda line: console.print(line, highlight=False, soft_wrap=True))
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, soft_wrap=True)
+
+    run = _GrowingRun(out, recordings, look, arrivals.put, say)
     stream = flow.run({}, f"{absolute(out)}/{PARTS}", settings, share_out(settings), arrivals=arrivals)
     loading = Loading(console)
     watching = f"watching {folder}: Ctrl-C ends it"
-    run.say(watching)
+    say(watching)
 
     def show() -> None:
         work = stream.work()
@@ -66,7 +69,7 @@ def watch_folder(out: str, recordings: Rows, folder: str, look: Look, settings: 
 
     look_s = _LOOK_FAR_S if "://" in folder else _LOOK_S
     try:
-        with console.status(watching) as status, every_second(show), _looking(run, look, look_s):
+        with console.status(watching) as status, repeating(show), repeating(run.look, look_s):
             for row in stream:
                 run.finish(row["recording_id"])
     except KeyboardInterrupt:
@@ -83,23 +86,45 @@ class _GrowingRun:
     Args:
         out: Its folder.
         recordings: Those that it has results of, by id.
+        look: Returns what lies in the folder that is watched.
         send: Sends recordings to the stream.
         say: Prints a line.
     """
 
-    def __init__(self, out: str, recordings: Rows, send: Callable[[Any], None], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, out: str, recordings: Rows, look: Look, send: Callable[[Any], None], say: Callable[[str], None]
+    ) -> None:
         self.in_hand: set[str] = set()
         self.summary: dict[str, Any] | None = None
         self.error: UserError | None = None
         self.say = say
-        self._out, self._recordings, self._send = out, dict(recordings), send
+        self._out, self._recordings, self._look, self._send = out, dict(recordings), look, send
+        self._said = ""
         self._settled = Settled(recordings)
         self._is_closed = bool(recordings)
         self._counts: Mapping[str, Any] = {}
         self._since = time.perf_counter()
         self._lock = threading.Lock()
 
-    def take(self, there: Inputs) -> None:
+    def look(self) -> None:
+        """Look into the folder once, and end the job where the run cannot go on."""
+        if self.error:
+            return
+        try:
+            there = self._look()
+        except UserError as error:  # somebody may mend it
+            if self._said != str(error):
+                self._said = str(error)
+                self.say(f"{self._said} Until then nothing new is worked on.")
+            return
+        self._said = ""
+        try:
+            self._take(there)
+        except UserError as error:
+            self.error = error
+            _thread.interrupt_main()
+
+    def _take(self, there: Inputs) -> None:
         """Send those to the stream that are new or have changed."""
         with self._lock:
             self._counts = there.counts
@@ -125,34 +150,3 @@ class _GrowingRun:
             self.summary = close_run(absolute(self._out), self._recordings, seconds, self._counts)
             self._is_closed = True
         self.say(f"{self.summary['recordings']} recordings are finished, {self.summary['failures']} of them failed")
-
-
-@contextmanager
-def _looking(run: _GrowingRun, look: Look, every_s: float) -> Iterator[None]:
-    """Look into the folder again and again while the body runs, and end it where the run cannot go on."""
-    done = threading.Event()
-
-    def repeat() -> None:
-        said = ""
-        while not done.wait(every_s):
-            try:
-                there = look()
-            except UserError as error:  # somebody may mend it
-                if said != (said := str(error)):
-                    run.say(f"{said} Until then nothing new is worked on.")
-                continue
-            said = ""
-            try:
-                run.take(there)
-            except UserError as error:
-                run.error = error
-                _thread.interrupt_main()
-                return
-
-    thread = threading.Thread(target=repeat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

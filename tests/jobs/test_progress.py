@@ -4,7 +4,7 @@ import json
 import threading
 
 from jobs import progress
-from jobs.progress import doing, every_second, follow, track
+from jobs.progress import doing, follow, repeating, track
 
 
 def test_what_is_done_is_said_before_it_is_done(capsys):
@@ -26,7 +26,7 @@ def test_what_is_shown_every_second_ends_with_the_body():
         by.append(threading.current_thread())
         shown.set()
 
-    with every_second(show):
+    with repeating(show):
         assert shown.wait(60)
     assert not any(thread.is_alive() for thread in by)
 
