@@ -101,8 +101,6 @@ def run_job(job: Callable[[list[str]], None], secret: Sequence[str] = ()) -> Non
     except KeyboardInterrupt as interrupt:
         _end("Interrupted.", 128 + (signal.SIGTERM if isinstance(interrupt, _Terminated) else signal.SIGINT))
     except SystemExit as end:
-        if end.code == signal.SIGTERM:  # Ray handles it so while it starts
-            _end("Interrupted.", 128 + signal.SIGTERM)
         print(refused.getvalue(), file=sys.stderr, end="")
         if not end.code and {"-h", "--help"} & {*arguments}:
             print(_COMMON_HELP)

@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr
+from unittest.mock import patch
 
 from jobs import local_ray
 from pipeline.errors import UserError
@@ -27,6 +28,7 @@ def connect_to_ray() -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     import ray
+    from ray._private import utils
     from ray.util.annotations import RayDeprecationWarning
 
     warnings.filterwarnings("ignore", category=RayDeprecationWarning)
@@ -35,7 +37,7 @@ def connect_to_ray() -> None:
         if ray.is_initialized():
             break
         try:
-            with _same_sigterm(), _no_native_noise():
+            with patch.object(utils, "set_sigterm_handler", _keep_handler), _no_native_noise():
                 start()
         except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             raise _not_connected(error) from None
@@ -55,7 +57,9 @@ def _start() -> None:
 
     local_ray.only_loopback()
     local_ray.keep_workers()
-    ray.init(log_to_driver=False, logging_level=logging.ERROR, _temp_dir=local_ray.session_folder())
+    temporary = local_ray.session_folder()
+    with _signals_wait():
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, _temp_dir=temporary)
 
 
 def _join() -> None:
@@ -72,15 +76,27 @@ def _join() -> None:
     ray.init(log_to_driver=False, logging_level=logging.ERROR, runtime_env=on_workers)
 
 
+def _keep_handler(_: object) -> None:
+    """Leave SIGTERM as it is, where Ray would print the stack of its own code and abort."""
+
+
 @contextmanager
-def _same_sigterm() -> Iterator[None]:
-    """Keep what SIGTERM does: Ray prints the stack of its own code and aborts."""
-    before = signal.getsignal(signal.SIGTERM)
+def _signals_wait() -> Iterator[None]:
+    """Act on Ctrl-C and SIGTERM afterwards: Ray forks, and what a signal raises in a fork's callbacks is lost."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda it, _: came.append(it))
     try:
         yield
     finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 @contextmanager

@@ -1,5 +1,9 @@
 """What the jobs take of a Ray cluster, and how they start Ray."""
 
+import os
+import signal
+from collections.abc import Iterator
+
 import pytest
 import ray
 
@@ -60,3 +64,39 @@ def test_a_cluster_that_does_not_answer_is_asked_once(monkeypatch):
     with pytest.raises(UserError, match=r"^Ray cannot be reached \(RAY_ADDRESS is 10.0.0.1:6379; ConnectionError\)"):
         connect_to_ray()
     assert len(calls) == 1
+
+
+class Ended(BaseException):
+    """What a handler of the job raises."""
+
+
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM])
+def ending(request) -> Iterator[signal.Signals]:
+    """A signal that ends the job."""
+
+    def end(*_):
+        raise Ended
+
+    before = signal.signal(request.param, end)
+    yield request.param
+    signal.signal(request.param, before)
+
+
+@pytest.mark.faults
+def test_a_signal_that_comes_while_ray_forks_ends_the_job_when_it_has_started(monkeypatch, ending):
+    forks, handler = [], signal.getsignal(ending)
+    os.register_at_fork(after_in_parent=lambda: forks and signal.raise_signal(forks.pop()))
+    calls = start_failing(monkeypatch, times=0)
+    init = ray.init
+
+    def init_and_fork(**options):
+        ray._private.utils.set_sigterm_handler(lambda *_: None)
+        forks.append(ending)
+        if os.fork() == 0:
+            os._exit(0)
+        init(**options)
+
+    monkeypatch.setattr(ray, "init", init_and_fork)
+    with pytest.raises(Ended):
+        connect_to_ray()
+    assert len(calls) == 1 and not forks and signal.getsignal(ending) is handler
