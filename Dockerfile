@@ -11,7 +11,8 @@
 FROM python:3.12-slim-bookworm
 
 ARG TORCH=cpu
-ENV UV_TORCH_BACKEND=${TORCH} UV_SYSTEM_PYTHON=1 UV_LINK_MODE=copy UV_NO_CACHE=1 PYTHONDONTWRITEBYTECODE=1
+ENV UV_TORCH_BACKEND=${TORCH} UV_SYSTEM_PYTHON=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 \
+    PYTHONDONTWRITEBYTECODE=1
 
 # Kernels are compiled on the GPU's machine when they are first used.
 # hadolint ignore=DL3008
@@ -26,6 +27,7 @@ COPY pyproject.toml ./
 COPY pipeline ./pipeline
 COPY tuning ./tuning
 COPY jobs ./jobs
+RUN python -m compileall -q pipeline tuning jobs
 
 # Whoever runs it owns what it writes: any user may, and has a home.
 RUN mkdir --mode 1777 /models /runs && ln -s /runs runs

@@ -12,6 +12,8 @@ UV := $(BIN)/uv
 # uv does not read pip's settings: where pip knows a folder of local wheels, hand it on.
 export UV_FIND_LINKS ?= $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null || echo $$PIP_FIND_LINKS)
 export UV_LINK_MODE ?= copy
+# Once, here: where Python may not write bytecode, each of Ray's processes would compile all that it imports.
+export UV_COMPILE_BYTECODE ?= 1
 STAMP := $(VENV)/installed
 
 .PHONY: setup demo demo-train test test-faults gpu-check lint lock clean

@@ -8,7 +8,7 @@ What each stage does stands in ``pipeline.stages``; models load once in each act
 """
 
 import math
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -161,9 +161,13 @@ def run(
             yield stream(some(), parts, settings, loaders or Loaders(), on_cards, one_by_one, watch.report)
 
     def passes() -> Iterator[Row]:
-        if arrivals:  # until something dies; what is left then is sent as always
-            yield from _run(lay_out(arrivals.dataset), left, 0)
-        yield from _each_once(left, settings.decoding.recordings_at_once, lay_out, died)
+        if not arrivals:
+            yield from _each_once(left, settings.decoding.recordings_at_once, lay_out, died)
+            return
+        there = node_ids()
+        yield from _run(lay_out(arrivals.dataset), left, 0)  # until something dies
+        if there <= node_ids():
+            yield from _alone(left, list(left)[:_LOST_BLOCKS], lay_out, died, there)
 
     def rows() -> Iterator[Row]:
         nonlocal where
@@ -221,13 +225,24 @@ def _each_once(
         if not there <= node_ids():
             continue
         suspects = list(left) if whole else list(left)[: _LOST_BLOCKS * in_a_task]
-        for first in range(0, len(suspects), _ALONE):
-            alone = {recording_id: left[recording_id] for recording_id in suspects[first : first + _ALONE]}
-            yield from _run(lay_out(partial(_dataset, alone, 1), True), left, -1)
-            if not there <= node_ids():
-                break
-            if dead := {recording_id: left.pop(recording_id) for recording_id in alone if recording_id in left}:
-                yield from died(dead)
+        yield from _alone(left, suspects, lay_out, died, there)
+
+
+def _alone(
+    left: dict[str, Row],
+    suspects: Sequence[str],
+    lay_out: LayOut,
+    died: Callable[[Mapping[str, Row]], Iterator[Row]],
+    there: set[str],
+) -> Iterator[Row]:
+    """Send recordings one at a time, and yield one row of each, as long as the nodes of before are there."""
+    for first in range(0, len(suspects), _ALONE):
+        alone = {recording_id: left[recording_id] for recording_id in suspects[first : first + _ALONE]}
+        yield from _run(lay_out(partial(_dataset, alone, 1), True), left, -1)
+        if not there <= node_ids():
+            return
+        if dead := {recording_id: left.pop(recording_id) for recording_id in alone if recording_id in left}:
+            yield from died(dead)
 
 
 def _run(

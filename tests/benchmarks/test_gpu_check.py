@@ -24,8 +24,8 @@ def test_a_part_whose_library_is_missing_says_so(tmp_path, monkeypatch):
 
 
 def test_a_part_that_fails_leaves_its_last_line_and_what_it_had(tmp_path):
-    (tmp_path / "lora.json").write_text('{"rows": [{"tokens/s": 1.0}]}')
-    found = gpu_check._in_a_process("lora", tmp_path / "no tokenizer", tmp_path / "lora.json", {"PATH": "/bin"})
+    (tmp_path / "part.json").write_text('{"rows": [{"tokens/s": 1.0}]}')
+    found = gpu_check._in_a_process("tagger-bf16", tmp_path / "no tokenizer", tmp_path / "part.json", {"PATH": "/bin"})
     assert found["left out"] and found["rows"] and found["seconds"] > 0
 
 

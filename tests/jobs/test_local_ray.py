@@ -55,7 +55,7 @@ def open_to_others(process: subprocess.Popen[str]) -> list[str]:
 @pytest.mark.faults
 def test_a_local_run_is_private_and_ends_at_once_when_it_is_told_to(options, tmp_path):
     temporary = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
-    process = start(["--share", "group", *options], temporary, work_s=2.0)
+    process = start(["--share", "group", *options], temporary, work_s=0.5)
     while not list((tmp_path / "out").glob("parts/*.parquet")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.2)

@@ -103,35 +103,33 @@ class Watched:
 @pytest.mark.faults
 def test_recordings_that_come_one_by_one_end_as_if_they_had_been_there(ray_cluster, model_options, tmp_path):
     watched = Watched(tmp_path, model_options)
-    watched.drop(CLIPS[0], "first.flac")
     watched.start("--watch")
-    watched.wait(lambda: set(watched.seconds()) == {"first"})
     watched.wait(lambda: "watching" in watched.log.read_text())
-
+    watched.drop(CLIPS[0], "first.flac")
     whole = CLIPS[1].read_bytes()
     (watched.audio / "half.flac").write_bytes(whole[: len(whole) // 2])  # the copy pauses for long
     watched.wait(lambda: set(watched.seconds()) == {"first", "half"})
     half_s = watched.seconds()["half"]
-    (watched.audio / "half.flac").write_bytes(whole)
-    watched.wait(lambda: (watched.seconds().get("half") or 0.0) > (half_s or 0.0))
 
-    (watched.audio / "first.flac").unlink()  # what is done may be taken away
+    (watched.audio / "half.flac").write_bytes(whole)
     watched.drop(CLIPS[2], "clash.flac")
     watched.drop(CLIPS[2], "clash.wav")
     watched.wait(lambda: "would both be recording clash" in watched.log.read_text())
     (watched.audio / "clash.wav").unlink()
     (watched.audio / "broken.wav").write_text("no audio")
     watched.wait(lambda: set(watched.seconds()) == {"first", "half", "clash", "broken"})
+    assert (watched.seconds()["half"] or 0.0) > (half_s or 0.0)
     assert watched.end() == 0, watched.log.read_text()
     printed = watched.log.read_text()
     assert "3 transcripts" in printed and "1 failures, from 4 recordings" in printed
     assert not {row["text"] for row in tables.read(str(watched.out / "transcripts"), tables.TRANSCRIPTS).to_pylist()
                 if row["text"] in printed}  # fmt: skip
 
-    watched.start("--watch")  # on a finished run from which a recording is gone
-    watched.wait(lambda: "watching" in watched.log.read_text())
+    (watched.audio / "first.flac").unlink()  # what is done may be taken away
     watched.drop(CLIPS[3], "last.flac")
+    watched.start("--watch")
     watched.wait(lambda: set(watched.seconds()) == {"first", "half", "clash", "broken", "last"})
+    watched.wait(lambda: "watching" in watched.log.read_text())
     assert watched.end() == 0, watched.log.read_text()
 
     shutil.copy(CLIPS[0], watched.audio / "first.flac")

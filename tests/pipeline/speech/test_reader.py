@@ -7,6 +7,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from scipy import signal
 
 from pipeline.settings import DecodingSettings
 from pipeline.speech.audio import AudioError, decode
@@ -247,7 +248,7 @@ def test_the_sound_is_the_sources_and_nothing_stands_behind_its_end(tmp_path, na
         read(tmp_path, of_libsndfile("WAV", "PCM_16", voice(seed=seed + 1)))
     again = read(tmp_path, content).samples
     assert np.array_equal(alone, again)
-    delay = max(range(0, 2100, 4), key=lambda place: correlation(alone[place : place + 20_000], voice()[:20_000]))
+    delay = int(signal.correlate(alone[:22_100], voice()[:20_000], "valid").argmax())
     assert correlation(alone[delay:], voice()) > 0.9
     assert len(alone) <= (SECONDS * share + 0.15) * RATE + delay
 

@@ -2,7 +2,7 @@ import copy
 import math
 import re
 import unicodedata
-from itertools import pairwise
+from itertools import pairwise, product
 from types import SimpleNamespace
 
 import pytest
@@ -94,26 +94,25 @@ def any_model(request):
     return request.getfixturevalue({"llama": "tagger_base", "qwen": "tagger_qwen"}[request.param])
 
 
-@pytest.fixture()
-def real_texts(shared) -> list[str]:
-    recordings = read_corpus(shared / "corpus" / "train2")
-    return [recording.text[:160] for recording in recordings[::23]]
+def step_by_step(model, requests):
+    return stepwise.answers(model, [r.prompt for r in requests], [r.constraint for r in requests])
 
 
-@pytest.mark.parametrize("rows", [1, 8, 32])
-def test_the_answers_are_those_of_decoding_token_by_token(any_model, tagger_tokenizer, vocabulary, rows: int):
+def test_the_answers_are_those_of_decoding_token_by_token(any_model, tagger_tokenizer, vocabulary):
     requests = requests_for(tagger_tokenizer, constrain(vocabulary, TEXTS))
-    expected = stepwise.answers(any_model, [r.prompt for r in requests], [r.constraint for r in requests])
-    found = Decoder(any_model, vocabulary, rows).answers(requests)
-    assert sum(len(read_spans(answer, vocabulary)) for answer in found) > 10
-    assert_same(found, expected, vocabulary)
+    expected = step_by_step(any_model, requests)
+    for rows in (1, 8, 32):
+        found = Decoder(any_model, vocabulary, rows).answers(requests)
+        assert sum(len(read_spans(answer, vocabulary)) for answer in found) > 10
+        assert_same(found, expected, vocabulary)
 
 
-@pytest.mark.parametrize("rows", [1, 8, 32])
-def test_the_answers_to_real_transcripts_are_the_same_too(any_model, tagger_tokenizer, vocabulary, real_texts, rows):
-    requests = requests_for(tagger_tokenizer, constrain(vocabulary, real_texts))
-    expected = stepwise.answers(any_model, [r.prompt for r in requests], [r.constraint for r in requests])
-    assert_same(Decoder(any_model, vocabulary, rows).answers(requests), expected, vocabulary)
+def test_the_answers_to_real_transcripts_are_the_same_too(any_model, tagger_tokenizer, vocabulary, shared):
+    texts = [recording.text[:160] for recording in read_corpus(shared / "corpus" / "train2")[::46]]
+    requests = requests_for(tagger_tokenizer, constrain(vocabulary, texts))
+    expected = step_by_step(any_model, requests)
+    for rows in (1, 8, 32):
+        assert_same(Decoder(any_model, vocabulary, rows).answers(requests), expected, vocabulary)
 
 
 @pytest.mark.parametrize("text", [text for text in TEXTS if text.strip()])
@@ -157,9 +156,7 @@ def test_a_prefix_is_only_a_shortcut(any_model, tagger_tokenizer, vocabulary, sh
         assert_same(decoder.answers(requests), expected, vocabulary)
 
 
-@pytest.mark.parametrize("mixed", [False, True])
-@pytest.mark.parametrize("rows", [1, 5])
-def test_every_prompt_is_read_by_its_own_adapter(tagger, tagger_tokenizer, vocabulary, mixed: bool, rows: int):
+def test_every_prompt_is_read_by_its_own_adapter(tagger, tagger_tokenizer, vocabulary):
     model = tagger._model
     groups = [group.name for group in load_entity_groups()]
     system = tagger_tokenizer("mark the names in here.", add_special_tokens=False)["input_ids"]
@@ -172,7 +169,8 @@ def test_every_prompt_is_read_by_its_own_adapter(tagger, tagger_tokenizer, vocab
         model.set_adapter(prefix.adapter)
         expected += stepwise.answers(model, [requests[-1].prompt], [constraint])
     assert len({tuple(token for token, _ in answer) for answer in expected}) > 6  # the adapters differ
-    assert_same(Decoder(model, vocabulary, rows).answers(requests, mixed), expected, vocabulary)
+    for rows, mixed in product((1, 5), (False, True)):
+        assert_same(Decoder(model, vocabulary, rows).answers(requests, mixed), expected, vocabulary)
 
 
 def test_hostile_text_comes_back_byte_for_byte(tagger_base, tagger_tokenizer, vocabulary):
@@ -217,23 +215,23 @@ def test_a_row_sees_nothing_of_the_rows_before_it(tagger_base, tagger_tokenizer,
     texts = [text for text in TEXTS if text.strip()]
     clean = requests_for(tagger_tokenizer, constrain(vocabulary, texts))
     dirty = [Request([poison, *r.prompt], Constraint(vocabulary, "so sick today", TYPES, 6)) for r in clean]
-    expected = stepwise.answers(poisoned, [r.prompt for r in clean], [r.constraint for r in clean])
+    expected = step_by_step(poisoned, clean)
     both = [request for pair in zip(clean, dirty, strict=True) for request in pair]
     assert_same(Decoder(poisoned, vocabulary, rows).answers(both)[::2], expected, vocabulary)
 
 
 def test_a_decoder_can_be_used_again_for_longer_and_shorter_texts(tagger_base, tagger_tokenizer, vocabulary):
     decoder = Decoder(tagger_base, vocabulary, 4)
-    for text in ("short", "long text " * 150, "short", "text " * 700, "今天"):
+    for text in ("short", "long text " * 60, "short", "text " * 300, "今天"):
         requests = requests_for(tagger_tokenizer, constrain(vocabulary, [text] * 3, cap=2))
-        expected = stepwise.answers(tagger_base, [r.prompt for r in requests], [r.constraint for r in requests])
+        expected = step_by_step(tagger_base, requests)
         assert_same(decoder.answers(requests), expected, vocabulary)
 
 
 @pytest.mark.parametrize("bias", [-1e6, -2.0, 0.7, 3.0, 1e6])
 def test_with_a_bias_the_answers_are_those_of_token_by_token(tagger_base, tagger_tokenizer, vocabulary, bias: float):
     requests = requests_for(tagger_tokenizer, constrain(vocabulary, TEXTS, bias=bias))
-    expected = stepwise.answers(tagger_base, [r.prompt for r in requests], [r.constraint for r in requests])
+    expected = step_by_step(tagger_base, requests)
     assert_same(Decoder(tagger_base, vocabulary, 4).answers(requests), expected, vocabulary)
 
 
