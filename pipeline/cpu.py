@@ -1,6 +1,7 @@
 """How a model computes on the CPU: with how many threads, and in which precision."""
 
 import os
+import sys
 
 from pipeline.settings import Pool
 
@@ -19,8 +20,12 @@ def precision(dtype: str) -> str:
 
 
 def use_threads(pool: Pool) -> None:
-    """Let PyTorch compute with an actor's threads; Ray has it compute with as many as it reserves CPUs."""
-    import torch
+    """Let PyTorch compute with an actor's threads; Ray has it compute with as many as it reserves CPUs.
 
-    if not pool.num_gpus:
+    What does without PyTorch is not made to import it, which takes seconds.
+    """
+    if pool.num_gpus:
+        return
+    os.environ["OMP_NUM_THREADS"] = str(threads(pool))  # it reads that when it is imported
+    if torch := sys.modules.get("torch"):
         torch.set_num_threads(threads(pool))

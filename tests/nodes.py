@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import cloudpickle
 import numpy as np
 import ray
 import soundfile
 import tyro
+from ray import cloudpickle
 from ray.cluster_utils import Cluster
 
 from jobs.ray_cluster import connect_to_ray, share_out

@@ -12,11 +12,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import cloudpickle
 import numpy as np
 import pytest
 import soundfile
 from fsspec.implementations.local import LocalFileSystem
+from ray import cloudpickle
 
 from jobs import finetune_asr, finetune_taggers, predict, prepare
 from pipeline import flow, stages, tables, watch

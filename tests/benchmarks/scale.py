@@ -22,12 +22,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import cloudpickle
 import numpy as np
 import psutil
 import ray
 import soundfile
 import tyro
+from ray import cloudpickle
 from rich.console import Console
 from rich.table import Table
 

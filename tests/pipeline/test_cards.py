@@ -6,8 +6,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import cloudpickle
 import pytest
+from ray import cloudpickle
 
 from pipeline import cards, flow
 from pipeline.placement import Node, Placement

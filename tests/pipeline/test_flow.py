@@ -7,12 +7,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import cloudpickle
 import numpy as np
 import pyarrow as pa
 import pytest
 import soundfile
 import torch
+from ray import cloudpickle
 
 from pipeline import flow, stages, tables
 from pipeline.arrivals import Arrivals

@@ -8,11 +8,11 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
-import cloudpickle
 import numpy as np
 import pytest
 import ray
 import soundfile
+from ray import cloudpickle
 
 from pipeline import flow, tables, watch
 from pipeline.inputs import of_paths
