@@ -82,14 +82,22 @@ def _keep_handler(_: object) -> None:
 
 @contextmanager
 def _signals_wait() -> Iterator[None]:
-    """Act on Ctrl-C and SIGTERM afterwards: Ray forks, and what a signal raises in a fork's callbacks is lost."""
+    """Act on Ctrl-C and SIGTERM afterwards: Ray forks, and what a signal raises in a fork's callbacks is lost.
+
+    One that comes a second time is acted on at once.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     came: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, _: object) -> None:
+        came.append(number)
+        signal.signal(number, before[signal.Signals(number)])
+
     for number in before:
-        signal.signal(number, lambda it, _: came.append(it))
+        signal.signal(number, note)
     try:
         yield
     finally:
