@@ -37,7 +37,7 @@ def timed(entity: Entity, transcript: Transcript, duration_s: float) -> tuple[En
         before = [word.end_s for word in transcript.words if word.char_end <= start and math.isfinite(word.end_s)]
         behind = [word.start_s for word in transcript.words if word.char_start >= end and math.isfinite(word.start_s)]
         first, last = max(before, default=0.0), min(behind, default=duration_s)
-        times.append((min(first, last), max(first, last, first + SHORTEST_S)))
+        times.append((min(first, last), max(last, first + SHORTEST_S)))
     if not (own or times):
         raise ValueError(f"an entity ({entity.type}) has no time")
     start_s, end_s = min(start for start, _ in own + times), max(end for _, end in own + times)

@@ -222,10 +222,10 @@ def mended_times(times: Sequence[tuple[float, float]], duration_s: float) -> lis
         if not count:
             continue
         latest = mended[behind][0] if behind < len(times) else duration_s
-        earliest = min(mended[before][1], latest) if before >= 0 else 0.0
         if before < 0:
             earliest = max(latest - count, 0.0)
         else:
+            earliest = min(mended[before][1], latest)
             latest = min(earliest + count, latest)
         step = (latest - earliest) / count
         for number in range(count):

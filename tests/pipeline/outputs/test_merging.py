@@ -83,6 +83,20 @@ def test_of_rows_that_would_be_the_same_line_the_surest_stays():
     assert replace_types(table(), base, ["SET"])["confidence"].to_pylist() == [0.9]
 
 
+@pytest.mark.parametrize(("first", "second", "stays"), [(None, 0.4, 1), (0.4, None, 0), (0.4, 0.4, 0), (0.4, 0.3, 0)])
+def test_no_confidence_is_the_least_and_of_equals_the_first_stays(first, second, stays):
+    rows = [row("1", "SET", 1, 2, confidence=value, source=f"{i}") for i, value in enumerate((first, second))]
+    assert replace_types(table(), table(*rows), ["SET"])["source"].to_pylist() == [f"{stays}"]
+
+
+def test_rows_go_by_start_end_and_place_and_what_has_none_comes_last():
+    times = [(None, None), (0.5, 1.0), (0.0, 0.5), (0.0, 0.0)]
+    merged = replace_types(table(), table(*(row("1", "SET", *time) for time in times)), ["SET"])
+    assert [(r["start_s"], r["end_s"]) for r in merged.to_pylist()] == times[::-1]
+    dropped = [row("1", "SET", 1, 2, kept=False, char_start=at) for at in (None, 3, 1, 0)]
+    assert replace_types(table(), table(*dropped), ["SET"])["char_start"].to_pylist() == [0, 1, 3, None]
+
+
 def test_entities_that_were_dropped_stay_in_the_table_and_off_the_lines(tmp_path):
     dropped = row("1", "SET", 1, 2, kept=False, cause="rule")
     merged = replace_types(table(), table(dropped, dropped, row("1", "SET", None, None)), ["SET"])
@@ -100,6 +114,8 @@ def test_what_two_of_three_runs_agree_on_is_kept_once():
 def test_the_winner_lies_amid_the_others_and_of_equals_the_first_run_wins():
     runs = [table(row("1", "DATE", start, start + 1, f"{start}")) for start in (1.0, 1.2, 1.1)]
     assert brief(vote(runs)) == [("1", "DATE", 1.1, 2.1, "1.1")]
+    runs = [table(row("1", "DATE", start, start + 1, f"{start}")) for start in (1.0, 1.2, 1.15)]
+    assert brief(vote(runs)) == [("1", "DATE", 1.15, 2.15, "1.15")], "by little"
     pair = [table(row("1", "DATE", 1, 2, "b")), table(row("1", "DATE", 1, 2, "a"))]
     assert brief(vote(pair)) == [("1", "DATE", 1, 2, "b")]
     assert brief(vote(pair[::-1])) == [("1", "DATE", 1, 2, "a")]
@@ -114,6 +130,19 @@ def test_the_surer_entity_wins_and_confidence_is_the_weighted_mean_over_all_runs
     (kept,) = vote([first, table(row("1", "DATE", 1, 2, "sure"))]).to_pylist()
     assert kept["text"] == "sure" and kept["confidence"] == pytest.approx((0.5 + 1) / 2)
     assert vote([table(row("1", "DATE", 1, 2))], votes=1)["confidence"].to_pylist() == [None]
+
+
+def test_a_run_votes_with_its_closest_entity_and_for_its_own_with_that_itself():
+    first = table(row("1", "DATE", 1, 2, "a", confidence=0.9), row("1", "DATE", 1.05, 2.05, "b", confidence=0.1))
+    second = table(row("1", "DATE", 1.3, 2.3, confidence=0.2), row("1", "DATE", 1.1, 2.1, confidence=0.4))
+    (kept,) = vote([first, second]).to_pylist()
+    assert kept["text"] == "a" and kept["confidence"] == pytest.approx((0.9 + 0.4) / 2)
+
+
+def test_an_entity_without_confidence_is_as_sure_as_one_can_be_and_no_surer():
+    sure, unknown = table(row("1", "DATE", 1, 2, "sure", confidence=1.0)), table(row("1", "DATE", 1, 2, "unknown"))
+    assert vote([sure, unknown])["text"].to_pylist() == ["sure"]
+    assert vote([unknown, sure])["text"].to_pylist() == ["unknown"]
 
 
 def test_types_have_to_agree():
@@ -152,6 +181,8 @@ def test_dropped_entities_have_no_vote_and_those_without_times_stay_once():
     """An entity without times keeps jobs.redact from copying its recording out, so it must not get lost."""
     runs = [table(row("1", "DATE", 1, 2, kept=False), row("1", "SET", None, None))] * 2
     assert brief(vote(runs)) == [("1", "SET", None, None, runs[0]["text"].to_pylist()[1])]
+    others = [row("1", "SET", None, None, text, **at) for text, at in (("a", {}), ("b", {}), ("b", {"char_start": 3}))]
+    assert len(vote([table(*others)] * 2)) == 3, "they are different ones"
 
 
 def test_what_went_with_a_winner_votes_for_nothing_else():
@@ -208,5 +239,6 @@ def test_spans_stay_only_where_the_transcript_stays():
     spans = {"char_start": 0, "char_end": 3}
     entities = table(row("1", "DATE", 1, 2, **spans), row("2", "DATE", 1, 2, **spans))
     kept = without_foreign_spans(entities, {"1": "now", "2": "now"}, {"1": "now", "2": "now."})
+    assert kept.schema == tables.ENTITIES
     assert kept["char_start"].to_pylist() == [0, None] and kept["char_end"].to_pylist() == [3, None]
     assert without_foreign_spans(entities, None, {"1": "now"})["char_end"].to_pylist() == [None, None]

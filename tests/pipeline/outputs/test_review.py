@@ -45,6 +45,10 @@ def run() -> dict:
     return {name: tables.from_rows(some, tables.SCHEMAS[name]) for name, some in rows.items()}
 
 
+def with_entities(run: dict, *rows: dict) -> dict:
+    return run | {"entities": tables.from_rows(rows, tables.ENTITIES)}
+
+
 def on(entity: int, decision: str, type_: str | None = None, text: str = "") -> dict:
     made = {"entity": entity, "decision": decision}
     return made | ({"type": type_} if type_ else {}) | (place(text) if text else {})
@@ -95,6 +99,7 @@ def test_what_is_changed_or_added_has_the_text_and_the_time_of_its_words(run, tm
     assert (added["text"], added["start_s"], added["end_s"]) == ("Bob", 4.0, 4.5), "an emoji is some characters"
     for entity in (changed, added):
         assert (entity["source"], entity["confidence"], entity["kept"]) == ("review", None, True)
+        assert (entity["group"], entity["cause"]) == ("", None)
         assert TEXT[entity["char_start"] : entity["char_end"]] == entity["text"]
 
 
@@ -102,10 +107,9 @@ def test_an_entity_without_a_place_is_accepted_rejected_or_gets_another_type(run
     for decision, state in ((on(4, "accept"), ("PHONE", True)), (on(4, "reject"), ("PHONE", False))):
         entity = corrected(run, tmp_path, decision)[4]
         assert (entity["type"], entity["kept"]) == state
-    entity = corrected(run, tmp_path, on(4, "change", "FAX"))[4]
-    assert (entity["type"], entity["text"], entity["char_start"], entity["source"]) == (
-        ("FAX", "unplaced", None, "review")
-    )
+    dropped = with_entities(run, *ENTITIES[:4], ENTITIES[4] | {"kept": False, "cause": "threshold"})
+    by_hand = {"type": "FAX", "group": "", "confidence": None, "source": "review", "kept": True, "cause": None}
+    assert corrected(dropped, tmp_path, on(4, "change", "FAX"))[4] == ENTITIES[4] | by_hand | {"match": None}
 
 
 def test_what_nobody_decided_on_gives_way_to_what_was(run, tmp_path):
@@ -122,6 +126,33 @@ def test_what_had_lost_to_a_rejected_entity_goes_with_it(run, tmp_path):
     assert ("FAMILYNAME", "Lee") in kept(rows)
 
 
+@pytest.mark.parametrize("decision", [on(0, "reject"), on(0, "change", "CITY", "May")])
+def test_what_had_lost_goes_only_where_it_lay_within_what_is_rejected_or_changed(run, tmp_path, decision):
+    lost = {"kept": False, "cause": "overlap"}
+    some = [
+        row("PATIENT", "Lee 👩‍⚕️ met"),
+        row("A", "Lee", **lost),
+        row("B", "met", **lost),
+        row("C", "Ann Lee", **lost),
+    ]
+    some += [row("D", "met Bob", **lost), row("E", "May 5", **lost)]
+    rows = corrected(with_entities(run, *some), tmp_path, decision)
+    assert [each["cause"] for each in rows[1:6]] == ["review", "review", "overlap", "overlap", "overlap"]
+
+
+def test_what_overlaps_a_rejected_entity_is_not_dropped_for_it(run, tmp_path):
+    two = with_entities(run, row("PATIENT", "Ann Lee"), row("FAMILYNAME", "Lee"))
+    assert kept(corrected(two, tmp_path, on(0, "reject"))) == [("FAMILYNAME", "Lee")]
+    assert not review.overlap((0, 3), (3, 5)) and not review.overlap((3, 5), (0, 3)) and review.overlap((0, 3), (2, 5))
+
+
+def test_what_is_added_where_words_have_no_times_has_none(run, tmp_path):
+    about = {"recording_id": "1"} | SAID.to_row() | {"words": []}
+    untimed = run | {"transcripts": tables.from_rows([about], tables.TRANSCRIPTS)}
+    added = corrected(untimed, tmp_path, add("PERSONALNAME", "Bob"))[-2]
+    assert (added["text"], added["start_s"], added["end_s"]) == ("Bob", None, None)
+
+
 def test_recordings_and_tables_without_a_decision_stay(run, tmp_path):
     corrections = read(run, tmp_path, file_of(run))
     made = review.corrected(run, corrections)
@@ -136,7 +167,8 @@ def test_only_what_was_checked_becomes_labels(run, tmp_path):
     assert made["transcripts"]["text"].to_pylist() == [TEXT]
     rows = made["entities"].to_pylist()
     assert kept(rows) == [("PATIENT", "Ann Lee"), ("DOCTOR", "Bob"), ("PHONE", "unplaced")]
-    assert {(row["source"], row["confidence"]) for row in rows} == {("gold", None)}
+    assert {(row["group"], row["source"], row["confidence"]) for row in rows} == {("", "gold", None)}
+    assert all(made[name].schema == tables.SCHEMAS[name] for name in ("recordings", "transcripts", "entities"))
     assert [row["match"] for row in rows] == ["exact", "exact", "not_found"]
 
 

@@ -37,6 +37,19 @@ def test_overlapping_entities_become_one_of_the_type_of_the_longest():
         Span("AGE", 20, 22),
     ]
     assert merge([Span("DATE", 0, 3), Span("TIME", 2, 9), Span("SET", 8, 10)]) == [Span("TIME", 0, 10)]
+    assert merge([Span("TIME", 2, 9), Span("DATE", 0, 7)]) == [Span("DATE", 0, 9)], "of equals the first"
+    assert merge([Span("AGE", 0, 2), Span("DATE", 0, 9), Span("SET", 0, 9)]) == [Span("DATE", 0, 9)]
+
+
+def test_entities_side_by_side_stay_two():
+    assert merge([Span("DATE", 3, 5), Span("TIME", 0, 3)]) == [Span("TIME", 0, 3), Span("DATE", 3, 5)]
+    redacted, _ = redact(transcript("王小明昨天來"), [Span("PATIENT", 0, 3), Span("DATE", 3, 5)], placeholder)
+    assert [word.text for word in redacted.words] == ["[PATIENT]", "[DATE]", "來"]
+
+
+def test_the_new_text_may_depend_on_the_old_and_the_recognizer_stays():
+    redacted, _ = redact(transcript("Lee met Ann"), [Span("A", 0, 3), Span("B", 8, 11)], lambda type_, text: text[::-1])
+    assert (redacted.text, redacted.recognizer) == ("eeL met nnA", "whisper")
 
 
 TEXT = st.lists(st.text("Lee's,早安王 -", min_size=1, max_size=6).filter(str.strip), min_size=1, max_size=6).map(

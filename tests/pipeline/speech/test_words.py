@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.speech.words import Piece, transcript_from_pieces
+from pipeline.speech.words import Piece, Transcript, mended_times, transcript_from_pieces
 
 
 def words_of(*pieces, duration_s=10.0):
@@ -81,6 +81,30 @@ def test_a_wrong_time_moves_no_other_word(wrong, place):
             assert (word.start_s, word.end_s) == pytest.approx(time, abs=0.001)
 
 
+WRONG = (9.0, 8.0)
+
+
+@pytest.mark.parametrize(
+    ("times", "mended"),
+    [
+        ([(0.5, 1.0), WRONG, (1.5, 2.0)], [(0.5, 1.0), (1.0, 1.5), (1.5, 2.0)]),
+        ([(0.5, 1.0), WRONG, (5.5, 6.0)], [(0.5, 1.0), (1.0, 2.0), (5.5, 6.0)]),
+        ([WRONG, (5.5, 6.0)], [(4.5, 5.5), (5.5, 6.0)]),
+        ([WRONG, (0.5, 6.0)], [(0.0, 0.5), (0.5, 6.0)]),
+        ([(0.0, 1.0), (1.0, 2.0), WRONG, WRONG, (7.0, 8.0)], [(0, 1), (1, 2), (2.0, 3.0), (3.0, 4.0), (7.0, 8.0)]),
+        ([(8.0, 9.5), WRONG], [(8.0, 9.5), (9.5, 10.0)]),
+        ([(0.5, 0.9), (3.0, 3.0), (5.0, 6.0)], [(0.5, 0.9), (3.0, 3.0), (5.0, 6.0)]),
+    ],
+)
+def test_a_wrong_time_becomes_one_between_its_neighbours_at_most_a_second_from_one_of_them(times, mended):
+    assert mended_times(times, 10.0) == [pytest.approx(time) for time in mended]
+
+
+def test_times_are_rounded_to_milliseconds():
+    (word,) = words_of((" a", 0.12345, 1.23456))
+    assert (word.start_s, word.end_s) == (0.123, 1.235)
+
+
 def test_a_piece_with_a_wrong_end_does_not_push_the_words_behind_it():
     words = words_of(("王小明", 0.2, 9.5), (" is", 0.8, 1.0), (" here", 1.0, 1.4))
     assert [word.start_s for word in words] == [0.2, 0.8, 0.8, 0.8, 1.0]
@@ -89,6 +113,14 @@ def test_a_piece_with_a_wrong_end_does_not_push_the_words_behind_it():
 def test_a_span_ends_with_the_latest_end_of_its_words():
     transcript = transcript_from_pieces([Piece("Mary", 0.2, 2.5), Piece(" Lee", 0.5, 1.0)], 3.0, "test")
     assert transcript.times(0, 8) == (0.2, 2.5) and transcript.times(5, 8) == (0.5, 1.0)
+    assert Transcript.from_row(transcript.to_row()) == transcript
+
+
+def test_a_span_is_said_in_its_own_words_alone():
+    transcript = transcript_from_pieces([Piece("王小明 ", 0, 4)], 4.0, "test")
+    assert transcript.times(1, 2) == pytest.approx((4 / 3, 8 / 3), abs=0.001)
+    with pytest.raises(ValueError, match="no word has a character between 3 and 9"):
+        transcript.times(3, 9)
 
 
 def test_a_word_is_as_sure_as_its_least_sure_piece():
