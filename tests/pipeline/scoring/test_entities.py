@@ -257,13 +257,19 @@ def test_intervals_are_by_recording_hold_the_score_and_come_out_the_same_again()
 
 def test_the_worst_recordings_leak_the_longest():
     reference = [row("1", "DATE", 0, 1), row("2", "DATE", 0, 2), row("3", "DATE", 0, 1), row("10", "DATE", 0, 1)]
-    predicted = [row("1", "DATE", 0, 0.5), row("3", "TIME", 0, 1), row("10", "DATE", 0, 1)]
-    languages = dict.fromkeys(["1", "2", "3", "10"], "en")
-    rows = worst(count(languages, entities(*reference), entities(*predicted)))
+    reference += [row("5", "DATE", 0, 1)] * 2
+    predicted = [row("1", "DATE", 0, 0.5), row("3", "TIME", 0, 1), row("10", "DATE", 0, 1), row("5", "DATE", 0, 1)]
+    predicted += [row("4", "AGE", 0, 1)] * 2
+    languages = dict.fromkeys(["1", "2", "3", "4", "5", "10"], "en")
+    counts = count(languages, entities(*reference), entities(*predicted))
+    rows = worst(counts)
+    assert worst(counts, 2) == rows[:2]
     assert rows == [
         {"recording_id": "2", "leaked_s": 2.0, "missed": 1, "spurious": 0},
         {"recording_id": "1", "leaked_s": 0.5, "missed": 0, "spurious": 0},
         {"recording_id": "3", "leaked_s": 0.0, "missed": 1, "spurious": 1},
+        {"recording_id": "4", "leaked_s": 0.0, "missed": 0, "spurious": 2},
+        {"recording_id": "5", "leaked_s": 0.0, "missed": 1, "spurious": 0},
     ]
 
 
