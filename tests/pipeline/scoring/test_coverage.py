@@ -86,7 +86,7 @@ def test_what_there_is_none_of_has_no_share():
     spurious = of_one([], [entity(0, 1)])
     assert (spurious["recall"], spurious["precision"], spurious["by_type"]) == (NOTHING, up_to(0), {})
     assert of_one([entity(1, 1)], [entity(0, 2)])["by_type"] == {"DATE": {"entities": 0, "recall": NOTHING}}
-    for found in (of_one([], []), curves([], {}, {})):
+    for found in (of_one([], []), curves([], {}, {}), curves(["1"], {}, {})):
         assert (found["recall"], found["precision"], found["entities"]) == (NOTHING, NOTHING, 0)
 
 
