@@ -5,7 +5,7 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.intervals import covered, iou, milliseconds, shared
+from pipeline.intervals import LONGEST_S, covered, iou, is_span, milliseconds, shared, union
 
 INTERVALS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 10)).map(lambda t: (t[0], t[0] + t[1])), max_size=5)
 
@@ -31,6 +31,15 @@ def test_iou_is_intersection_over_union_and_1_for_the_same_empty_interval(first,
             union = moments([one]) | moments([other])
             expected = Fraction(len(moments([one]) & moments([other])), len(union)) if union else int(one == other)
             assert value == float(expected)
+
+
+def test_a_union_has_neither_empty_nor_touching_parts():
+    assert union([(5, 7), (1, 3), (3, 4), (9, 9)]) == [(1, 4), (5, 7)]
+
+
+def test_a_span_is_two_numbers_in_order_that_a_recording_can_have():
+    assert is_span(0, 0) and is_span(1, LONGEST_S)
+    assert not (is_span(-1, 1) or is_span(2, 1) or is_span(1, 2 * LONGEST_S) or is_span(float("nan"), 1))
 
 
 def test_seconds_round_to_the_milliseconds_that_task_2_shows():

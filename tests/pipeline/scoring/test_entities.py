@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import submission, tables
-from pipeline.scoring.entities import MEASURES, count, scores, worst
+from pipeline.scoring import bootstrap
+from pipeline.scoring.entities import MEASURES, count, scores, timed, worst
 from pipeline.scoring.normalise import normalise_entity
 
 TYPES = ["DATE", "TIME", "PATIENT"]
@@ -253,6 +254,48 @@ def test_intervals_are_by_recording_hold_the_score_and_come_out_the_same_again()
     # Whole recordings are right or wrong, so the spread is that of 40 draws and not of 80 entities.
     assert high - low == pytest.approx(2 * 1.96 * math.sqrt(0.75 * 0.25 / 40), rel=0.1)
     assert found == score(reference, predicted)
+
+
+def test_every_match_of_a_recording_counts():
+    reference = [row("1", "DATE", start, start + 1) for start in (0, 2, 4)]
+    predicted = [row("1", "DATE", 0, 1), row("1", "DATE", 2, 3), row("1", "DATE", 4.9, 6)]
+    found = score(reference, predicted)
+    assert found["confusion"] == {"DATE": {"DATE": 3}}
+    assert found["overlap"]["micro"]["recall"] == 1 and found["iou50"]["micro"]["recall"] == 2 / 3
+
+
+def test_the_confusion_lists_types_in_order_and_what_has_no_match_last():
+    reference = [row("1", "TIME", 0, 1), row("1", "DATE", 2, 3), row("1", "DATE", 4, 5), row("1", "SET", 8, 9)]
+    predicted = [row("1", "ZIP", 0, 1), row("1", "ZIP", 2, 3), row("1", "AGE", 6, 7), row("1", "AGE", 8, 9)]
+    found = score(reference, predicted)["confusion"]
+    assert found == {"DATE": {"ZIP": 1, "missed": 1}, "SET": {"AGE": 1}, "TIME": {"ZIP": 1}, "spurious": {"AGE": 1}}
+    assert [list(found), list(found["DATE"])] == [["DATE", "SET", "TIME", "spurious"], ["ZIP", "missed"]]
+
+
+def test_the_numbers_of_entities_stand_beside_the_scores():
+    reference = [row("10", "DATE", 0, 1), row("10", "DATE", 2, 3), row("2", "DATE", 0, 1)]
+    found = score(reference, reference[:1])
+    numbers = {"reference": 3, "predicted": 1}
+    assert {name: found[name] for name in ("recordings", *numbers)} == {"recordings": 2, **numbers}
+    assert {name: found["by_type"]["DATE"][name] for name in numbers} == numbers
+    assert {name: found["by_language"]["en"][name] for name in numbers} == numbers
+    assert (found["intervals"]["samples"], found["intervals"]["seed"]) == (bootstrap.SAMPLES, bootstrap.SEED)
+    assert count({"10": "en", "2": "en"}, entities(*reference), entities()).ids == ["2", "10"], "as one counts"
+
+
+def test_a_type_that_only_the_answer_has_lowers_the_micro_scores_alone():
+    reference = [row("1", "DATE", 0, 1)]
+    found = score(reference, [*reference, row("1", "AGE", 5, 6)])["strict"]
+    assert (found["micro"]["precision"], found["macro"]["precision"]) == (0.5, 1.0)
+
+
+def test_a_millisecond_that_is_not_covered_leaks():
+    assert score([row("1", "DATE", 0, 0.001)], [])["leak_recall"] == 0
+
+
+def test_entities_of_texts_alone_are_all_at_the_start():
+    (entity,) = timed(entities(row("1", "DATE", None, None)))["1"]
+    assert (entity.start_ms, entity.end_ms) == (0, 0)
 
 
 def test_the_worst_recordings_leak_the_longest():

@@ -36,6 +36,12 @@ def test_of_equal_ious_the_earlier_entity_is_matched_in_whatever_order_they_are_
     assert pairs(reference[::-1], predicted) == [(0, 0)]
 
 
+def test_times_are_those_that_task_2_shows():
+    about = {"type": "DATE", "text": "now"}
+    shown = TimedEntity.from_row({"start_s": 1.015, "end_s": 2.015} | about)
+    assert TimedEntity.from_row({"start_s": 1.0154, "end_s": 2.0154} | about) == shown
+
+
 def test_entities_that_touch_do_not_overlap():
     assert not pairs([entity(0, 10)], [entity(10, 20)])
 
