@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import submission, tables
-from pipeline.outputs.merging import replace_types, vote, without_foreign_spans
+from pipeline.outputs.merging import overlapping, replace_types, vote, without_foreign_spans
 
 TYPES = ["DATE", "TIME", "SET"]
 
@@ -102,6 +102,13 @@ def test_entities_that_were_dropped_stay_in_the_table_and_off_the_lines(tmp_path
     merged = replace_types(table(), table(dropped, dropped, row("1", "SET", None, None)), ["SET"])
     assert len(merged) == 3
     assert lines(merged, tmp_path) == []
+
+
+def test_kept_entities_that_overlap_one_of_another_type_are_counted():
+    clash = [row("1", "DATE", 1, 3), row("1", "TIME", 2, 4)]
+    alone = [row("1", "DATE", 2, 3), row("1", "SET", 4, 5), row("2", "TIME", 1, 3), row("1", "AGE", 0, 1)]
+    assert overlapping(table(*clash, *alone)) == 3, "both, and the other date"
+    assert overlapping(table(*alone)) == overlapping(table(clash[0], clash[1] | {"kept": False})) == 0
 
 
 def test_what_two_of_three_runs_agree_on_is_kept_once():
