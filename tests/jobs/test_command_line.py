@@ -79,9 +79,8 @@ def raising(error: BaseException):
         (raising(OSError(28, "No space left on device", "x")), 1, "x cannot be read or written: No space left on"),
         (raising(KeyboardInterrupt()), 130, "Interrupted."),
         (lambda arguments: signal.raise_signal(signal.SIGTERM), 143, "Interrupted."),
-        (raising(SystemExit(15)), 143, "Interrupted."),
     ],
-    ids=["mistake", "storage", "Ctrl-C", "SIGTERM", "SIGTERM while Ray starts"],
+    ids=["mistake", "storage", "Ctrl-C", "SIGTERM"],
 )
 def test_a_job_that_cannot_go_on_ends_with_one_sentence(job, status, sentence, monkeypatch, capsys):
     assert ends(job, monkeypatch) == status
