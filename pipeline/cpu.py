@@ -20,12 +20,9 @@ def precision(dtype: str) -> str:
 
 
 def use_threads(pool: Pool) -> None:
-    """Let PyTorch compute with an actor's threads; Ray has it compute with as many as it reserves CPUs.
+    """Let PyTorch, where the model that was loaded uses it, compute with an actor's threads.
 
-    What does without PyTorch is not made to import it, which takes seconds.
+    Ray has it compute with as many as it reserves CPUs.
     """
-    if pool.num_gpus:
-        return
-    os.environ["OMP_NUM_THREADS"] = str(threads(pool))  # it reads that when it is imported
-    if torch := sys.modules.get("torch"):
+    if not pool.num_gpus and (torch := sys.modules.get("torch")):
         torch.set_num_threads(threads(pool))

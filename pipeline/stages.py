@@ -180,10 +180,10 @@ class _AsrStage(Generic[Asr]):
     """A stage with an ASR model, which loads once."""
 
     def __init__(self, load: Callable[[Settings], Asr], settings: Settings, pool: Pool, clock: Clock):
-        cpu.use_threads(pool)
         self._clock = clock
         with clock.loading():
             self._model = load(settings)
+            cpu.use_threads(pool)
             # A library that is missing is found now, and not by every recording.
             self._model.transcribe([np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)])
 
@@ -236,10 +236,10 @@ class Tag:
     def __init__(
         self, load: LoadTagger, base_model: str, adapters: str, settings: TaggerSettings, report: Report = unreported
     ):
-        cpu.use_threads(settings.pool)
         self._clock = Clock("tagger", report)
         with self._clock.loading():
             self._tagger = load(base_model, adapters, settings)
+            cpu.use_threads(settings.pool)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         texts = batch["text"].to_pylist()

@@ -7,18 +7,17 @@ import sys
 from pipeline.cpu import use_threads
 from pipeline.settings import Pool
 
-use_threads(Pool(threads=1))
+use_threads(Pool(threads=3))
 assert "torch" not in sys.modules
 import torch
-print(torch.get_num_threads())
-use_threads(Pool(threads=2))
+use_threads(Pool(threads=3))
 print(torch.get_num_threads())
 use_threads(Pool(threads=5, num_gpus=1.0))
 print(torch.get_num_threads())
 """
 
 
-def test_pytorch_computes_with_an_actors_threads_whether_it_is_imported_or_not():
+def test_pytorch_computes_with_an_actors_threads_and_is_not_imported_for_that():
     root = Path(__file__).parents[2]
     found = subprocess.run([sys.executable, "-c", LOOK], cwd=root, capture_output=True, text=True, check=True)
-    assert found.stdout.split() == ["1", "2", "2"]
+    assert found.stdout.split() == ["3", "3"]

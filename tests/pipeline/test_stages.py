@@ -8,9 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import soundfile
+import torch
 
 from pipeline import stages
-from pipeline.settings import DecodingSettings
+from pipeline.settings import DecodingSettings, ParakeetSettings, Pool, Settings, TaggerSettings
+from pipeline.speech.words import Transcript
 
 SETTINGS = DecodingSettings(voice_threshold=0.0)
 
@@ -64,6 +66,27 @@ class Held:
 
     def __init__(self) -> None:
         self.itself, self.rows = self, [[] for _ in range(50)]
+
+
+def test_a_model_computes_with_the_threads_of_its_pool_from_its_first_sound_on():
+    before, seen = torch.get_num_threads(), []
+
+    class Asr:
+        def transcribe(self, batch):
+            seen.append(torch.get_num_threads())
+            return [Transcript("")]
+
+    def load(*_):
+        torch.set_num_threads(1)  # as Ray does
+        return Asr()
+
+    pool = Pool(threads=3)
+    try:
+        stages.TranscribeEnglish(load, Settings(parakeet=ParakeetSettings(pool=pool)))
+        stages.Tag(load, "", "", TaggerSettings(pool=pool))
+        assert [*seen, torch.get_num_threads()] == [3, 3]
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_batches_in_circles_of_references_are_let_go_of_beside_all_that_a_model_loads():
