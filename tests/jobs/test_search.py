@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def arguments(datasets, tagger_folders) -> list[str]:  # noqa: F811
-    space = ["--space.rank", "2", "4", "--space.alpha", "4", "--space.epochs", "2", "--space.few-shot", "0", "1"]
+    space = ["--space.rank", "2", "4", "--space.alpha", "4", "--space.epochs", "6", "--space.few-shot", "0", "1"]
     base = ["--datasets", str(datasets), "--base-model", str(tagger_folders.base), "--groups", "profession"]
     return [*base, "--trials", "3", "--num-cpus", "2", "--objective", "entity_f1", "--sample", "3", *space]
 

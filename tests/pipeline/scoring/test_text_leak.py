@@ -104,11 +104,11 @@ def test_a_common_word_is_left_only_beyond_how_often_it_is_said_beside_the_entit
     assert left([DATE], [placed(*DATE)], said=None) == ((1, 1), (1, 1)), "without a reference transcript who can tell"
 
 
-def test_the_whole_share_is_that_of_the_columns_alone():
+def test_a_transcript_that_is_missing_holds_no_word():
     nothing = tables.ENTITIES.empty_table()
     wanted = timed(tables.from_rows([row("PATIENT", "xxxx")], tables.ENTITIES))
-    assert scores(["1"], wanted, {}, {}, nothing)["words"]["count"] == 0, "a transcript that is missing says nothing"
-    assert scores(["1"], wanted, {}, {"1": "xxxx"}, nothing)["words"]["count"] == 1, "nor does a reference"
+    assert scores(["1"], wanted, {}, {}, nothing)["words"]["count"] == 0, "nothing is left in what was not heard"
+    assert scores(["1"], wanted, {}, {"1": "xxxx"}, nothing)["words"]["count"] == 1, "nothing is said beside the entity"
 
 
 def test_a_word_of_two_entities_counts_in_both():

@@ -36,7 +36,7 @@ def test_it_finds_what_is_said_in_the_clips(trained, language):
     assert len(said & found) >= 0.8 * len(found)
 
 
-@pytest.mark.parametrize(("recordings", "sizes"), [(2, (8,)), pytest.param(300, (1, 8, 32), marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("recordings", "sizes"), [(4, (8,)), pytest.param(300, (1, 8, 32), marks=pytest.mark.slow)])
 def test_draft_and_verify_writes_what_token_by_token_would(recordings, sizes, capsys):
     task = tagging.load(tagging.Options(model=MODELS, recordings=recordings, device="cpu"))
     slow = tagging.in_batches(task, tagging.token_by_token, 16, float("inf"))
