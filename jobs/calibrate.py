@@ -28,7 +28,8 @@ class Calibrate:
     """Choose opening biases and thresholds that cover a share of the sensitive time; make confidences probabilities.
 
     Each entity group gets the opening bias of one of the runs: the least with which the share of its time can be held
-    at the highest precision, or else the one that covers the most. So make several, of the same transcripts:
+    at the highest precision, or else the least that comes within 1 % of the most that any covers. So make several, of
+    the same transcripts:
 
     python -m jobs.predict --audio FOLDER --out run0
 

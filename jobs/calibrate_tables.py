@@ -49,12 +49,12 @@ def print_figures(found: Mapping[str, Any]) -> None:
         print(f"{title} of the confidences, held out: {before:.4f} before, {after:.4f} after")
 
 
-def print_unreached(found: Mapping[str, Any], bias: Mapping[str, float], groups_file: Path | None) -> None:
+def print_unreached(found: Mapping[str, Any], highest: Mapping[str, float], groups_file: Path | None) -> None:
     """Say where the wanted recall is out of reach, and what to do.
 
     Args:
         found: As ``pipeline.calibration.results.figures`` returns them, with the wanted ``recall``.
-        bias: Highest opening bias of the runs by entity group.
+        highest: Highest opening bias of the runs by entity group.
         groups_file: The entity groups of the run. None: the built-in ones.
     """
     recall, rows, dials = found["recall"], found["time"], _dials(found)
@@ -63,12 +63,19 @@ def print_unreached(found: Mapping[str, Any], bias: Mapping[str, float], groups_
     if low_dials:
         types = low.keys() if {SHARED, ALL} & {*low_dials} else {*low_dials}
         groups = [group.name for group in load_entity_groups(groups_file) if types & {*group.types}]
-        more = " ".join(f"{group} {bias.get(group, 0.0) + _MORE:g}" for group in groups)
-        advice = f"run again with --tagger.opening-bias {more}" if more else "patterns alone find these types"
+        bias = {group: of["chosen"] for group, of in found["opening_bias"].items()}
+        spent = [group for group in groups if group in bias and bias[group] < highest[group]]
+        more = [f"{group} {bias.get(group, 0.0) + _MORE:g}" for group in groups if group not in spent]
         print(
             f"A recall of {recall:g} is out of reach even with everything kept, which covers "
-            f"{', '.join(f'{100 * low[name]:.1f} % of {name}' for name in low_dials)}: {advice}."
+            f"{', '.join(f'{100 * low[name]:.1f} % of {name}' for name in low_dials)}."
         )
+        if more:
+            print(f"To find more, run again with --tagger.opening-bias {' '.join(more)}.")
+        if spent:
+            print(f"A higher opening bias finds no more of {', '.join(spent)}: see how much was transcribed wrong.")
+        if not groups:
+            print("Patterns alone find these types.")
         if not found["padding_s"]:
             print("Where words were timed a little off, edges are not covered: see what --padding-s 0.1 says.")
     elif rows[ALL]["recall_held_out"] < recall:

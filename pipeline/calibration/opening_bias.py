@@ -1,8 +1,8 @@
 """The choice of an opening bias for each entity group, among those of runs.
 
 The least bias is chosen at which the wanted share of the time of the group's reference entities can be held with the
-highest precision, as cross-validation says; where none can hold it, the bias that covers the most. An entity group is
-judged by what was found of its own types alone, so its choice does not depend on that of the others.
+highest precision, as cross-validation says; where none can hold it, the least that covers nearly as much as any. An
+entity group is judged by what was found of its own types alone, so its choice does not depend on that of the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ from pipeline.calibration.held_out import Operation, held_out, operation, parts
 from pipeline.calibration.runs import Runs
 from pipeline.calibration.thresholds import ALL, Times
 
-_DECIMALS = 3
-"""Those of recalls and precisions that are compared: a smaller gain is not worth a higher bias."""
+_PRECISION, _RECALL = 0.001, 0.01
+"""Gains that are worth a higher bias. One of recall costs precision, and a smaller one may be of one entity alone."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,14 @@ def _judged(recordings: list[Recording], recall: float, folds: int, seed: int) -
 
 def _best(judged: Mapping[float, Judged], recall: float) -> float:
     held = {bias: _share(one.held_out.precision) for bias, one in judged.items() if _reaches(one, recall)}
-    by = held or {bias: _share(one.everything.recall) for bias, one in judged.items()}
-    return min(by, key=lambda bias: (-round(by[bias], _DECIMALS), bias))
+    if held:
+        return _least(held, _PRECISION)
+    return _least({bias: _share(one.everything.recall) for bias, one in judged.items()}, _RECALL)
+
+
+def _least(shares: Mapping[float, float], gain: float) -> float:
+    """Return the least bias to the share of which no other adds as much as the gain."""
+    return min(bias for bias, of in shares.items() if max(shares.values()) - of < gain)
 
 
 def _reaches(one: Judged, recall: float) -> bool:

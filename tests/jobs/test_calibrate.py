@@ -89,8 +89,19 @@ def test_a_recall_out_of_reach_is_said_with_the_types_the_most_and_what_to_do(tm
     calibrate.main(options)
     printed = " ".join(capsys.readouterr().out.split())
     assert "A recall of 0.98 is out of reach even with everything kept, which covers" in printed
-    assert "% of PATIENT" in printed and "--tagger.opening-bias names 4" in printed
+    assert "% of PATIENT" in printed and "To find more, run again with --tagger.opening-bias names 4" in printed
     assert yaml.safe_load((tmp_path / "own.yaml").read_text())["tagger"]["thresholds"]["PATIENT"] == 0.0
+
+
+def test_where_higher_biases_found_no_more_none_is_advised(tmp_path, capsys):
+    found, _ = findings(300, 1)
+    few = [row for row in found if row["type"] != "PATIENT" or int(row["recording_id"]) % 2]
+    options = several(tmp_path)
+    tables.write(tables.from_rows(few, tables.ENTITIES), f"{tmp_path}/run/entities")
+    calibrate.main(options)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "A higher opening bias finds no more of names: see how much was transcribed wrong." in printed
+    assert "run again" not in printed
 
 
 def test_recordings_that_the_run_lacks_are_counted_and_left_out(tmp_path, capsys):
@@ -212,7 +223,7 @@ def test_on_the_demos_held_out_clips_half_of_them_calibrates_the_other():
     fitted = fit(known, 0.98, folds=5, seed=1126)
     others = [(one.calibrated(fitted.calibration), fitted.thresholds) for one in new.mixed(fitted.opening_bias)]
     reached = operation(others, fitted.dials)
-    print(fitted.opening_bias, share(reached.recall, ALL), share(reached.precision, ALL))
+    print(fitted.opening_bias, share(reached.recall, ALL), share(reached.precision, ALL), fitted.before, fitted.after)
     assert share(reached.recall, ALL) == pytest.approx(0.98, abs=0.01)
     assert share(reached.precision, ALL) > 0.97
 

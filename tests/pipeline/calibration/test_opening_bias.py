@@ -60,6 +60,15 @@ def test_where_no_bias_holds_the_recall_the_one_that_covers_the_most_is_chosen()
     assert chosen(of, 0.98) == {"names": 0.0, "times": 0.0, "addresses": 2.0}
 
 
+@pytest.mark.parametrize(("more", "bias"), [(1, 0.0), (3, 2.0)])
+def test_where_no_bias_holds_the_recall_a_hundredth_of_it_is_worth_a_higher_bias_and_less_is_not(more, bias):
+    wanted = [row(number, "CITY", "addresses", 0, None, "gold") for number in range(1, NUMBER + 1)]
+    found = [row(number, "CITY", "addresses", 0, 0.9, "adapter") for number in range(1, NUMBER + 1)]
+    half = NUMBER // 2
+    of = runs({0.0: found[:half], 2.0: found[: half + more] + wrong("CITY", "addresses", 0.9)}, wanted)
+    assert chosen(of)["addresses"] == bias
+
+
 def test_a_group_that_the_reference_lacks_keeps_the_lowest():
     found, wanted = findings(NUMBER, 1)
     known = [one for one in wanted if one["type"] != "CITY"]
