@@ -191,11 +191,11 @@ def transcript_from_pieces(pieces: Sequence[Piece], duration_s: float, recognize
     words: list[Word] = []
     for match in WORD.finditer(transcript):
         start, end = match.span()
-        start_s = min(times[start][0], max(duration_s - SHORTEST_S, 0.0))
+        start_s = round(float(min(times[start][0], max(duration_s - SHORTEST_S, 0.0))), 3)
         end_s = max(*(time[1] for time in times[start:end]), start_s + SHORTEST_S)
         known = [time[2] for time in times[start:end] if time[2] is not None]
         confidence = min(known) if known else None
-        words.append(Word(match.group(), start, end, round(float(start_s), 3), round(float(end_s), 3), confidence))
+        words.append(Word(match.group(), start, end, start_s, round(float(end_s), 3), confidence))
     return Transcript(transcript, words, recognizer)
 
 

@@ -105,6 +105,11 @@ def test_times_are_rounded_to_milliseconds():
     assert (word.start_s, word.end_s) == (0.123, 1.235)
 
 
+def test_a_word_lasts_twenty_milliseconds_after_rounding_too():
+    words = words_of((" May 5", 0.0, 0.014), (" Lee", 0.019, 0.026), duration_s=0.031)
+    assert [(word.start_s, word.end_s) for word in words] == [(0.0, 0.02), (0.011, 0.031), (0.011, 0.031)]
+
+
 def test_a_piece_with_a_wrong_end_does_not_push_the_words_behind_it():
     words = words_of(("王小明", 0.2, 9.5), (" is", 0.8, 1.0), (" here", 1.0, 1.4))
     assert [word.start_s for word in words] == [0.2, 0.8, 0.8, 0.8, 1.0]
