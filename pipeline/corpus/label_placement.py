@@ -7,12 +7,12 @@ placed, and for time differences between two labels that do not match those betw
 
 import calendar
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from rapidfuzz.distance import Indel
 
-from pipeline.corpus.units import Unit, join, units
+from pipeline.corpus.units import Unit, join, readings, units
 from pipeline.speech.language import language_of
 from pipeline.speech.words import Word
 
@@ -111,7 +111,7 @@ def place_labels(
     """
     order = sorted(range(len(labels)), key=lambda i: (labels[i].start_s, labels[i].end_s))
     in_time = [labels[i] for i in order]
-    said = units(transcript)
+    said = readings(transcript)
     clock = _Clock(transcript, words, duration_s)
     options = []
     for label in in_time:
@@ -160,21 +160,21 @@ class _Clock:
         return abs(drift_s) / (1 + 0.3 * elapsed_s if self.estimated else 0.5)
 
 
-def _candidates(transcript: str, said: Sequence[Unit], text: str, fuzzy: bool) -> Iterator[_Candidate]:
-    """Yield all candidates of a text, without those that overlap an exact match."""
-    wanted = units(text)
-    if not wanted:
-        return
-    inside = {place for unit in said for place in range(unit.char_start + 1, unit.char_end)}
+def _candidates(transcript: str, said: Sequence[Sequence[Unit]], text: str, fuzzy: bool) -> list[_Candidate]:
+    """Return all candidates of a text in any of its readings, without those that overlap an exact match."""
+    if not units(text):
+        return []
+    inside = {place for unit in said[0] for place in range(unit.char_start + 1, unit.char_end)}
     starts = [match.start() for match in re.finditer(f"(?={re.escape(text)})", transcript)]
     exact = [(start, start + len(text)) for start in starts if not {start, start + len(text)} & inside]
     found = [_Candidate(start, end, "exact", _COST["exact"]) for start, end in exact]
-    for first in range(len(said)):
-        candidate = _candidate_from(transcript, said[first:], wanted, fuzzy)
+    ways = ((row[first:], wanted) for wanted in readings(text) for row in said for first in range(len(row)))
+    for row, wanted in ways:
+        candidate = _candidate_from(transcript, row, wanted, fuzzy)
         if candidate and not any(candidate.char_start < end and start < candidate.char_end for start, end in exact):
             small = text[0].isupper() and transcript[candidate.char_start].islower()
             found.append(candidate._replace(cost=candidate.cost + small * _COST_OF_LOWER_CASE))
-    yield from found
+    return sorted(set(found))
 
 
 def _candidate_from(transcript: str, said: Sequence[Unit], wanted: Sequence[Unit], fuzzy: bool) -> _Candidate | None:
@@ -218,7 +218,7 @@ def _resembles(transcript: str, here: Sequence[Unit], wanted: Sequence[Unit]) ->
 
 
 def _fixed(some: Sequence[Unit]) -> list[str]:
-    numbers = (number for unit in some for number in re.findall(r"\d+", unit.text))
+    numbers = (number for unit in some for number in re.findall(r"\d+(?:\.\d+)?", unit.text))
     return sorted([*numbers, *(unit.text for unit in some if unit.text in _CLOSED)])
 
 

@@ -7,26 +7,28 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-import cn2an
 from text_to_num import find_numbers
 
-from pipeline.corpus.spoken_parts import parts_in_digits
+from pipeline.corpus.measures import ABBREVIATED, MEASURES, in_full
+from pipeline.corpus.merging import APART, Rule, merged
+from pipeline.corpus.numerals import FRACTIONS, IDEOGRAPHS, in_digits
+from pipeline.corpus.possible_parts import POSSIBLE_PARTS
+from pipeline.corpus.spoken_parts import PARTS
 from pipeline.speech.language import CJK
 
 _MARKS = r"\u0300-\u036f"
-_NUMERALS = "零〇一二兩两三四五六七八九十廿卅百千萬万億亿"
-_MEASURES = {"hr": "hour", "hrs": "hours", "min": "minute", "mins": "minutes", "sec": "second", "secs": "seconds"}
-_MEASURES |= {"wk": "week", "wks": "weeks", "yr": "year", "yrs": "years", "mth": "month", "mths": "months"}
-_BEHIND = "|".join([*_MEASURES, *{name.rstrip("s") + "s?" for name in _MEASURES.values()}, "days?", "am", "pm", "h"])
-_EDGE = rf"(?=(?:{_BEHIND})?(?![^\W{CJK}]))"  # of a number: 12hrs is two units, B12 is one
+_BEHIND = "|".join([*ABBREVIATED, *(name + "s?" for name in MEASURES), "am", "pm"])
+_EDGE = rf"(?=(?i:{_BEHIND})?(?![^\W{CJK}]))"  # of a number: 12hrs is two units, B12 is one
 _UNIT = re.compile(
-    rf"\d+(?:[:.]\d+|,\d{{3}}(?!\d))+{_EDGE}"  # 6:30, 2.5, 10,000
-    rf"|\d+{_EDGE}|[oO]['’][^\W\d_{CJK}]+|[{_NUMERALS}]+|[{CJK}]|(?:[^\W_{CJK}][{_MARKS}]*)+"
+    rf"(?:\d+[ -]?)?[{FRACTIONS}]{_EDGE}|\d+[ -](?:1/[2-4]|2/3|3/4)(?!/){_EDGE}"  # 2½, 2 1/2
+    rf"|\d+(?:[:：.]\d+|,\d{{3}}(?!\d))+{_EDGE}|(?<![\w.])\.\d+{_EDGE}"  # 6:30, 2.5, 10,000, .5
+    rf"|\d+{_EDGE}|[oO]['’][^\W\d_{CJK}]+|[{IDEOGRAPHS}]+|[{CJK}]|(?:[^\W_{CJK}][{_MARKS}]*)+"
 )
-_FULL_HOUR = re.compile(r"(\d+)[:.]00")
+_DASH = r"\-\u2010-\u2015"
+_SEPARATES = re.compile(rf"[^\s{_DASH}]")
+_SMALL = r"\d{1,2}(?:\.\d+)?"
+_RANGE = re.compile(rf"(?<![\w.{_DASH}]){_SMALL} ?[{_DASH}] ?(?={_SMALL}(?![\d.{_DASH}]))")  # 3-4, but no 555-1234
 _O_CLOCK = "oclock"
-_TRADITIONAL = str.maketrans({"两": "兩", "万": "萬", "亿": "億", "廿": "二十", "卅": "三十"})
-_SEPARATES = re.compile(r"[^\s\-\u2010-\u2015]")
 _DECADES = {"twenties": "20s", "thirties": "30s", "forties": "40s", "fifties": "50s", "sixties": "60s"}
 _DECADES |= {"seventies": "70s", "eighties": "80s", "nineties": "90s"}
 
@@ -51,13 +53,27 @@ def units(text: str) -> list[Unit]:
     """Split a text into units in order, without punctuation and spaces.
 
     Numbers compare equal in any form: English and Chinese number words become digits (twenty-five, first, 十一, 廿三,
-    二〇一五), 6:30 and "half past six" become 630, 2.5 and "two and a half" 25, and 11:00 and "eleven o'clock" 11.
-    "hrs" becomes "hours". Compatibility characters and accents are replaced by plain characters, and 臺 by 台.
+    二〇一五), 6:30 and "half past six" become 630, "two and a half" and 2½ become 2.5, "nineteen oh five" becomes 1905,
+    and 11:00 and "eleven o'clock" 11. "hrs" becomes "hours". Compatibility characters and accents are replaced by plain
+    characters, and 臺 by 台.
     """
     words = [_Word(_fold(match.group()), *match.span()) for match in _UNIT.finditer(text)]
+    after_dash = {match.end() for match in _RANGE.finditer(text)}
     for word, before in zip(words[1:], words, strict=False):
-        word.apart = bool(_SEPARATES.search(text[before.char_end : word.char_start]))
-    return list(_with_parts(list(_without_o_clock(list(_in_digits(words))))))
+        between = text[before.char_end : word.char_start]
+        word.apart = bool(_SEPARATES.search(between)) or word.char_start in after_dash
+    counted = _with_measures(text, list(_with_digits(words)))
+    return _merge(list(_without_o_clock(counted)), PARTS)
+
+
+def readings(text: str) -> list[list[Unit]]:
+    """Return the units of a text and, if it has numbers that may be read in a second way, those of that reading.
+
+    "Ten to twelve" is two numbers, or 1150; 三點五十 likewise, or 350; and 6.30 is a decimal number, or 630.
+    """
+    first = units(text)
+    second = _merge(first, POSSIBLE_PARTS)
+    return [first] if second == first else [first, second]
 
 
 def join(some: Sequence[Unit]) -> str:
@@ -94,11 +110,11 @@ class _Word:
         return Unit(self.folded, self.char_start, self.char_end, self.apart)
 
 
-def _in_digits(words: Sequence[_Word]) -> Iterator[Unit]:
+def _with_digits(words: Sequence[_Word]) -> Iterator[Unit]:
     done = 0
     for number in find_numbers(words, "en", threshold=0.0):
         yield from (word.unit() for word in words[done : number.start])
-        digits = re.sub(r"\W", "", number.text)
+        digits = re.sub(r"[^\w.]", "", number.text)
         first, last = words[number.start], words[number.end - 1]
         yield Unit(digits, first.char_start, last.char_end, first.apart)
         done = number.end
@@ -115,26 +131,35 @@ def _without_o_clock(some: Sequence[Unit]) -> Iterator[Unit]:
             yield unit
 
 
-def _with_parts(some: Sequence[Unit]) -> Iterator[Unit]:
+def _with_measures(text: str, some: Sequence[Unit]) -> list[Unit]:
+    """Write abbreviated measures in full, but no separate word with a capital: HR and Min are names."""
+    full: list[Unit] = []
+    for unit in some:
+        before = full[-1] if full and full[-1].text[-1:].isdecimal() and not unit.apart else None
+        between = text[before.char_end : unit.char_start] if before else " "
+        if not between or text[unit.char_start].islower():
+            is_plural = before is not None and before.text != "1" and "-" not in between
+            unit = unit._replace(text=in_full(unit.text, before is not None, is_plural))
+        full.append(unit)
+    return full
+
+
+def _merge(some: Sequence[Unit], rules: Sequence[Rule]) -> list[Unit]:
     """Merge what makes one number with its half, quarter or minutes."""
+    whole: list[Unit] = []
     done = 0
-    for first, end, digits in parts_in_digits([unit.text for unit in some]):
-        yield from some[done:first]
-        yield some[first]._replace(text=digits, char_end=some[end - 1].char_end)
+    for first, end, digits in merged([APART * unit.apart + unit.text for unit in some], rules):
+        whole += some[done:first]
+        whole.append(some[first]._replace(text=digits, char_end=some[end - 1].char_end))
         done = end
-    yield from some[done:]
+    return [*whole, *some[done:]]
 
 
 @lru_cache(maxsize=8192)
 def _fold(word: str) -> str:
-    if word[0] in _NUMERALS:
-        word = word.translate(_TRADITIONAL)
-        try:
-            return str(cn2an.cn2an(word, "smart"))
-        except ValueError:
-            return word
+    digits = in_digits(word)
+    if digits is not None:
+        return digits
     decomposed = unicodedata.normalize("NFKD", word.replace("臺", "台")).casefold()
     plain = unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
-    plain = _FULL_HOUR.sub(r"\1", plain)
-    plain = _MEASURES.get(plain, plain)
     return _DECADES.get(plain, re.sub(r"\W", "", plain))
