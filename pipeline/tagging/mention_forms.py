@@ -187,7 +187,7 @@ def _without_titles(name: str) -> str:
 
 
 def _is_word(key: str) -> bool:
-    return key in known()["words"] or key in known()["abbreviations"]
+    return key in known()["words"] or key in known()["rarer_words"]
 
 
 def _spelling(entity: Entity, tokens: Sequence[Token]) -> str:

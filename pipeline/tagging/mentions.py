@@ -143,16 +143,18 @@ def _counts(form: Form, folded: Folded, place: int, spelling: str) -> bool:
         return True
     if _has_chinese_title(folded.line, start, end):
         return True
-    return _has_title(folded, place) and (is_spelled or tokens[0].key not in known()["after_titles"])
+    return _has_title(folded, place, is_spelled)
 
 
-def _has_title(folded: Folded, place: int) -> bool:
+def _has_title(folded: Folded, place: int, is_spelled: bool) -> bool:
     """Return whether a title stands before a word of a Latin name."""
-    if not place or folded.tokens[place - 1].key not in known()["titles"]:
+    if not place:
         return False
-    is_short = folded.tokens[place - 1].key in known()["short_titles"]
-    gap = folded.gaps(place - 1, place + 1)[0]
-    return bool((_SHORT_TITLE_GAP if is_short else _TITLE_GAP).fullmatch(gap))
+    title, key, gap = folded.tokens[place - 1].key, folded.tokens[place].key, folded.gaps(place - 1, place + 1)[0]
+    if title in known()["short_titles"]:
+        return bool(_SHORT_TITLE_GAP.fullmatch(gap))
+    is_name = is_spelled or key not in known()["after_titles"]
+    return title in known()["titles"] and is_name and bool(_TITLE_GAP.fullmatch(gap))
 
 
 def _has_chinese_title(line: str, start: int, end: int) -> bool:
