@@ -117,9 +117,11 @@ def forms(entity: Entity) -> Iterator[Form]:
             yield replace(whole, spelling=_spelling(entity, tokens) if is_word else "")
         return
     named = [token for token in tokens if token.key not in known()["titles"]]
-    if named and all(token.is_ideograph for token in named):
+    if all(token.key in known()["no_names"] for token in named):
+        return
+    if all(token.is_ideograph for token in named):
         yield from _chinese_forms(_without_titles("".join(token.key for token in named)), whole)
-    elif named:
+    else:
         yield from _latin_forms(tokens, named, whole)
 
 
@@ -130,8 +132,9 @@ def _latin_forms(tokens: Sequence[Token], named: Sequence[Token], whole: Form) -
         yield replace(whole, spelling=_spelling(entity, tokens) if is_word else "")
     if 1 < len(named) < len(tokens):
         yield Form(tuple(token.key for token in named), entity)
-    parts = [token for token in named if len(token.key) > 1 and not token.is_ideograph]
-    parts = [token for token in parts if token.key not in known()["particles"]]
+    parts = [token for token in named if not token.is_ideograph and token.key not in known()["no_names"]]
+    parts = [token for token in parts if token in (parts[0], parts[-1]) or token.key not in known()["particles"]]
+    parts = [token for token in parts if len(token.key) > 1]
     for token in parts:
         own = _spelling(entity, [token])
         yield _of_word(token.key, own, entity)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 from pipeline.tables import REVIEW
@@ -28,14 +28,6 @@ _BETWEEN = re.compile(r"[ ,.()/\-‐-―]{0,2}")  # the pieces of a number
 _APART = re.compile(r"[,，、;；/]")  # signs that stand between numbers too
 
 
-@dataclass(frozen=True)
-class _Number:
-    """A number that is looked for, and the signs that were found between its digits."""
-
-    entity: Entity
-    signs: frozenset[str]
-
-
 class MentionFinder:
     """Finds further mentions of entities: of names, numbers and addresses that were found.
 
@@ -43,7 +35,8 @@ class MentionFinder:
     Chinese given names alone and family names with a title; numbers of four digits and more, written or spoken; all
     others in the words in which they were found. A name that is a word too counts in its own capitalised spelling
     within a sentence, or beside a title; one of three letters or fewer in its own spelling, or beside a title. A
-    Chinese name does not count where it cuts a known word. A title alone is not looked for again.
+    Chinese name does not count where it cuts a known word, and a number of fewer than seven digits not where a comma or
+    a slash parts it, unless it was found so. A title alone is not looked for again.
 
     Args:
         entities: What was found, in any transcript; of it, what is kept is looked for.
@@ -51,7 +44,8 @@ class MentionFinder:
 
     def __init__(self, entities: Iterable[Entity]):
         self._forms: dict[str, list[Form]] = {}
-        self._numbers: dict[str, _Number] = {}
+        self._numbers: dict[str, Entity] = {}
+        self._signs: dict[str, set[str]] = {}
         for entity in entities:
             if not entity.kept or entity.type in _not_repeated():
                 continue
@@ -60,8 +54,8 @@ class MentionFinder:
             reading = plain(entity.text)
             key = re.sub(r"[^0-9A-Z]", "", numbers(reading).text.upper())
             if sum(map(str.isdigit, key)) >= _DIGITS:
-                signs = frozenset(_APART.findall(reading.text))
-                self._numbers.setdefault(key, _Number(entity, signs))
+                self._numbers.setdefault(key, entity)
+                self._signs.setdefault(key, set()).update(_APART.findall(reading.text))
         self._longest = max(map(len, self._numbers), default=0)
 
     def __call__(self, text: str, entities: Sequence[Entity]) -> list[Entity]:
@@ -118,11 +112,12 @@ class MentionFinder:
                 key += piece.group().upper()
                 if len(key) > self._longest:
                     break
-                before, number = piece, self._numbers.get(key)
-                if number is not None:
+                before = piece
+                if key in self._numbers:
                     start, end = reading.span(first.start(), piece.end())
-                    if len(key) >= _LONG_NUMBER or set(_APART.findall(plain(text[start:end]).text)) <= number.signs:
-                        yield number.entity, start, end
+                    signs = set(_APART.findall(plain(text[start:end]).text))
+                    if len(key) >= _LONG_NUMBER or signs <= self._signs[key]:
+                        yield self._numbers[key], start, end
 
 
 def find_mentions(text: str, entities: Sequence[Entity]) -> list[Entity]:
@@ -159,7 +154,7 @@ def _has_title(folded: Folded, place: int, is_spelled: bool) -> bool:
 
 def _has_chinese_title(line: str, start: int, end: int) -> bool:
     """Return whether a Chinese title stands behind a name, or before it such as 老 without being a part of a word."""
-    if line[end:].lstrip(" ").startswith(known()["titles_zh"]):
+    if line[end : end + 8].lstrip(" ").startswith(known()["titles_zh"]):
         return True
     if not line.endswith(known()["before_zh"], 0, start):
         return False

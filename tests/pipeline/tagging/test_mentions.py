@@ -83,11 +83,12 @@ def test_mentions(marked, mentions):
         ("<PATIENT>王小明先生</PATIENT>，先生，小明，王先生", ["小明", "王"]),
         ("<DOCTOR>Dr. 王</DOCTOR>，Dr. Lee，王醫師", ["王"]),
         ("<DOCTOR>醫師</DOCTOR>，醫師", []),
-        ("<DOCTOR>the doctor</DOCTOR> or a doctor", []),
+        ("<DOCTOR>the doctor</DOCTOR> or a doctor, the doctor", []),
         ("<HOSPITAL>醫師之家</HOSPITAL>，醫師之家的醫師", ["醫師之家"]),
         ("<PATIENT>Mr and Mrs Smith</PATIENT> and he or Smith", ["Smith"]),
         ("<DOCTOR>John Smith MD</DOCTOR> or another MD", []),
         ("<PATIENT>Maria de la Cruz</PATIENT> de la clinic, Cruz", ["Cruz"]),
+        ("<PATIENT>Minh Le</PATIENT> or Mr. Le", ["Le"]),
     ],
 )
 def test_a_title_is_no_name_and_neither_is_a_particle(marked, mentions):
@@ -226,6 +227,7 @@ def test_a_chinese_name_is_no_part_of_a_word_and_one_that_is_a_word_has_its_fami
         ("<ZIP>3015</ZIP>, 30, 15 or 30/15 or 30；15, 30-15 and 30.15", ["30-15", "30.15"]),
         ("<ZIP>3015</ZIP>, 三零，一五, 三零一五", ["三零一五"]),
         ("<ROOM>12/080</ROOM>, 12/080, 12, 080", ["12/080"]),
+        ("<ROOM>12080</ROOM> is <ROOM>12/080</ROOM>, 12/080", ["12/080"]),
         ("<PHONE>0912-345-678</PHONE>, 0912, 345, 678", ["0912, 345, 678"]),
     ],
 )
