@@ -12,7 +12,7 @@ from fsspec import AbstractFileSystem
 
 from pipeline.files import filesystem, sha256
 from pipeline.settings import NONE, Settings
-from pipeline.tagging import entity_groups, mentions, patterns, rules
+from pipeline.tagging import entity_groups, mention_forms, patterns, rules
 
 _OF_OBJECTS = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "updated", "mtime")
 """What file systems call that by which an object tells that it was replaced, the surest first."""
@@ -35,7 +35,7 @@ def of_settings(settings: Settings) -> dict[str, str]:
     paths["groups"] = tagger.groups_file or entity_groups.BUILT_IN
     paths["rules"] = tagger.rules or rules.BUILT_IN
     paths["patterns"] = tagger.patterns or patterns.BUILT_IN
-    paths["mentions"] = mentions.BUILT_IN
+    paths["mentions"] = mention_forms.BUILT_IN
     if tagger.patients:
         paths["patients"] = tagger.patients
     with ThreadPoolExecutor() as threads:  # hashing large files leaves the interpreter free
