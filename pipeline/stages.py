@@ -92,8 +92,8 @@ class Clock:
         """Time the body, which loads the model."""
         start = time.perf_counter()
         self._report(self.stage, "loading")
-        yield
-        _keep_what_is_loaded()
+        with _kept():
+            yield
         self.load_s = time.perf_counter() - start
         self._report(self.stage, "loaded", seconds=self.load_s)
 
@@ -336,12 +336,19 @@ def _attempt(
     return _with(_with(batch, "failure", failures), "timings", timings), made
 
 
-def _keep_what_is_loaded() -> None:
-    """Let the garbage collector pass over all that there is now.
+@contextmanager
+def _kept() -> Iterator[None]:
+    """Load what stays: without garbage collections on the way, and the collector passes over all that there is then.
 
-    Beside a million objects of a model's libraries, Python would look through all of them too seldom, and batches in
-    circles of references, each with its sound in Ray's store, would pile up until then.
+    A model's libraries are a million objects. Looking through them while they come takes a quarter of the time of
+    loading. Beside them, Python would later look through all of them too seldom, and batches in circles of references,
+    each with its sound in Ray's store, would pile up until then.
     """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
     gc.collect()
     gc.freeze()
     gc.collect()

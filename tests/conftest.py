@@ -1,5 +1,7 @@
 """What the tests share: the data beside the checkout, the small models and one Ray."""
 
+import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +9,9 @@ import hypothesis
 import pytest
 
 from pipeline.settings import DecodingSettings, Models, Settings, TaggerSettings
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # on a busy machine small models take five times as long with two
+gc.set_threshold(50_000)  # of the millions of objects of all libraries and models nearly none are garbage
 
 hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("seeded")

@@ -94,9 +94,12 @@ def test_batches_in_circles_of_references_are_let_go_of_beside_all_that_a_model_
     with stages.Clock("whisper").loading():
         loaded += [[] for _ in range(500_000)]
     in_hand, alive, most = deque(maxlen=3), weakref.WeakSet(), 0
+    of_tests = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)  # Python's own, as in a worker
     for _ in range(20_000):
         in_hand.append(Held())
         alive.add(in_hand[-1])
         most = max(most, len(alive))
+    gc.set_threshold(*of_tests)
     gc.unfreeze()
     assert most < 250, "without it, it is twice as many, and grows on"
