@@ -27,6 +27,7 @@ _DAY, _MONTH, _YEAR = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:0?[1-9]|1[0-2])", "(?:1
 _DATE = rf"{_YEAR}(?:[ -]{_MONTH}[ -]{_DAY}(?![0-9])|$)|(?:{_DAY}[ -]{_MONTH}|{_MONTH}[ -]{_DAY})[ -]{_YEAR}(?![0-9])"
 _PRESSURE = "(?:9[0-9]|1[0-9]{2}|2[0-4][0-9]) (?:[4-9][0-9]|1[0-2][0-9])"
 _NO_NUMBER = re.compile(rf"{_DATE}|{_PRESSURE} {_PRESSURE}(?![0-9])")
+_SMALL_NUMBERS = re.compile("[0-9]{1,3}(?: [0-9]{1,3})+")
 _KEYS = frozenset({"name", "type", "languages", "reads", "pattern", "case", "examples"})
 _OPTIONAL = frozenset({"check", "confidence", "context", "unless", "in_context", "near"})
 _READS: dict[str, Callable[[Reading], Reading]] = {
@@ -50,7 +51,7 @@ class Pattern:
         confidence: Confidence of a match in 0..1, or None if it needs a context word.
         words: The context words as they read in small letters.
         context: Regular expression of the context words, or None if there are none.
-        unless: Regular expression of words that undo a context word before them, or None if there are none.
+        unless: Regular expression of words that undo a context word before them for small numbers, or None.
         in_context: Confidence in 0..1 of a match directly after a context word.
         near: Number of characters before a match in which a context word counts.
         examples: Tagged sentences.
@@ -112,7 +113,8 @@ def find(patterns: Iterable[Pattern], text: str, language: str) -> list[Entity]:
         for match in _matches(pattern, reading.text):
             if pattern.check is None and pattern.confidence is None and _NO_NUMBER.match(match.group()):
                 continue
-            confidence = _confidence(pattern, reading.text[max(end, match.start() - pattern.near) : match.start()])
+            before = reading.text[max(end, match.start() - pattern.near) : match.start()]
+            confidence = _confidence(pattern, before, match.group())
             end = match.end()
             if confidence is not None:
                 start, stop = _without_spaces(text, *reading.span(*match.span()))
@@ -152,10 +154,10 @@ def _without_spaces(text: str, start: int, end: int) -> tuple[int, int]:
     return start + len(inner) - len(inner.lstrip()), start + len(inner.rstrip())
 
 
-def _confidence(pattern: Pattern, before: str) -> float | None:
+def _confidence(pattern: Pattern, before: str, found: str) -> float | None:
     """Return the confidence of a match after the text ``before``, or None if it lacks the context that it needs."""
     ends = [match.end() for match in pattern.context.finditer(before)] if pattern.context else []
-    if not ends or (pattern.unless and pattern.unless.search(before, ends[-1])):
+    if not ends or (pattern.unless and _SMALL_NUMBERS.fullmatch(found) and pattern.unless.search(before, ends[-1])):
         return pattern.confidence
     return max(pattern.in_context - _FALLING * (len(before) - ends[-1]), pattern.confidence or 0.0)
 
