@@ -1,7 +1,7 @@
 """Find entities with a fixed form by patterns, checks and context words, which are read from YAML."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,12 @@ _START = "(?<![A-Za-z0-9])(?<![0-9][.:/-])"
 _END = "(?![A-Za-z0-9]|[.:/-][0-9])"
 _AT_END = re.compile(_END)
 _DAY, _MONTH, _YEAR = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:0?[1-9]|1[0-2])", "(?:19|20)[0-9]{2}"
-_DATE = re.compile(
-    rf"{_YEAR}(?:[ -]{_MONTH}[ -]{_DAY}(?![0-9])|$)|(?:{_DAY}[ -]{_MONTH}|{_MONTH}[ -]{_DAY})[ -]{_YEAR}(?![0-9])"
-)
+_DATE = rf"{_YEAR}(?:[ -]{_MONTH}[ -]{_DAY}(?![0-9])|$)|(?:{_DAY}[ -]{_MONTH}|{_MONTH}[ -]{_DAY})[ -]{_YEAR}(?![0-9])"
+_PRESSURE = "(?:9[0-9]|1[0-9]{2}|2[0-4][0-9]) (?:[4-9][0-9]|1[0-2][0-9])"
+_NO_NUMBER = re.compile(rf"{_DATE}|{_PRESSURE} {_PRESSURE}(?![0-9])")
+_SMALL_NUMBERS = re.compile("[0-9]{1,3}(?: [0-9]{1,3})+")
 _KEYS = frozenset({"name", "type", "languages", "reads", "pattern", "case", "examples"})
-_OPTIONAL = frozenset({"check", "confidence", "context", "in_context", "near"})
+_OPTIONAL = frozenset({"check", "confidence", "context", "unless", "in_context", "near"})
 _READS: dict[str, Callable[[Reading], Reading]] = {
     "as written": lambda reading: reading,
     "numbers": numbers,
@@ -50,6 +51,7 @@ class Pattern:
         confidence: Confidence of a match in 0..1, or None if it needs a context word.
         words: The context words as they read in small letters.
         context: Regular expression of the context words, or None if there are none.
+        unless: Regular expression of words that undo a context word before them for small numbers, or None.
         in_context: Confidence in 0..1 of a match directly after a context word.
         near: Number of characters before a match in which a context word counts.
         examples: Tagged sentences.
@@ -64,6 +66,7 @@ class Pattern:
     confidence: float | None
     words: tuple[str, ...]
     context: re.Pattern[str] | None
+    unless: re.Pattern[str] | None
     in_context: float
     near: int
     examples: tuple[str, ...]
@@ -108,9 +111,10 @@ def find(patterns: Iterable[Pattern], text: str, language: str) -> list[Entity]:
             continue
         end = 0
         for match in _matches(pattern, reading.text):
-            if pattern.check is None and pattern.confidence is None and _DATE.match(match.group()):
+            if pattern.check is None and pattern.confidence is None and _NO_NUMBER.match(match.group()):
                 continue
-            confidence = _confidence(pattern, reading.text[max(end, match.start() - pattern.near) : match.start()])
+            before = reading.text[max(end, match.start() - pattern.near) : match.start()]
+            confidence = _confidence(pattern, before, match.group())
             end = match.end()
             if confidence is not None:
                 start, stop = _without_spaces(text, *reading.span(*match.span()))
@@ -150,10 +154,10 @@ def _without_spaces(text: str, start: int, end: int) -> tuple[int, int]:
     return start + len(inner) - len(inner.lstrip()), start + len(inner.rstrip())
 
 
-def _confidence(pattern: Pattern, before: str) -> float | None:
+def _confidence(pattern: Pattern, before: str, found: str) -> float | None:
     """Return the confidence of a match after the text ``before``, or None if it lacks the context that it needs."""
     ends = [match.end() for match in pattern.context.finditer(before)] if pattern.context else []
-    if not ends:
+    if not ends or (pattern.unless and _SMALL_NUMBERS.fullmatch(found) and pattern.unless.search(before, ends[-1])):
         return pattern.confidence
     return max(pattern.in_context - _FALLING * (len(before) - ends[-1]), pattern.confidence or 0.0)
 
@@ -175,8 +179,11 @@ def _pattern(where: str, body: dict[str, Any]) -> Pattern:
         raise UserError(f"{where}: give `confidence:`, or `context:` and `in_context:`, or all three.")
     if "near" in body and not ("context" in body and type(body["near"]) is int and body["near"] > 0):
         raise UserError(f"{where}: `near:` is a number of characters such as 15, and goes with `context:`.")
-    if "context" in body and (not is_texts(body["context"]) or not all(plain(word).text for word in body["context"])):
-        raise UserError(f"{where}: `context:` is a list of words such as [phone, 電話].")
+    if "unless" in body and "context" not in body:
+        raise UserError(f"{where}: `unless:` goes with `context:`.")
+    for key in ("context", "unless"):
+        if key in body and (not is_texts(body[key]) or not all(plain(word).text for word in body[key])):
+            raise UserError(f"{where}: `{key}:` is a list of words such as [phone, 電話].")
     if not is_texts(body["examples"]) or not body["examples"]:
         raise UserError(f"{where}: `examples:` is a list of tagged sentences.")
     try:
@@ -189,7 +196,7 @@ def _pattern(where: str, body: dict[str, Any]) -> Pattern:
         check = check_by_name(body["check"]) if "check" in body else None
     except ValueError as error:
         raise UserError(f"{where}: `check: {body['check']}`: {error}.") from error
-    words = tuple(plain(word).text.lower() for word in body.get("context", []))
+    words = _words(body.get("context", []))
     pattern = Pattern(
         body["name"],
         body["type"],
@@ -199,7 +206,8 @@ def _pattern(where: str, body: dict[str, Any]) -> Pattern:
         check,
         body.get("confidence"),
         words,
-        _context(words) if words else None,
+        _any_of(words),
+        _any_of(_words(body.get("unless", []))),
         body.get("in_context", 0.0),
         body.get("near", _NEAR),
         tuple(body["examples"]),
@@ -209,8 +217,14 @@ def _pattern(where: str, body: dict[str, Any]) -> Pattern:
     return pattern
 
 
-def _context(words: Iterable[str]) -> re.Pattern[str]:
-    """Compile context words: English ones match as whole words, Chinese ones anywhere."""
+def _words(written: Iterable[str]) -> tuple[str, ...]:
+    return tuple(plain(word).text.lower() for word in written)
+
+
+def _any_of(words: Sequence[str]) -> re.Pattern[str] | None:
+    """Compile words, if there are any: English ones match as whole words, Chinese ones anywhere."""
+    if not words:
+        return None
     alternatives = (
         rf"{_START if word[0].isascii() else ''}{re.escape(word)}{_END if word[-1].isascii() else ''}" for word in words
     )

@@ -36,8 +36,9 @@ _HAN = {
     for digit, characters in enumerate(("零〇○", "一壹幺么", "二兩貳", "三", "四", "五", "六", "七", "八", "九"))
     for character in characters
 }
-_SPOKEN_SIGNS = {".": "dot point 點", "@": "at 小老鼠", "/": "slash forward_slash 斜線", "-": "dash hyphen minus 減號"}
-_SPOKEN_SIGNS |= {"_": "underscore under_score 底線", ":": "colon 冒號"}
+_SPOKEN_SIGNS = {".": "dot point 點", "@": "at at_sign 小老鼠", "/": "slash forward_slash 斜線", ":": "colon 冒號"}
+_SPOKEN_SIGNS |= {"-": "dash hyphen minus 減號 連字號", "_": "underscore under_score 底線 下底線 下劃線"}
+_SPOKEN_SIGNS |= {"+": "plus plus_sign 加號", "'": "apostrophe 撇號", "%": "percent percent_sign 百分號"}
 _SIGNS = {simplified(word).replace("_", " "): sign for sign, words in _SPOKEN_SIGNS.items() for word in words.split()}
 
 
@@ -67,12 +68,12 @@ _TOKEN = re.compile(
       | (?P<written>[0-9]+)
       | (?P<letter>[A-Za-z])
       | (?P<plus>plus(?=\s+(?:[0-9]|{_DIGIT})))
-      | (?P<sign>{_any(word for word in _SIGNS if word.isascii())})
+      | (?P<sign>{_any(word.replace(" ", r"[ ]+") for word in _SIGNS if word.isascii())})
     )(?!'?[A-Za-z0-9])
-    | (?P<han_number>[一二三四五六七八九兩]?百(?:零[一二三四五六七八九]|{_HAN_TENS})?|{_HAN_TENS})
-    | (?P<han_digit>(?!(?<=[什甚怎那這多要])么)[{"".join(_HAN)}])(?![個天次顆年月日歲週位種下樣定直些起般邊])
     | (?P<han_plus>加號)
     | (?P<han_sign>{_any(word for word in _SIGNS if not word.isascii())})
+    | (?P<han_number>[一二三四五六七八九兩]?百(?:零[一二三四五六七八九]|{_HAN_TENS})?|{_HAN_TENS})
+    | (?P<han_digit>(?!(?<=[什甚怎那這多要])么)[{"".join(_HAN)}])(?![個天次顆年月日歲週位種下樣定直些起般邊])
     """),
     re.VERBOSE | re.IGNORECASE,
 )
@@ -180,6 +181,8 @@ def _rewrite(source: Reading, signs: bool) -> Reading:
     end, before, was_spoken = 0, "", False  # of the previous token
     for match in _TOKEN.finditer(text):
         kind, value, is_spoken = _value(match, before)
+        if signs and kind == "plus":
+            kind = "sign"
         if not kind or (kind == "sign" and not signs):
             continue
         gap = text[end : match.start()]

@@ -241,6 +241,16 @@ def test_a_pattern_may_ask_for_its_context_to_be_near(tmp_path: Path):
     assert find(patterns, "badge, it says B1842", "en") == []
 
 
+def test_a_word_between_may_undo_the_context_of_small_numbers(tmp_path: Path):
+    file = tmp_path / "patterns.yaml"
+    own = ONE.replace("confidence: 0.6", "unless: [door, 門]").replace("B ?[0-9]{4}", "'[0-9]{2} ?[0-9]{2}'")
+    file.write_text(own.replace("B 1842", "1842"), encoding="utf-8")
+    patterns = load_patterns(file)
+    assert find(patterns, "badge for the door 18 42", "en") == find(patterns, "badge 门 18 42", "zh") == []
+    for said in ("door badge 18 42", "badge outdoors 18 42", "badge at the door, badge 18 42", "badge, door 1842"):
+        assert [entity.text for entity in find(patterns, said, "en")] == [said[said.index("18") :]]
+
+
 def test_a_file_of_ones_own_is_read_in_either_script(tmp_path: Path):
     file = tmp_path / "patterns.yaml"
     file.write_text(
@@ -429,6 +439,8 @@ def test_a_file_may_take_in_the_built_in_patterns_and_leave_out_names_and_types(
         ("in_context: 0.9", "in_context: 0.9\n  near: 0", "`near:` is a number of characters"),
         ("  context: [badge]\n  in_context: 0.9\n", "  near: 15\n", "goes with `context:`"),
         ("context: [badge]", "context: badge", "`context:`"),
+        ("in_context: 0.9", "in_context: 0.9\n  unless: weight", "`unless:` is a list of words"),
+        ("  context: [badge]\n  in_context: 0.9\n", "  unless: [weight]\n", "goes with `context:`"),
         ("B 1842<", "B 184<", "example 1"),
         ("<ID_NUMBER>B 1842</ID_NUMBER>", "B 1842", "finds 6-12"),
         ("</ID_NUMBER>", "", "has no partner"),

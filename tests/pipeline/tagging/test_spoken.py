@@ -75,6 +75,10 @@ def test_what_a_number_counts_does_not_lengthen_it():
         ("十點零點零點一", "10.0.0.1"),
         ("abc 小老鼠 example 點 com 斜線 x", "abc@example.com/x"),
         ("abc 小老鼠 example 点 com 斜线 x 减号 y 底线 z 冒号", "abc@example.com/x-y_z:"),
+        ("o apostrophe neil plus 4 plus test percent x at sign a dot com", "o'neil+4+test%x@a.com"),
+        ("a dot com forward slash b under score c", "a.com/b_c"),
+        ("a 加號 b 撇號 c 百分號 d 連字號 e 下劃線 f", "a+b'c%d-e_f"),
+        ("a 加号 b 撇号 c 百分号 d 连字号 e 下划线 f", "a+b'c%d-e_f"),
     ],
 )
 def test_spoken_signs_read_as_signs(said: str, reads: str):
