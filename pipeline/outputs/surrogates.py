@@ -1,7 +1,6 @@
 """Surrogates: made-up names, numbers and dates that replace the real ones."""
 
 import random
-import unicodedata
 from collections.abc import Callable
 from functools import partial
 
@@ -13,12 +12,12 @@ from pipeline.outputs.surrogate_dates import other_date
 from pipeline.outputs.surrogate_identifiers import other_identifier
 from pipeline.outputs.surrogate_move import Move, move_of
 from pipeline.outputs.surrogate_names import Names
+from pipeline.outputs.surrogate_spellings import key
 from pipeline.outputs.surrogate_words import DATA, NoSurrogateError
 from pipeline.outputs.text import placeholder
 from pipeline.speech.language import language_of
 
 _ATTEMPTS = 50
-_APOSTROPHES = str.maketrans(dict.fromkeys("’ʼ‘`´′＇ʹ", "'"))
 _IN_EITHER_LANGUAGE = ("USERNAME", "EMAIL", "URL", "IPADDRESS")
 
 
@@ -55,7 +54,7 @@ class Surrogates:
             surrogate = self._made(move, type_, text)
         except NoSurrogateError:
             return placeholder(type_, text)
-        return surrogate if _key(surrogate) != _key(text) else placeholder(type_, text)
+        return surrogate if key(surrogate) != key(text) else placeholder(type_, text)
 
     def _made(self, move: Move, type_: str, text: str) -> str:
         match type_:
@@ -75,21 +74,21 @@ class Surrogates:
         return self._once(type_, text, lambda: self._provided(type_, language_of(text)))
 
     def _once(self, kind: str, text: str, make: Callable[[], str]) -> str:
-        """Return the surrogate of a text, or make one, if possible one that is not in use for another text."""
-        key = (kind, _key(text))
-        if key not in self._known:
+        """Return the surrogate of a text, or make one, if possible one that no other text has or is so far."""
+        old = (kind, key(text))
+        if old not in self._known:
             used = self._used.setdefault(kind, set())
             best = ""
             for _ in range(_ATTEMPTS):
                 made = make()
-                best = made if _key(made) != key[1] else best
-                if best and best not in used:
+                best = made if key(made) != old[1] else best
+                if best and best not in used and (kind, key(best)) not in self._known:
                     break
             if not best:
                 raise NoSurrogateError
             used.add(best)
-            self._known[key] = best
-        return self._known[key]
+            self._known[old] = best
+        return self._known[old]
 
     def _provided(self, type_: str, language: str) -> str:
         providers = DATA["providers"]
@@ -99,8 +98,3 @@ class Surrogates:
                 raise NoSurrogateError
         provider, ending = providers[language][type_]
         return str(getattr(self._fake[language], provider)()) + ending
-
-
-def _key(text: str) -> str:
-    """Return what is the same for all spellings of a text: small or capital letters, accents, apostrophes, widths."""
-    return unicodedata.normalize("NFKC", text.translate(_APOSTROPHES)).casefold()

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+import opencc
 import pytest
 from faker.providers.person.en_US import Provider as English
 from faker.providers.person.zh_TW import Provider as Chinese
@@ -38,7 +39,17 @@ def test_a_person_has_one_name_in_all_recordings_of_a_run():
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("O'Brien", "O’Brien"), ("O'Brien", "OʼBrien"), ("José", unicodedata.normalize("NFD", "José")), ("Ｌｅｅ", "Lee")],
+    [
+        ("O'Brien", "O’Brien"),
+        ("O'Brien", "OʼBrien"),
+        ("José", unicodedata.normalize("NFD", "José")),
+        ("Ｌｅｅ", "Lee"),
+        ("José", "Jose"),
+        ("O'Brien", "Obrien"),
+        ("歐陽", "欧阳"),
+        ("歐陽娜娜", "欧阳娜娜"),
+        ("陳", "陈"),
+    ],
 )
 def test_spellings_of_a_name_are_one_name(replace, one, other):
     assert replace("FAMILYNAME", one) == replace("FAMILYNAME", other)
@@ -71,6 +82,41 @@ def test_chinese_names_keep_family_and_given_name(replace):
     assert name[0] != "王" and "小明" not in name
     assert replace("DOCTOR", "王醫師") == f"{name[0]}醫師"
     assert replace("PERSONALNAME", "小明") == name[1:]
+
+
+def test_a_family_has_one_name_alone_with_hyphens_and_in_the_plural(replace):
+    one, other = replace("PATIENT", "Smith-Jones").split("-")
+    assert replace("PATIENT", "Jones") == other and replace("DOCTOR", "Ann Smith").endswith(f" {one}")
+    wexford = replace("DOCTOR", "Wexford")
+    assert replace("PATIENT", "the Wexfords") in (f"the {wexford}s", f"the {wexford}es")
+    assert replace("FAMILYNAME", "Williams") != replace("FAMILYNAME", "William") + "s"  # both are names of their own
+
+
+def test_a_chinese_nickname_has_the_family_name_and_a_short_name_the_given_one(replace):
+    name = replace("PATIENT", "王小明")
+    assert replace("PATIENT", "小王") == f"小{name[0]}" and replace("PATIENT", "老王先生") == f"老{name[0]}先生"
+    given = replace("PATIENT", "陳小文")[1:]
+    assert replace("PATIENT", "小文") == given  # 文 is a family name too
+
+
+@pytest.mark.parametrize("script", ["t2s", "t2tw"])
+def test_no_part_of_a_chinese_name_is_in_its_surrogate_in_either_script(script):
+    written, simplified = opencc.OpenCC(script).convert, opencc.OpenCC("t2s").convert
+    families = [*Chinese.last_names, "歐陽", "司馬", "諸葛"]
+    for seed in range(2):
+        replace = Surrogates(seed).of("1")
+        for family in families:
+            for name in (family, f"{family}小姐", f"{family}娜娜", f"{family}明"):
+                made = replace("PATIENT", written(name)).removesuffix("小姐")
+                assert set(simplified(name.removesuffix("小姐"))).isdisjoint(simplified(made))
+
+
+def test_no_part_of_an_english_name_is_in_its_surrogate():
+    for seed in range(2):
+        replace = Surrogates(seed).of("1")
+        for first, last in zip(English.first_names, English.last_names, strict=False):
+            for name in (first, f"{first} {last}", f"{last}-{first}"):
+                assert {*re.split("[ -]", name)}.isdisjoint(re.split("[ -]", replace("PATIENT", name)))
 
 
 def test_different_names_get_different_surrogates(replace):
