@@ -16,6 +16,7 @@ from pipeline.outputs.surrogate_spellings import key
 from pipeline.outputs.surrogate_words import DATA, NoSurrogateError
 from pipeline.outputs.text import placeholder
 from pipeline.speech.language import language_of
+from pipeline.tagging.spoken import addresses, plain
 
 _ATTEMPTS = 50
 _IN_EITHER_LANGUAGE = ("USERNAME", "EMAIL", "URL", "IPADDRESS")
@@ -71,7 +72,8 @@ class Surrogates:
             return self._names.other(type_, text)
         if type_ in DATA["identifiers"]:
             return self._once(type_, text, lambda: other_identifier(type_, text, self._random, self._numbers))
-        return self._once(type_, text, lambda: self._provided(type_, language_of(text)))
+        written = addresses(plain(text)).text if type_ in _IN_EITHER_LANGUAGE else text
+        return self._once(type_, written, lambda: self._provided(type_, language_of(text)))
 
     def _once(self, kind: str, text: str, make: Callable[[], str]) -> str:
         """Return the surrogate of a text, or make one, if possible one that no other text has or is so far."""

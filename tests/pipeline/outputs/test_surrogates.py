@@ -84,6 +84,10 @@ def test_chinese_names_keep_family_and_given_name(replace):
     assert replace("PERSONALNAME", "小明") == name[1:]
 
 
+def test_an_address_has_one_surrogate_written_and_spoken(replace):
+    assert replace("EMAIL", "mary@example.org") == replace("EMAIL", "mary at example dot org")
+
+
 def test_a_family_has_one_name_alone_with_hyphens_and_in_the_plural(replace):
     one, other = replace("PATIENT", "Smith-Jones").split("-")
     assert replace("PATIENT", "Jones") == other and replace("DOCTOR", "Ann Smith").endswith(f" {one}")
