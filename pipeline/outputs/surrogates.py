@@ -1,6 +1,7 @@
 """Surrogates: made-up names, numbers and dates that replace the real ones."""
 
 import random
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -19,6 +20,8 @@ from pipeline.speech.language import language_of
 from pipeline.tagging.spoken import addresses, plain
 
 _ATTEMPTS = 50
+_FRACTION = re.compile(r"(?<![\d/-])\d+/\d+(?![\d/-])")
+"""What is no date in a duration: "24/7" and "1/2 hour"."""
 _IN_EITHER_LANGUAGE = ("USERNAME", "EMAIL", "URL", "IPADDRESS")
 
 
@@ -65,6 +68,8 @@ class Surrogates:
                 try:
                     return other_amount(text, move.direction)
                 except NoSurrogateError:
+                    if _FRACTION.search(text):
+                        raise
                     return other_date(text, move)
             case "AGE":
                 return other_age(text, move)
