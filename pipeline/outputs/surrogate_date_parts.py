@@ -123,6 +123,8 @@ def _parts(tokens: Sequence[Token], group: Sequence[int]) -> Parts:
     if only and only.kind == "digits" and len(only.text) in (7, 8):
         return _compact(tokens, loose[0])
     is_numeric = not places and len(loose) > 1
+    if is_numeric and sum(tokens[at].is_ordinal for at in loose) > 1:  # "the 3rd, 5th and 7th"
+        raise NoSurrogateError
     is_chinese = any(token.kind in ("ideograph", "weekday", "period") for token in tokens)
     names = _order([tokens[at] for at in loose], is_chinese) if is_numeric else _loose_names(tokens, loose, places)
     for name, at in zip(names, loose, strict=True):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pipeline.outputs.surrogate_numerals import Token
 from pipeline.outputs.surrogate_words import DATA, NoSurrogateError, beside
 
+_MONTHS = {name for names in DATA["months"] for name in names}
 _WEEKDAYS = {name for names in DATA["weekdays"] for name in names}
 _WEEKDAYS_IN_PLURAL = set(DATA["weekdays"][1])
 
@@ -25,8 +26,8 @@ def check_common(tokens: Sequence[Token]) -> None:
 def _is_part_of_year(tokens: Sequence[Token], at: int) -> bool:
     token, behind = tokens[at], beside(tokens, at, 1)
     if not token.is_number:
-        is_beside_number = any(other.is_number for other in tokens[at + 1 : at + 2])
-        return token.text.casefold() == "q" or (token.text.casefold() in ("h", "d") and is_beside_number)
+        is_before_number = any(other.is_number for other in tokens[at + 1 : at + 2])
+        return token.text in ("q", "Q", "H") or (token.text in ("h", "d", "D") and is_before_number)
     if behind in ("quarter", "quarters") or beside(tokens, at, -1) == "quarter":
         return True
     return token.is_ordinal and behind in ("half", "halves")
@@ -36,7 +37,8 @@ def _counts_weekday(tokens: Sequence[Token], at: int) -> bool:
     token, behind = tokens[at], beside(tokens, at, 1)
     if not token.is_number:
         return token.text in ("個", "个") and any(other.kind == "weekday" for other in tokens[at + 1 : at + 2])
-    return behind in (_WEEKDAYS if token.is_ordinal or token.kind == "words" else _WEEKDAYS_IN_PLURAL)
+    is_day = beside(tokens, at, -1) in _MONTHS or not (token.is_ordinal or token.kind == "words")
+    return behind in (_WEEKDAYS_IN_PLURAL if is_day else _WEEKDAYS)
 
 
 def _is_of_moon(tokens: Sequence[Token], at: int) -> bool:

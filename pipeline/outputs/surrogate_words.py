@@ -14,7 +14,7 @@ DATA: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("surrogates.yaml"
 """The word lists of ``surrogates.yaml``."""
 
 _LETTER = rf"[^\W\d_{CJK}]"
-_WEEK = "(?:星期|禮拜|礼拜|週|周)"
+_WEEK = "(?:星期|[禮礼]?拜|週|周)"
 _NO_DAY = (
     rf"[月日號号點点時时個个天次回趟歲岁年十廿卅百千零〇分秒小間间期餐頓顿顆颗粒錠半]|{_WEEK}(?![一二三四五六日天])"
 )

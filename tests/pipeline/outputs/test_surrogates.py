@@ -150,6 +150,9 @@ def test_a_surrogate_depends_on_the_names_before_it_so_that_names_cannot_be_trie
         ("DATE", "Christmas"),
         ("TIME", "noon"),
         ("SET", "every other day"),
+        ("SET", "24/7"),
+        ("DURATION", "24/7"),
+        ("DURATION", "1/2 hour"),
         ("AGE", "newborn"),
         ("ROOM", "the Garden Room"),
         ("DEPARTMENT", "Stroke Unit"),
@@ -160,6 +163,7 @@ def test_what_has_no_surrogate_becomes_its_placeholder(replace, type_, text):
 
 
 def test_a_day_in_how_often_something_happens_moves_as_in_a_date(replace):
+    assert replace("SET", "每週一、三") == replace("DATE", "每週一、三") != "[SET]"
     assert replace("SET", "every Tuesday") == "every " + replace("DATE", "Tuesday")
 
 
