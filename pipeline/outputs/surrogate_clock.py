@@ -8,6 +8,7 @@ from pipeline.outputs.surrogate_words import DATA, NoSurrogateError, beside, uni
 
 _PERIODS = {name: (group, *hours) for group in DATA["periods"] for name, hours in group.items()}
 _NONE = Token("", "other")
+_BEHIND_HOUR = ("am", "pm", "a.m.", "p.m.", "a.m", "p.m", "past", "o'clock", "o’clock", "點", "点")
 _MINUTES = (5, 10, 20, 25)
 
 
@@ -70,6 +71,18 @@ def other_times(
     for time in _with_own_period(times):
         new |= _moved(tokens, time, hours, has_24 or _is_24(tokens, time))
     return new, done
+
+
+def has_clock(tokens: Sequence[Token]) -> bool:
+    """Return whether a text has a time with "pm", a colon, 點 or the like."""
+    return any(
+        token.is_number
+        and (
+            beside(tokens, at, 1) in _BEHIND_HOUR
+            or (_text(tokens, at + 1) in (":", "：") and _at(tokens, at + 2).is_number)
+        )
+        for at, token in enumerate(tokens)
+    )
 
 
 def is_24_hours(token: Token) -> bool:

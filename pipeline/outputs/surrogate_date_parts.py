@@ -10,6 +10,7 @@ from pipeline.outputs.surrogate_words import DATA, NoSurrogateError, beside
 
 _MONTHS = {name: at % 12 + 1 for names in DATA["months"] for at, name in enumerate(names)}
 _SPLIT = re.compile(r"[-–—~～&]")
+_SIGNS = re.compile(r"\d/\d|\d([-.])\d+\1\d")
 _UNITS_ZH = {"年": "year", "月": "month", "日": "day", "號": "day", "号": "day"}
 _ROC = 1911
 _NO_YEAR = 2024
@@ -81,6 +82,14 @@ def parts_of(tokens: Sequence[Token], taken: Collection[int]) -> list[Parts]:
             elif "year" not in one.places:
                 found[at] = replace(one, year=(one.year or 0) - 1)
     return found
+
+
+def has_date(tokens: Sequence[Token]) -> bool:
+    """Return whether a text has a month, a year or day with its unit, or numbers with the signs of a date."""
+    return any(
+        _month_of(token) or (token.is_number and tokens[at + 1 : at + 2] and tokens[at + 1].text in _UNITS_ZH)
+        for at, token in enumerate(tokens)
+    ) or bool(_SIGNS.search("".join(token.text for token in tokens)))
 
 
 def _month_of(token: Token) -> int | None:

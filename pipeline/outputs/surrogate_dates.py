@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from pipeline.outputs.surrogate_amounts import counts, other_numbers
-from pipeline.outputs.surrogate_clock import is_24_hours, is_minutes, other_times
-from pipeline.outputs.surrogate_date_parts import Parts, parts_of
+from pipeline.outputs.surrogate_clock import has_clock, is_24_hours, is_minutes, other_times
+from pipeline.outputs.surrogate_date_parts import Parts, has_date, parts_of
 from pipeline.outputs.surrogate_move import Move
 from pipeline.outputs.surrogate_numerals import Token, english, like, write
 from pipeline.outputs.surrogate_rare_dates import check_common
@@ -30,10 +30,11 @@ def other_date(text: str, move: Move, is_time: bool = False) -> str:
     Args:
         text: The date or time.
         move: By how much.
-        is_time: Whether numbers are hours before they are days.
+        is_time: Whether numbers are hours before they are days, unless the text has a month or year.
     """
     tokens = _with_spoken_years(read(text))
     check_common(tokens)
+    is_time = (is_time or has_clock(tokens)) and not has_date(tokens)
     counted = [at for at in counts(tokens) if not is_minutes(tokens, at)]
     if is_time:  # "fourteen hundred hours" is a time
         counted = [at for at in counted if not is_24_hours(tokens[at])]
