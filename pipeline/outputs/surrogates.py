@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 from faker import Faker
 
@@ -78,7 +79,7 @@ class Surrogates:
         if type_ in DATA["identifiers"]:
             return self._once(type_, text, lambda: other_identifier(type_, text, self._random, self._numbers))
         written = addresses(plain(text)).text if type_ in _IN_EITHER_LANGUAGE else text
-        return self._once(type_, written, lambda: self._provided(type_, language_of(text)))
+        return self._once(type_, written, lambda: self._provided(type_, written))
 
     def _once(self, kind: str, text: str, make: Callable[[], str]) -> str:
         """Return the surrogate of a text, or make one, if possible one that no other text has or is so far."""
@@ -97,11 +98,20 @@ class Surrogates:
             self._known[old] = best
         return self._known[old]
 
-    def _provided(self, type_: str, language: str) -> str:
-        providers = DATA["providers"]
+    def _provided(self, type_: str, text: str) -> str:
+        """Return a text of a type and a language, or an empty one if it has a part of the text that it replaces."""
+        providers, language = DATA["providers"], language_of(text)
         if type_ not in providers[language]:
             language = "en"
             if type_ not in _IN_EITHER_LANGUAGE:
                 raise NoSurrogateError
         provider, ending = providers[language][type_]
-        return str(getattr(self._fake[language], provider)()) + ending
+        made = str(getattr(self._fake[language], provider)())
+        return "" if any(part in key(made) for part in _parts(text)) else made + ending
+
+
+def _parts(text: str) -> set[str]:
+    """Return the words of a text, pairs of characters in Chinese, that identify."""
+    text = key(text)
+    pairs = {one + other for one, other in pairwise(text) if language_of(one) == language_of(other) == "zh"}
+    return (pairs | set(re.findall("[a-z]{3,}", text))) - set(DATA["generic"])

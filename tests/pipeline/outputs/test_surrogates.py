@@ -123,6 +123,24 @@ def test_no_part_of_an_english_name_is_in_its_surrogate():
                 assert {*re.split("[ -]", name)}.isdisjoint(re.split("[ -]", replace("PATIENT", name)))
 
 
+@pytest.mark.parametrize(
+    ("type_", "text", "part"),
+    [
+        ("CITY", "臺北市", "台北|臺北"),
+        ("HOSPITAL", "台北榮民總醫院", "台北|臺北"),
+        ("STREET", "動物園路", "動物"),
+        ("HOSPITAL", "Smith Memorial Hospital", "Smith"),
+        ("EMAIL", "smith@example.org", "smith"),
+        ("COUNTRY", "義大利", "義大"),
+        ("ORGANIZATION", "台灣電信有限公司", "台灣|電信"),
+    ],
+)
+def test_no_part_of_a_place_or_address_is_in_its_surrogate(type_, text, part):
+    for seed in range(100):
+        made = Surrogates(seed).of("1")(type_, text)
+        assert not re.search(part, made) and not made.startswith("[")
+
+
 def test_different_names_get_different_surrogates(replace):
     names = [f"Na{chr(97 + i)}{chr(97 + j)}" for i in range(10) for j in range(10)]
     assert len({replace("FAMILYNAME", name) for name in names}) == 100
