@@ -23,6 +23,7 @@ _FEMALE = {key(name) for provider in (English, Chinese) for name in provider.fir
 _SHARES = [{key(name): share for name, share in names.items()} for names in (English.first_names, English.last_names)]
 _FAMILIES_ZH = sorted({*Chinese.last_names, *DATA["compound_families"]})
 _FAMILY_KEYS = {key(name) for name in _FAMILIES_ZH}
+_DOUBLE_KEYS = {key(name) for name in DATA["double_families"]}
 _BEFORE_FAMILY = "小老"
 _PLURAL = re.compile(r"\w{3,}[^\Waious]s", re.IGNORECASE)
 
@@ -57,8 +58,10 @@ class Names:
                 return word
             if _IDEOGRAPH.match(word):
                 return self._chinese(word, old)
-            is_family = match.start() == last if last is not None else self._is_family(type_, word)
-            return "-".join(self._english(part, is_family, old) for part in word.split("-"))
+            return "-".join(
+                self._english(part, match.start() == last if last is not None else self._is_family(type_, part), old)
+                for part in word.split("-")
+            )
 
         made = _NAME.sub(replaced, text)
         if old & _parts(made):
@@ -98,13 +101,13 @@ class Names:
         return fake.first_name_male if is_male else fake.first_name_female
 
     def _chinese(self, name: str, old: set[str]) -> str:
-        """Replace a name, of the same length: of three or more characters the first is a family name, or two are."""
+        """Replace a name, of the same length: if it has three or more characters, one or two are a family name."""
         plain, title = _without_title(name)
         if not plain:
             raise NoSurrogateError
         if self._is_nickname(plain):
             return plain[0] + self._surname(plain[1:], old) + title
-        is_compound = key(plain[:2]) in _FAMILY_KEYS and len(plain) != 3
+        is_compound = key(plain[:2]) in _FAMILY_KEYS and (len(plain) != 3 or key(plain[:2]) not in _DOUBLE_KEYS)
         families = 2 if is_compound else 1 if len(plain) != 2 else 0
         family, given = plain[:families], plain[families:]
         made = self._surname(family, old) if family else ""
@@ -129,9 +132,7 @@ class Names:
 
 
 def _parts(text: str) -> set[str]:
-    """Return what a surrogate may not have: the names in a text but for titles and initials, the characters in
-    Chinese, as keys of their spellings.
-    """
+    """Return the keys of what a surrogate may not have: names that are no titles or initials, characters in Chinese."""
     parts: set[str] = set()
     for word in _NAME.findall(text):
         if _IDEOGRAPH.match(word):

@@ -33,7 +33,8 @@ class Surrogates:
     matches an earlier "Ann Lee"; titles stay. A number that passes a known check passes it afterwards too. In a
     recording, all dates move by the same number of days, so that what lies between them stays; times of the clock,
     ages and durations move a little. An age above 89 becomes "over 89". If no surrogate can be made ("yesterday",
-    "Christmas"), the placeholder is used. A surrogate is never equal to the text that it replaces.
+    "Christmas"), the placeholder is used. A surrogate is never equal to the text that it replaces, and that of a name
+    or a place has no part of it, in traditional or simplified characters.
 
     The surrogate of a name or number depends on the seed and on those before it, not on itself: whoever has the seed
     can shift dates back, but cannot find names by trial.

@@ -91,6 +91,7 @@ def test_an_address_has_one_surrogate_written_and_spoken(replace):
 def test_a_family_has_one_name_alone_with_hyphens_and_in_the_plural(replace):
     one, other = replace("PATIENT", "Smith-Jones").split("-")
     assert replace("PATIENT", "Jones") == other and replace("DOCTOR", "Ann Smith").endswith(f" {one}")
+    assert {one, other} <= {*English.last_names}
     wexford = replace("DOCTOR", "Wexford")
     assert replace("PATIENT", "the Wexfords") in (f"the {wexford}s", f"the {wexford}es")
     assert replace("FAMILYNAME", "Williams") != replace("FAMILYNAME", "William") + "s"  # both are names of their own
@@ -98,6 +99,7 @@ def test_a_family_has_one_name_alone_with_hyphens_and_in_the_plural(replace):
 
 def test_a_chinese_nickname_has_the_family_name_and_a_short_name_the_given_one(replace):
     name = replace("PATIENT", "王小明")
+    assert replace("PATIENT", "司馬光")[:2] == replace("PATIENT", "司馬小姐")[:2]
     assert replace("PATIENT", "小王") == f"小{name[0]}" and replace("PATIENT", "老王先生") == f"老{name[0]}先生"
     given = replace("PATIENT", "陳小文")[1:]
     assert replace("PATIENT", "小文") == given  # 文 is a family name too
