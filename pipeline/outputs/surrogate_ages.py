@@ -3,7 +3,8 @@
 import itertools
 from collections.abc import Sequence
 
-from pipeline.outputs.surrogate_amounts import ABOUT_ZH, counts, is_fraction, other_numbers, plural
+from pipeline.outputs.surrogate_agreement import agreement
+from pipeline.outputs.surrogate_amounts import ABOUT_ZH, check_no_slash, counts, is_fraction, other_numbers
 from pipeline.outputs.surrogate_move import Move
 from pipeline.outputs.surrogate_numerals import Token, like, write
 from pipeline.outputs.surrogate_words import DATA, NoSurrogateError, check_rest, joined, read
@@ -22,6 +23,7 @@ def other_age(text: str, move: Move) -> str:
     tokens = [_with_value(token) for token in read(text)]
     not_years = [at for at, unit in counts(tokens).items() if unit != "year"]
     years = [at for at, token in enumerate(tokens) if token.is_number and at not in not_years]
+    check_no_slash(tokens, years)
     years = [at for at in years if not is_fraction(tokens, at)]
     if any(
         after == before + 2 and (tokens[before + 1].text.isspace() or tokens[before + 1].text == "、")
@@ -35,9 +37,9 @@ def other_age(text: str, move: Move) -> str:
     if any(token.value > OLDEST for token in tokens):  # of months or days, or behind a comma
         raise NoSurrogateError
     new = other_numbers(tokens, [*not_years, *pairs], -1)
-    new |= {at: _decade(tokens[at], move) if _is_decade(tokens, at) else _age(tokens[at], move) for at in years}
-    for at in years:
-        new |= plural(tokens, at)
+    decades = [at for at in years if _is_decade(tokens, at)]
+    new |= {at: _decade(tokens[at], move) for at in decades}
+    new |= _ages(tokens, [at for at in years if at not in decades], move)
     check_rest(tokens, {*new, *(at for at, token in enumerate(tokens) if _is_with_age(tokens, at, token))})
     return joined(tokens, new)
 
@@ -64,9 +66,21 @@ def _is_with_age(tokens: Sequence[Token], at: int, token: Token) -> bool:
     return token.text.casefold() in DATA["with_age"] or token.text in ("出", "頭", "头") or is_ending
 
 
-def _age(token: Token, move: Move) -> str:
-    group = next((group for group in _GROUPS if token.value in group), _GROUPS[0])
-    return write(token, next(age for age in (token.value + move.years, token.value - move.years) if age in group))
+def _ages(tokens: Sequence[Token], places: Sequence[int], move: Move) -> dict[int, str]:
+    """Return ages that all moved by the same years, within their groups, and the words that change with them."""
+    old = [tokens[at].value for at in places]
+    shifts = (move.years, -move.years, 1, -1)
+    shift = next((shift for shift in shifts if all(age + shift in _group(age) for age in old)), None)
+    if shift is None:
+        raise NoSurrogateError
+    new: dict[int, str] = {}
+    for at, age in zip(places, old, strict=True):
+        new |= {at: write(tokens[at], age + shift)} | agreement(tokens, at, age + shift)
+    return new
+
+
+def _group(age: int) -> range:
+    return next((group for group in _GROUPS if age in group), _GROUPS[0])
 
 
 def _decade(token: Token, move: Move) -> str:

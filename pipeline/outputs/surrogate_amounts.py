@@ -3,7 +3,8 @@
 import itertools
 from collections.abc import Collection, Sequence
 
-from pipeline.outputs.surrogate_numerals import Token, counted, like, write
+from pipeline.outputs.surrogate_agreement import agreement
+from pipeline.outputs.surrogate_numerals import Token, counted, write
 from pipeline.outputs.surrogate_words import DATA, NoSurrogateError, beside, check_rest, joined, read, unit
 
 ABOUT_ZH = ("幾", "几", "多", "來", "来")
@@ -11,6 +12,7 @@ ABOUT_ZH = ("幾", "几", "多", "來", "来")
 
 _ONE = {"a", "an", "one"}
 _YEARS = range(1900, 2101)
+_LAST_WEEK = 53
 
 
 def other_amount(text: str, direction: int) -> str:
@@ -30,7 +32,8 @@ def other_amount(text: str, direction: int) -> str:
 
 
 def other_numbers(tokens: Sequence[Token], places: Collection[int], direction: int) -> dict[int, str]:
-    """Return other numbers for those at some places of a text, and a plural where one became two, by their places."""
+    """Return other numbers for those at some places of a text, and the words that change with them, by their places."""
+    check_no_slash(tokens, places)
     places = [at for at in places if not is_fraction(tokens, at) and not _is_rate(tokens, at, places)]
     for before, after in itertools.pairwise(places):
         if after == before + 2 and tokens[before + 1].text.isspace():
@@ -40,12 +43,12 @@ def other_numbers(tokens: Sequence[Token], places: Collection[int], direction: i
     new = {at: _pair(tokens[at], direction) for at in pairs}
     if values:
         is_about = any(tokens[at].kind == "zh" and beside(tokens, at, 1) in ABOUT_ZH for at in places)
-        added = _step(values, _limit(tokens, values), direction, is_about)
+        added = _step(values, _limit(tokens, places, values), direction, is_about)
         for at in places:
             if at not in pairs:
                 is_rank = at > 0 and tokens[at - 1].text == "第"
                 new[at] = (write if is_rank else counted)(tokens[at], tokens[at].value + added)
-                new |= plural(tokens, at)
+                new |= agreement(tokens, at, tokens[at].value + added)
     return new
 
 
@@ -98,7 +101,13 @@ def _is_second(tokens: Sequence[Token], at: int) -> bool:
 
 def is_fraction(tokens: Sequence[Token], at: int) -> bool:
     """Return whether a number stands behind a decimal point or a comma inside a number."""
-    return at > 1 and tokens[at - 1].text in (".", ",", "/") and tokens[at - 2].is_number
+    return at > 1 and tokens[at - 1].text in (".", ",") and tokens[at - 2].is_number
+
+
+def check_no_slash(tokens: Sequence[Token], places: Collection[int]) -> None:
+    """Raise ``NoSurrogateError`` if a number of some places stands behind a slash and another number, as in "1/2"."""
+    if any(at > 1 and tokens[at - 1].text == "/" and tokens[at - 2].is_number for at in places):
+        raise NoSurrogateError
 
 
 def _is_rate(tokens: Sequence[Token], at: int, places: Collection[int]) -> bool:
@@ -110,11 +119,20 @@ def _skip_measure(tokens: Sequence[Token], at: int) -> int:
     return at + 1 if at < len(tokens) and tokens[at].text in ("個", "个") else at
 
 
-def _limit(tokens: Sequence[Token], values: Sequence[int]) -> int | None:
-    """Return the most that can be, as seven days a week, if the numbers are within it."""
+def _limit(tokens: Sequence[Token], places: Collection[int], values: Sequence[int]) -> int | None:
+    """Return the most that can be, as seven days a week or week 53, if the numbers are within it."""
     units = {unit(tokens, at) for at in range(len(tokens))}
-    limits = [most for pair, most in DATA["at_most"].items() if set(pair.split()) <= units and max(values) <= most]
-    return min(limits, default=None)
+    limits = [most for pair, most in DATA["at_most"].items() if set(pair.split()) <= units]
+    if any(_is_week(tokens, at) for at in places):
+        limits.append(_LAST_WEEK)
+    return min((most for most in limits if max(values) <= most), default=None)
+
+
+def _is_week(tokens: Sequence[Token], at: int) -> bool:
+    """Return whether a number is the rank of a week: "week 12", "12th week", 第十二週."""
+    is_rank = tokens[at].is_ordinal or tokens[at - 1 : at] == [Token("第", "ideograph")]
+    is_before_week = "week" in (unit(tokens, at + 1), unit(tokens, at + 2))
+    return beside(tokens, at, -1) in ("week", "weeks") or (is_rank and is_before_week)
 
 
 def _step(values: Sequence[int], limit: int | None, direction: int, is_about: bool) -> int:
@@ -136,12 +154,3 @@ def _pair(token: Token, direction: int) -> str:
     added = 1 if token.value == 12 or (direction > 0 and token.value < 89) else -1
     made = write(token, token.value + 11 * added)
     return "一兩" if made == "一二" else made.replace("二三", "兩三")
-
-
-def plural(tokens: Sequence[Token], at: int) -> dict[int, str]:
-    """Return the plural of the unit behind a one, by its place; nothing behind another number."""
-    behind = at + 2
-    if tokens[at].value != 1 or tokens[at].is_ordinal or behind >= len(tokens) or not tokens[at + 1].text.isspace():
-        return {}
-    word = tokens[behind].text
-    return {behind: like(word, word + "s")} if unit(tokens, behind) and word.isascii() and word[-1:] not in "sS" else {}

@@ -10,6 +10,7 @@ from pipeline.outputs.surrogate_words import DATA, NoSurrogateError, beside
 
 _MONTHS = {name: at % 12 + 1 for names in DATA["months"] for at, name in enumerate(names)}
 _SPLIT = re.compile(r"[-–—~～&]")
+_SIGNS = re.compile(r"\d/\d|\d([-.])\d+\1\d")
 _UNITS_ZH = {"年": "year", "月": "month", "日": "day", "號": "day", "号": "day"}
 _ROC = 1911
 _NO_YEAR = 2024
@@ -83,6 +84,14 @@ def parts_of(tokens: Sequence[Token], taken: Collection[int]) -> list[Parts]:
     return found
 
 
+def has_date(tokens: Sequence[Token]) -> bool:
+    """Return whether a text has a month, a year or day with its unit, or numbers with the signs of a date."""
+    return any(
+        _month_of(token) or (token.is_number and tokens[at + 1 : at + 2] and tokens[at + 1].text in _UNITS_ZH)
+        for at, token in enumerate(tokens)
+    ) or bool(_SIGNS.search("".join(token.text for token in tokens)))
+
+
 def _month_of(token: Token) -> int | None:
     word = token.text.casefold()
     return _MONTHS.get(DATA["spellings"].get(word, word)) if token.kind == "word" else None
@@ -123,6 +132,8 @@ def _parts(tokens: Sequence[Token], group: Sequence[int]) -> Parts:
     if only and only.kind == "digits" and len(only.text) in (7, 8):
         return _compact(tokens, loose[0])
     is_numeric = not places and len(loose) > 1
+    if is_numeric and sum(tokens[at].is_ordinal for at in loose) > 1:  # "the 3rd, 5th and 7th"
+        raise NoSurrogateError
     is_chinese = any(token.kind in ("ideograph", "weekday", "period") for token in tokens)
     names = _order([tokens[at] for at in loose], is_chinese) if is_numeric else _loose_names(tokens, loose, places)
     for name, at in zip(names, loose, strict=True):

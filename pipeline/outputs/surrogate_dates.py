@@ -2,21 +2,25 @@
 
 A date with a day and a month is moved in the calendar; without a year it is read in the leap year 2024. What is known
 only in part moves by the same days as far as it goes: a weekday by the days modulo 7, a day of the month by the days
-modulo 31, a month by the rounded months, a season by the rounded seasons, a year by one year.
+modulo 31, a month by the rounded months, a season by the rounded seasons, a year by one year, or beside a season by the
+years that the season moves into.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
 from pipeline.outputs.surrogate_amounts import counts, other_numbers
-from pipeline.outputs.surrogate_clock import other_times
-from pipeline.outputs.surrogate_date_parts import Parts, parts_of
+from pipeline.outputs.surrogate_clock import has_clock, is_24_hours, is_minutes, other_times
+from pipeline.outputs.surrogate_date_parts import Parts, has_date, parts_of
 from pipeline.outputs.surrogate_move import Move
 from pipeline.outputs.surrogate_numerals import Token, english, like, write
+from pipeline.outputs.surrogate_rare_dates import check_common
 from pipeline.outputs.surrogate_words import DATA, NoSurrogateError, check_rest, joined, read
 
 _CYCLES = [(cycle, kind) for kind in ("weekdays", "seasons") for cycle in DATA[kind]]
+_SEASONS = {str(name): at for names in DATA["seasons"] for at, name in enumerate(names)}
 _WEEKDAYS_ZH = "一二三四五六日"
 
 
@@ -26,12 +30,14 @@ def other_date(text: str, move: Move, is_time: bool = False) -> str:
     Args:
         text: The date or time.
         move: By how much.
-        is_time: Whether numbers are hours before they are days.
+        is_time: Whether numbers are hours before they are days, unless the text has a month or year.
     """
     tokens = _with_spoken_years(read(text))
-    counted = list(counts(tokens))
+    check_common(tokens)
+    is_time = (is_time or has_clock(tokens)) and not has_date(tokens)
+    counted = [at for at in counts(tokens) if not is_minutes(tokens, at)]
     if is_time:  # "fourteen hundred hours" is a time
-        counted = [at for at in counted if not (tokens[at].value >= 100 and tokens[at].value % 100 < 60)]
+        counted = [at for at in counted if not is_24_hours(tokens[at])]
     new, done = other_times(tokens, counted, move.hours, is_time)
     done |= {at for at in counted if tokens[at].text.casefold() == "one" and "days" not in text.casefold()}  # some day
     counted = [at for at in counted if at not in done]
@@ -39,7 +45,8 @@ def other_date(text: str, move: Move, is_time: bool = False) -> str:
     for at, token in enumerate(tokens):
         if word := _in_cycle(token, move):
             new[at] = word
-    dates = [_moved(parts, move) for parts in parts_of(tokens, {*counted, *done})]
+    seasons = [_SEASONS[_bare(token)] for token in tokens if _bare(token) in _SEASONS]
+    dates = [_moved(parts, move, seasons) for parts in parts_of(tokens, {*counted, *done})]
     for parts in dates:
         if parts.month and "month" not in parts.places and any(other.month != parts.month for other in dates):
             raise NoSurrogateError  # "June 29th to 1st" has no month of its own for the second day
@@ -52,17 +59,26 @@ def other_date(text: str, move: Move, is_time: bool = False) -> str:
 def _in_cycle(token: Token, move: Move) -> str | None:
     """Return the moved weekday or season, if a piece is one."""
     if token.kind == "weekday":
-        at = _WEEKDAYS_ZH.index(token.text[-1].replace("天", "日"))
-        return token.text[:-1] + _WEEKDAYS_ZH[(at + move.days) % 7]
-    word = token.text.casefold()
-    bare = word.removesuffix("'s").removesuffix("’s")
-    name = DATA["spellings"].get(bare, bare)
+        return re.sub(
+            f"[{_WEEKDAYS_ZH}天]",
+            lambda day: _WEEKDAYS_ZH[(_WEEKDAYS_ZH.index(day.group().replace("天", "日")) + move.days) % 7],
+            token.text,
+        )
+    bare = _bare(token)
     for cycle, kind in _CYCLES:
-        if token.kind == "word" and name in cycle:
+        if token.kind == "word" and _spelled(bare) in cycle:
             steps = move.days if kind == "weekdays" else move.seasons
-            made = cycle[(cycle.index(name) + steps) % len(cycle)] + token.text[len(bare) :]
+            made = cycle[(cycle.index(_spelled(bare)) + steps) % len(cycle)] + token.text[len(bare) :]
             return like(token.text, made)
     return None
+
+
+def _bare(token: Token) -> str:
+    return token.text.casefold().removesuffix("'s").removesuffix("’s")
+
+
+def _spelled(word: str) -> str:
+    return str(DATA["spellings"].get(word, word))
 
 
 def _with_spoken_years(tokens: Sequence[Token]) -> list[Token]:
@@ -84,7 +100,7 @@ def _with_spoken_years(tokens: Sequence[Token]) -> list[Token]:
     return tokens
 
 
-def _moved(parts: Parts, move: Move) -> Parts:
+def _moved(parts: Parts, move: Move, seasons: Sequence[int]) -> Parts:
     day, month, year = parts.day, parts.month, parts.year
     try:
         if day and month and year:
@@ -99,7 +115,10 @@ def _moved(parts: Parts, move: Move) -> Parts:
         return replace(parts, month=(month - 1 + move.months) % 12 + 1)
     if day:
         return replace(parts, day=(day - 1 + move.days) % 31 + 1)
-    return replace(parts, year=(year or 0) + move.calendar_years)
+    if len(seasons) > 1:
+        raise NoSurrogateError
+    years = (seasons[0] + move.seasons) // 4 if seasons else move.calendar_years
+    return replace(parts, year=(year or 0) + years)
 
 
 def _pieces(tokens: Sequence[Token], parts: Parts) -> dict[int, str]:

@@ -30,7 +30,8 @@ def other_identifier(type_: str, text: str, chance: random.Random, known: dict[s
         text: The identifier, written or spoken; the words around it stay.
         chance: Where the digits and letters come from.
         known: The surrogates so far, by their numbers without spaces, words and signs; the new one is added. What is
-            written in one place and spoken in another has one surrogate, if the form allows it.
+            written in one place and spoken in another, or a phone number with and without its country or extension,
+            has one surrogate, if the form allows it.
 
     Raises:
         NoSurrogateError: A word is neither part of an identifier nor known, or no valid number was found.
@@ -39,22 +40,27 @@ def other_identifier(type_: str, text: str, chance: random.Random, known: dict[s
     pieces = [_characters(tokens, at) for at in range(len(tokens))]
     if not any(pieces):
         raise NoSurrogateError
-    end = _end(tokens) if type_ in _PHONES else len(tokens)
+    end = len(tokens)
+    if type_ in _PHONES:
+        end = _end(tokens, pieces)
+        pieces[end : end + 1] = [""] * len(pieces[end : end + 1])
+        _check_phone(tokens, pieces, end)
     sign = "+" if type_ in _PHONES and re.match(r"\s*(?:\+|＋|plus\b|加號)", text, re.IGNORECASE) else ""
     number = sign + "".join(_repeated(tokens, at, pieces[at]) for at in range(end))
     checks, kept = _phone_checks(number) if type_ in _PHONES else _checks(number)
+    head, identity = _identity(number) if type_ in _PHONES else ("", number)
     letters = "ABCDEF" if _NETWORK_CARD.fullmatch(text) else string.ascii_uppercase
     for _ in range(_ATTEMPTS):
         made, left = list[str](), kept - len(sign)
         for piece in pieces:
             made.append(piece[: max(left, 0)] + _random(piece[max(left, 0) :], left > 0, letters, chance))
             left -= len(piece)
-        if number in known:
-            made[:end] = _cut(known.pop(number)[len(sign) :], tokens[:end], pieces) or made[:end]
+        if identity in known:
+            made[:end] = _cut((head + known.pop(identity))[len(sign) :], tokens[:end], pieces) or made[:end]
         compact = sign + "".join(_repeated(tokens, at, made[at]) for at in range(end))
         is_other = type_ != "ROOM" or not any(old and old == new for old, new in zip(pieces, made, strict=True))
         if is_other and all(check(compact) for check in checks):
-            known[number] = compact
+            known[identity] = compact[len(head) :]
             return "".join(_written(*each) for each in zip(tokens, pieces, made, strict=True))
     raise NoSurrogateError
 
@@ -125,9 +131,31 @@ def _written(token: Token, old: str, made: str) -> str:
     return made.lower() if token.text.islower() else made
 
 
-def _end(tokens: Sequence[Token]) -> int:
-    """Return the place of the extension of a phone number, or of the end."""
-    return next((at for at, t in enumerate(tokens) if t.text.casefold() in DATA["extension"]), len(tokens))
+def _end(tokens: Sequence[Token], pieces: Sequence[str]) -> int:
+    """Return the place of the word or sign before the extension of a phone number, or of the end."""
+    is_extension = (t.text.strip().casefold() in DATA["extension"] for t in tokens)
+    return next((at for at, found in enumerate(is_extension) if found and any(pieces[:at])), len(tokens))
+
+
+def _check_phone(tokens: Sequence[Token], pieces: Sequence[str], end: int) -> None:
+    """Raise ``NoSurrogateError`` for a phone number in letters (1-800-MEDICARE) or hundreds (one eight hundred)."""
+    last = max(at for at, piece in enumerate(pieces) if piece)
+    for at, token in enumerate(tokens):
+        is_word = token.kind == "word" and len(token.text) > 1 and at != end
+        if is_word and (at > last or (at > 0 and tokens[at - 1].text == "-")):
+            raise NoSurrogateError
+        if pieces[at] and (pieces[at].isalpha() or (token.kind == "words" and token.value >= 100)):
+            raise NoSurrogateError
+
+
+def _identity(number: str) -> tuple[str, str]:
+    """Return what stands before the national part of a phone number, and that part, the same with any country code."""
+    for region in _REGIONS:
+        if _check(f"phone {region}")(number):
+            national = phonenumbers.national_significant_number(phonenumbers.parse(number, region))
+            if number.endswith(national):
+                return number.removesuffix(national), national
+    return "", number
 
 
 def _checks(number: str) -> tuple[list[Check], int]:

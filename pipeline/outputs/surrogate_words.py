@@ -14,12 +14,17 @@ DATA: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("surrogates.yaml"
 """The word lists of ``surrogates.yaml``."""
 
 _LETTER = rf"[^\W\d_{CJK}]"
+_WEEK = "(?:星期|[禮礼]?拜|週|周)"
+_NO_DAY = (
+    rf"[月日號号點点時时個个天次回趟歲岁年十廿卅百千零〇分秒小間间期餐頓顿顆颗粒錠半]|{_WEEK}(?![一二三四五六日天])"
+)
+_MORE_DAYS = rf"(?:(?:[、，,/和跟及與与到至~～-]\s?)?{_WEEK}?[一二三四五六日](?!{_NO_DAY}))*"  # 週一、三、五
 _PIECE = re.compile(
     rf"(?P<ordinal>\d+(?:st|nd|rd|th)(?!{_LETTER}))|(?P<digits>\d+)|(?P<half_day>(?<!{_LETTER})[ap]\.\s?m\.?)"
     rf"|(?P<ordinal_words>(?<!{_LETTER})(?:{ORDINAL})(?!{_LETTER}))"
     rf"|(?P<words>(?<!{_LETTER})(?:{CARDINAL})(?!{_LETTER}))"
     rf"|(?P<word>{_LETTER}+(?:['’]{_LETTER}+)*)"
-    rf"|(?P<weekday>(?<![{NUMERAL_ZH}])(?:星期|禮拜|礼拜|週|周)[一二三四五六日天](?![次回趟天個个])|(?<=[((])[一二三四五六日](?=[))]))"
+    rf"|(?P<weekday>(?<![{NUMERAL_ZH}]){_WEEK}[一二三四五六日天]{_MORE_DAYS}(?![次回趟天個个])|(?<=[((])[一二三四五六日](?=[))]))"
     rf"|(?P<period>{'|'.join(DATA['periods_zh'])})|(?P<zh>[{NUMERAL_ZH}]+)|(?P<ideograph>[{CJK}])"
     rf"|(?P<other>[^\w{CJK}〇○]+|.)",
     re.IGNORECASE | re.DOTALL,

@@ -36,6 +36,16 @@ MOVE = Move(days=59, hours=1, years=2, direction=1)
         ("in his eighties", "in his seventies"),
         ("四十幾歲", "五十幾歲"),
         ("二十出頭", "三十出頭"),
+        ("87 to 89", "85 to 87"),
+        ("88 and 89", "86 and 87"),
+        ("12 to 14", "11 to 13"),
+        ("an eight year old", "a ten year old"),
+        ("an 8-year-old", "a 10-year-old"),
+        ("a 9 year old", "an 11 year old"),
+        ("A seventy nine year old", "An eighty one year old"),
+        ("a one year old", "a three year old"),
+        ("one year old", "three years old"),
+        ("an 11 month old", "a 9 month old"),
     ],
 )
 def test_an_age_up_to_89_becomes_one_near_by_in_the_same_form(text, other):
@@ -65,11 +75,39 @@ def test_ages_above_89_are_one_category(text, other):
 
 
 @pytest.mark.parametrize(
-    "text", ["one oh five", "六七十歲", "三、四十歲", "十幾歲", "近百歲", "forty winks", "200 days old"]
+    "text",
+    [
+        "one oh five",
+        "六七十歲",
+        "三、四十歲",
+        "十幾歲",
+        "近百歲",
+        "forty winks",
+        "200 days old",
+        "17 to 18",
+        "five/six years old",
+        "3 1/2 years",
+    ],
 )
 def test_what_is_no_age_or_may_be_a_high_one_has_no_surrogate(text):
     with pytest.raises(NoSurrogateError):
         other_age(text, MOVE)
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("3 years old", "1 year old"),
+        ("three years old", "one year old"),
+        ("Three Yrs Old", "One Yr Old"),
+        ("3 years and 2 months", "1 year and 3 months"),
+        ("3yo", "1yo"),
+        ("a 13 to 15 year old", "a 15 to 17 year old"),
+        ("三歲", "一歲"),
+    ],
+)
+def test_an_age_of_one_has_a_year_and_no_years(text, other):
+    assert other_age(text, Move(days=-59, hours=-1, years=-2, direction=-1)) == other
 
 
 @pytest.mark.parametrize("years", [-2, -1, 1, 2])

@@ -20,6 +20,9 @@ from pipeline.outputs.surrogate_words import NoSurrogateError, read
         ("q6h", "q7h", "q5h"),
         ("seven days a week", "six days a week", "six days a week"),
         ("24 hours a day", "20 hours a day", "20 hours a day"),
+        ("1 h", "2 h", "2 h"),
+        ("two to seven days a week", "one to six days a week", "one to six days a week"),
+        ("an eight week", "a nine week", "a seven week"),
         ("一天三次", "一天四次", "一天兩次"),
         ("一到兩天", "兩到三天", "兩到三天"),
         ("一兩天內", "兩三天內", "兩三天內"),
@@ -42,7 +45,7 @@ def test_a_range_never_runs_backwards(direction, form):
             assert 1 <= made[0] < made[1] or low == high
 
 
-@pytest.mark.parametrize("text", ["seven bottles", "three days after Easter", "nine ten eleven"])
+@pytest.mark.parametrize("text", ["seven bottles", "three days after Easter", "nine ten eleven", "24/7", "1/2 hour"])
 def test_what_would_stay_in_part_has_no_surrogate(text):
     with pytest.raises(NoSurrogateError):
         other_amount(text, 1)

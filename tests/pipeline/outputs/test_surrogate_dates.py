@@ -1,6 +1,6 @@
 """Surrogates of dates and times: moved by one number of days and hours, to what exists, in the same form."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -85,6 +85,27 @@ def test_a_day_and_a_month_move_by_the_days(text, moved):
         ("第一天", "第二天"),
         ("三年前", "四年前"),
         ("昨天下午3點", "昨天下午4點"),
+        ("禮拜一二", "禮拜四五"),
+        ("星期六日", "星期二三"),
+        ("拜三", "拜六"),
+        ("週一、三、五", "週四、六、一"),
+        ("每週一三五", "每週四六一"),
+        ("星期一到五", "星期四到一"),
+        ("週一至週五", "週四至週一"),
+        ("星期三五月二日", "星期六六月三十日"),
+        ("星期一、三點", "星期四、四點"),
+        ("Mon, Wed and Fri", "Thu, Sat and Mon"),
+        ("last Monday of May", "last Thursday of July"),
+        ("May fifth Thursday", "July third Sunday"),
+        ("week 50", "week 40"),
+        ("50th week of 2020", "40th week of 2021"),
+        ("第五十週", "第四十週"),
+        ("the last quarter of 2020", "the last quarter of 2021"),
+        ("2020年上半年", "2021年上半年"),
+        ("summer 2019", "autumn 2019"),
+        ("December 2019", "February 2020"),
+        ("winter 2019", "spring 2020"),
+        ("summer 2019-2020", "autumn 2019-2020"),
     ],
 )
 def test_what_is_known_in_part_moves_as_far_as_it_goes(text, moved):
@@ -97,6 +118,62 @@ def test_what_is_known_in_part_moves_as_far_as_it_goes(text, moved):
 def test_what_cannot_be_read_or_does_not_exist_has_no_surrogate(text):
     with pytest.raises(NoSurrogateError):
         other_date(text, MOVE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1st quarter of 2020",
+        "third quarter",
+        "Q3 2020",
+        "Q3",
+        "2Q20",
+        "quarter one 2020",
+        "H2 2021",
+        "1H 2020",
+        "2nd half of 2020",
+        "first Monday of May",
+        "every second Tuesday",
+        "two Mondays ago",
+        "3 Fridays ago",
+        "第一個星期一",
+        "五月第二個星期日",
+        "三個星期三",
+        "初三",
+        "年初三",
+        "三四月",
+        "一二月",
+        "三、五月",
+        "五六號",
+        "兩三點",
+        "3/5(三、五)",
+        "the 3rd, 5th and 7th",
+        "summer 2019 to winter 2020",
+        "1/2 year ago",
+    ],
+)
+def test_rare_forms_have_no_surrogate(text):
+    with pytest.raises(NoSurrogateError):
+        other_date(text, MOVE)
+
+
+@pytest.mark.parametrize("days", [59, -59, 127, 290, -290])
+def test_seasons_keep_their_order_and_stay_near_their_months(days):
+    move = Move(days=days, hours=1, years=1, direction=1)
+    seasons = {"spring": 4, "summer": 7, "autumn": 10, "winter": 13}
+
+    def month_of(text: str) -> int:
+        name, year = other_date(text, move).split()
+        return 12 * int(year) + (seasons[name] if name in seasons else datetime.strptime(name, "%B").month)
+
+    made = [month_of(f"{name} {year}") for year in (2019, 2020) for name in seasons]
+    assert made == list(range(made[0], made[0] + 24, 3))
+    for season, month in {
+        "spring 2019": "April 2019",
+        "summer 2019": "July 2019",
+        "winter 2019": "January 2020",
+    }.items():
+        assert abs(month_of(season) - month_of(month)) <= 2
 
 
 def test_a_second_day_without_its_month_is_not_moved_into_another_month():
@@ -125,16 +202,60 @@ def test_a_second_day_without_its_month_is_not_moved_into_another_month():
         ("five o'clock", "six o'clock"),
         ("Friday night", "Monday night"),
         ("Saturday at 3 pm", "Tuesday at 4 pm"),
+        ("0000", "0100"),
+        ("0015", "0115"),
+        ("0000 hours", "0100 hours"),
+        ("0015 hours", "0115 hours"),
+        ("1200 hours", "1300 hours"),
+        ("1200h", "1300h"),
+        ("12:00 hours", "13:00 hours"),
+        ("2300 hours", "0000 hours"),
+        ("twelve hundred hours", "thirteen hundred hours"),
+        ("nineteen hundred hours", "twenty hundred hours"),
+        ("two thousand hours", "twenty-one hundred hours"),
+        ("eighteen hundred thirty hours", "nineteen hundred thirty hours"),
+        ("twenty one fifteen", "twenty two fifteen"),
+        ("nineteen oh five", "twenty oh five"),
+        ("twenty-three fifteen", "zero fifteen"),
+        ("between 11 and 1 pm", "between 12 and 2 pm"),
+        ("11 to 12:30 pm", "12 to 1:30 pm"),
+        ("9 to 10 pm", "10 to 11 pm"),
+        ("10 to 11 pm", "11 to 12 am"),
+        ("from ten to eleven am", "from eleven to twelve pm"),
+        ("9 am to 5 pm", "10 am to 6 pm"),
+        ("between 11:00 and 13:00", "between 12:00 and 14:00"),
+        ("9:30 to 17:00", "10:30 to 18:00"),
+        ("晚上九點到十一點", "晚上十點到十二點"),
+        ("早上九點到下午三點", "早上十點到下午四點"),
+        ("five to six", "five to seven"),
+        ("20 to 6", "20 to 7"),
+        ("five minutes to six", "five minutes to seven"),
+        ("seven minutes past six", "seven minutes past seven"),
     ],
 )
 def test_times_of_the_clock_move_by_whole_hours_and_stay_in_their_form(text, moved):
     assert other_date(text, MOVE, is_time=True) == moved
 
 
-@pytest.mark.parametrize("text", ["25:70", "twelve noon", "99"])
+@pytest.mark.parametrize("text", ["25:70", "twelve noon", "99", "007", "zero eight fifteen", "oh eight hundred hours"])
 def test_what_is_no_time_has_no_surrogate(text):
     with pytest.raises(NoSurrogateError):
         other_date(text, MOVE, is_time=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "moved"),
+    [
+        ("10 to 11 pm", "8 to 9 pm"),
+        ("11 to 12:30 pm", "9 to 10:30 am"),
+        ("晚上九點到十一點", "晚上七點到九點"),
+        ("five minutes to six", "five minutes to four"),
+        ("0015", "2215"),
+        ("13:00", "11:00"),
+    ],
+)
+def test_times_move_back_as_well(text, moved):
+    assert other_date(text, Move(days=-59, hours=-2, years=-1, direction=-1), is_time=True) == moved
 
 
 def test_each_recording_has_its_own_days_and_the_spans_in_it_stay():

@@ -108,6 +108,30 @@ def test_numbers_keep_their_shape(number, seed):
     assert re.sub(r"[A-Z]", "A", re.sub(r"[0-9]", "0", made)) == shape
 
 
+@pytest.mark.parametrize("sign", ["#", " # ", "＃", " hash ", "井字", "轉", " ext. ", "x", "分機"])
+@pytest.mark.parametrize("number", ["02-2345-6789", "+886 2 2345 6789", "(02)2345-6789"])
+def test_a_phone_number_before_an_extension_stays_valid(number, sign):
+    for made in others("PHONE", f"{number}{sign}123"):
+        before, between, behind = made.partition(sign)
+        assert check_by_name("phone TW")(before) and between and re.fullmatch(r"\d{3}", behind)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1-800-MEDICARE",
+        "1-800-QUIT-NOW",
+        "1800 MEDICARE",
+        "one eight hundred medicare",
+        "one eight hundred three five six nine three seven seven",
+        "thirteen hundred nine seven five seven oh seven",
+    ],
+)
+def test_a_phone_number_in_letters_or_hundreds_has_no_surrogate(text):
+    with pytest.raises(NoSurrogateError):
+        other_identifier("PHONE", text, random.Random(1), {})
+
+
 @pytest.mark.parametrize("text", ["the Garden Room", "Sunflower 12", "床"])
 def test_what_would_stay_in_part_has_no_surrogate(text):
     with pytest.raises(NoSurrogateError):
@@ -128,3 +152,20 @@ def test_a_number_has_one_surrogate_written_and_spoken(type_, one, other):
         chance, known = random.Random(seed), dict[str, str]()
         made = [compact(other_identifier(type_, text, chance, known)) for text in (one, other, one)]
         assert made[0] == made[1] == made[2]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("0912-345-678", "+886 912 345 678"),
+        ("+886 2 2345 6789", "02-2345-6789"),
+        ("02-2345-6789#123", "02-2345-6789"),
+        ("0491 570 156", "plus six one four nine one five seven oh one five six"),
+        ("(415) 555-2671", "+1 415 555 2671"),
+    ],
+)
+def test_a_phone_number_has_one_surrogate_with_and_without_country_and_extension(one, other):
+    for seed in SEEDS:
+        chance, known = random.Random(seed), dict[str, str]()
+        made = [compact(other_identifier("PHONE", text, chance, known).partition("#")[0]) for text in (one, other)]
+        assert made[0][-8:] == made[1][-8:]

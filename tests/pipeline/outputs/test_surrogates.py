@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+import opencc
 import pytest
 from faker.providers.person.en_US import Provider as English
 from faker.providers.person.zh_TW import Provider as Chinese
@@ -38,7 +39,17 @@ def test_a_person_has_one_name_in_all_recordings_of_a_run():
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("O'Brien", "O’Brien"), ("O'Brien", "OʼBrien"), ("José", unicodedata.normalize("NFD", "José")), ("Ｌｅｅ", "Lee")],
+    [
+        ("O'Brien", "O’Brien"),
+        ("O'Brien", "OʼBrien"),
+        ("José", unicodedata.normalize("NFD", "José")),
+        ("Ｌｅｅ", "Lee"),
+        ("José", "Jose"),
+        ("O'Brien", "Obrien"),
+        ("歐陽", "欧阳"),
+        ("歐陽娜娜", "欧阳娜娜"),
+        ("陳", "陈"),
+    ],
 )
 def test_spellings_of_a_name_are_one_name(replace, one, other):
     assert replace("FAMILYNAME", one) == replace("FAMILYNAME", other)
@@ -73,6 +84,65 @@ def test_chinese_names_keep_family_and_given_name(replace):
     assert replace("PERSONALNAME", "小明") == name[1:]
 
 
+def test_an_address_has_one_surrogate_written_and_spoken(replace):
+    assert replace("EMAIL", "mary@example.org") == replace("EMAIL", "mary at example dot org")
+
+
+def test_a_family_has_one_name_alone_with_hyphens_and_in_the_plural(replace):
+    one, other = replace("PATIENT", "Smith-Jones").split("-")
+    assert replace("PATIENT", "Jones") == other and replace("DOCTOR", "Ann Smith").endswith(f" {one}")
+    assert {one, other} <= {*English.last_names}
+    wexford = replace("DOCTOR", "Wexford")
+    assert replace("PATIENT", "the Wexfords") in (f"the {wexford}s", f"the {wexford}es")
+    assert replace("FAMILYNAME", "Williams") != replace("FAMILYNAME", "William") + "s"  # both are names of their own
+
+
+def test_a_chinese_nickname_has_the_family_name_and_a_short_name_the_given_one(replace):
+    name = replace("PATIENT", "王小明")
+    assert replace("PATIENT", "司馬光")[:2] == replace("PATIENT", "司馬小姐")[:2]
+    assert replace("PATIENT", "小王") == f"小{name[0]}" and replace("PATIENT", "老王先生") == f"老{name[0]}先生"
+    given = replace("PATIENT", "陳小文")[1:]
+    assert replace("PATIENT", "小文") == given  # 文 is a family name too
+
+
+@pytest.mark.parametrize("script", ["t2s", "t2tw"])
+def test_no_part_of_a_chinese_name_is_in_its_surrogate_in_either_script(script):
+    written, simplified = opencc.OpenCC(script).convert, opencc.OpenCC("t2s").convert
+    families = [*Chinese.last_names, "歐陽", "司馬", "諸葛"]
+    for seed in range(2):
+        replace = Surrogates(seed).of("1")
+        for family in families:
+            for name in (family, f"{family}小姐", f"{family}娜娜", f"{family}明"):
+                made = replace("PATIENT", written(name)).removesuffix("小姐")
+                assert set(simplified(name.removesuffix("小姐"))).isdisjoint(simplified(made))
+
+
+def test_no_part_of_an_english_name_is_in_its_surrogate():
+    for seed in range(2):
+        replace = Surrogates(seed).of("1")
+        for first, last in zip(English.first_names, English.last_names, strict=False):
+            for name in (first, f"{first} {last}", f"{last}-{first}"):
+                assert {*re.split("[ -]", name)}.isdisjoint(re.split("[ -]", replace("PATIENT", name)))
+
+
+@pytest.mark.parametrize(
+    ("type_", "text", "part"),
+    [
+        ("CITY", "臺北市", "台北|臺北"),
+        ("HOSPITAL", "台北榮民總醫院", "台北|臺北"),
+        ("STREET", "動物園路", "動物"),
+        ("HOSPITAL", "Smith Memorial Hospital", "Smith"),
+        ("EMAIL", "smith@example.org", "smith"),
+        ("COUNTRY", "義大利", "義大"),
+        ("ORGANIZATION", "台灣電信有限公司", "台灣|電信"),
+    ],
+)
+def test_no_part_of_a_place_or_address_is_in_its_surrogate(type_, text, part):
+    for seed in range(100):
+        made = Surrogates(seed).of("1")(type_, text)
+        assert not re.search(part, made) and not made.startswith("[")
+
+
 def test_different_names_get_different_surrogates(replace):
     names = [f"Na{chr(97 + i)}{chr(97 + j)}" for i in range(10) for j in range(10)]
     assert len({replace("FAMILYNAME", name) for name in names}) == 100
@@ -100,6 +170,9 @@ def test_a_surrogate_depends_on_the_names_before_it_so_that_names_cannot_be_trie
         ("DATE", "Christmas"),
         ("TIME", "noon"),
         ("SET", "every other day"),
+        ("SET", "24/7"),
+        ("DURATION", "24/7"),
+        ("DURATION", "1/2 hour"),
         ("AGE", "newborn"),
         ("ROOM", "the Garden Room"),
         ("DEPARTMENT", "Stroke Unit"),
@@ -110,6 +183,7 @@ def test_what_has_no_surrogate_becomes_its_placeholder(replace, type_, text):
 
 
 def test_a_day_in_how_often_something_happens_moves_as_in_a_date(replace):
+    assert replace("SET", "每週一、三") == replace("DATE", "每週一、三") != "[SET]"
     assert replace("SET", "every Tuesday") == "every " + replace("DATE", "Tuesday")
 
 
