@@ -162,13 +162,14 @@ class _Clock:
 
 def _candidates(transcript: str, said: Sequence[Sequence[Unit]], text: str, fuzzy: bool) -> list[_Candidate]:
     """Return all candidates of a text in any of its readings, without those that overlap an exact match."""
-    if not units(text):
+    wanted_ways = readings(text)
+    if not wanted_ways[0]:
         return []
     inside = {place for unit in said[0] for place in range(unit.char_start + 1, unit.char_end)}
     starts = [match.start() for match in re.finditer(f"(?={re.escape(text)})", transcript)]
     exact = [(start, start + len(text)) for start in starts if not {start, start + len(text)} & inside]
     found = [_Candidate(start, end, "exact", _COST["exact"]) for start, end in exact]
-    ways = ((row[first:], wanted) for wanted in readings(text) for row in said for first in range(len(row)))
+    ways = ((row[first:], wanted) for wanted in wanted_ways for row in said for first in range(len(row)))
     for row, wanted in ways:
         candidate = _candidate_from(transcript, row, wanted, fuzzy)
         if candidate and not any(candidate.char_start < end and start < candidate.char_end for start, end in exact):

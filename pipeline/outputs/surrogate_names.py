@@ -10,14 +10,14 @@ from faker.providers.person.en_US import Provider as English
 from faker.providers.person.zh_TW import Provider as Chinese
 
 from pipeline.outputs.surrogate_numerals import like
-from pipeline.outputs.surrogate_spellings import key
+from pipeline.outputs.surrogate_spellings import RARE_APOSTROPHES, key
 from pipeline.outputs.surrogate_words import DATA, NoSurrogateError
 from pipeline.speech.language import CJK
 
 _IDEOGRAPH = re.compile(rf"[{CJK}]")
 _NAME = re.compile(rf"[{CJK}]+|(?<!\w['’])[^\W\d_{CJK}]+(?:(?!['’]s\b)['’-][^\W\d_{CJK}]+)*", re.IGNORECASE)
 _TITLE = re.compile(f"({'|'.join(sorted(DATA['titles_zh'], key=len, reverse=True))})$")
-_APOSTROPHES = str.maketrans(dict.fromkeys("ʼ‘`´′＇ʹ", "’"))
+_APOSTROPHES = str.maketrans(dict.fromkeys(RARE_APOSTROPHES, "’"))
 _MALE = {key(name) for provider in (English, Chinese) for name in provider.first_names_male}
 _FEMALE = {key(name) for provider in (English, Chinese) for name in provider.first_names_female}
 _SHARES = [{key(name): share for name, share in names.items()} for names in (English.first_names, English.last_names)]

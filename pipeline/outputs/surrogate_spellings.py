@@ -2,9 +2,12 @@
 
 import unicodedata
 
-from pipeline.tagging.spoken import simplified
+from pipeline.tagging.spoken import simplified, without_accents
 
-_APOSTROPHES = dict.fromkeys(map(ord, "'’ʼ‘`´′＇ʹ"))
+RARE_APOSTROPHES = "ʼ‘`´′＇ʹ"
+"""What stands for ' and ’."""
+
+_NO_APOSTROPHES = str.maketrans("", "", "'’" + RARE_APOSTROPHES)
 
 
 def key(text: str) -> str:
@@ -13,6 +16,5 @@ def key(text: str) -> str:
     Small or capital letters, accents, apostrophes, widths, and Chinese characters in traditional or simplified form
     make no difference.
     """
-    split = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES))
-    bare = "".join(character for character in split if not unicodedata.combining(character))
+    bare = without_accents(text.translate(_NO_APOSTROPHES))
     return simplified(unicodedata.normalize("NFKC", bare)).casefold()

@@ -13,7 +13,7 @@ import yaml
 
 from pipeline.speech.language import CJK, language_of
 from pipeline.tagging.entities import Entity
-from pipeline.tagging.spoken import plain, simplified
+from pipeline.tagging.spoken import plain, simplified, without_accents
 
 BUILT_IN = Path(__file__).with_name("mentions.yaml")
 _NAMES = frozenset(("PATIENT", "DOCTOR", "PERSONALNAME", "FAMILYNAME"))
@@ -99,8 +99,7 @@ def fold(text: str) -> Folded:
 
 def spelled(text: str) -> str:
     """Return a text as ``fold`` compares it, but in its own case."""
-    parts = unicodedata.normalize("NFKD", plain(text).text)
-    return "".join(part for part in parts if not unicodedata.combining(part))
+    return without_accents(plain(text).text)
 
 
 def forms(entity: Entity) -> Iterator[Form]:

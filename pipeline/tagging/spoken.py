@@ -19,6 +19,11 @@ def simplified(text: str) -> str:
     return "".join(map(_simplified, text))
 
 
+def without_accents(text: str) -> str:
+    """Return a text in Unicode's compatibility decomposition (NFKD) without its accents."""
+    return "".join(part for part in unicodedata.normalize("NFKD", text) if not unicodedata.combining(part))
+
+
 @cache
 def _simplified(character: str) -> str:
     return character if character.isascii() else _SIMPLIFIED.convert(character)

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from jobs import calibrate
+from jobs.calibrate_tables import print_unreached
 from jobs.command_line import parse
 from jobs.predict import Predict
 from pipeline import EntityFinder, tables
@@ -102,6 +103,20 @@ def test_where_higher_biases_found_no_more_none_is_advised(tmp_path, capsys):
     printed = " ".join(capsys.readouterr().out.split())
     assert "A higher opening bias finds no more of names: see how much was transcribed wrong." in printed
     assert "run again" not in printed
+
+
+def test_an_entity_group_whose_bias_was_chosen_for_its_precision_is_not_said_to_have_no_more(capsys):
+    """The group of times reaches the recall as a whole, and its rare type does not."""
+    rates = {"recall_everything": 0.99, "recall_held_out": 0.985}
+    found = {
+        "recall": 0.98,
+        "padding_s": 0.1,
+        "time": {"TIME": {"recall_everything": 0.9}, ALL: rates},
+        "opening_bias": {"times": {"chosen": 0.0, "each": [{"bias": bias} | rates for bias in (0.0, 2.0)]}},
+    }
+    print_unreached(found, {"times": 2.0}, None)
+    printed = capsys.readouterr().out
+    assert "90.0 % of TIME" in printed and "finds no more" not in printed and "run again" not in printed
 
 
 def test_recordings_that_the_run_lacks_are_counted_and_left_out(tmp_path, capsys):
